@@ -1,0 +1,80 @@
+"""The actor-critic of RL² and of its memoryless controls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from metarl.agents.recurrent import Recurrent
+
+Memory = Literal["gru", "lstm", "none"]
+
+
+def mlp(sizes: list[int], last_gain: float) -> nn.Sequential:
+    """Tanh between linear layers; orthogonal weights (Saxe et al. 2014) of gain sqrt 2, `last_gain` for the last."""
+    layers: list[nn.Module] = []
+    for i, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        last = i == len(sizes) - 2
+        linear = nn.Linear(n, m)
+        nn.init.orthogonal_(linear.weight, last_gain if last else math.sqrt(2))
+        nn.init.zeros_(linear.bias)
+        layers += [linear] if last else [linear, nn.Tanh()]
+    return nn.Sequential(*layers)
+
+
+class ActorCritic(nn.Module):
+    """Actor and critic heads over [memory, input]; without memory, over the input alone.
+
+    input_size: what the agent sees in a step. now_size: how many of those, from the first, describe the present (the
+    normalised observation); the heads see these directly, beside the memory. clock_size: numbers that tell the critic
+    alone how far the trial has come, so that a finite trial's value is a function of its inputs.
+    """
+
+    def __init__(
+        self, memory: Memory, input_size: int, now_size: int, clock_size: int, action_size: int, hidden_size: int,
+        head_size: int, initial_std: float,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.now_size = now_size
+        self.memory = None if memory == "none" else Recurrent(memory, input_size, hidden_size)
+        hidden = [head_size] if self.memory else [hidden_size, head_size]
+        features = now_size + (hidden_size if self.memory else 0)
+        self.actor = mlp([features, *hidden, action_size], last_gain=0.01)
+        self.critic = mlp([features + clock_size, *hidden, 1], last_gain=1.0)
+        self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
+
+    def initial_state(self, num_envs: int) -> Tensor:
+        """[B, S]: an empty memory (S = 0 without one)."""
+        if self.memory is None:
+            return torch.zeros(num_envs, 0, device=self.log_std.device)
+        return self.memory.initial_state(num_envs, self.log_std.device)
+
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of x [B, I]: features [B, F] for the heads, and the next state [B, S]."""
+        now = x[:, : self.now_size]
+        if self.memory is None:
+            return now, state
+        out, state = self.memory.step(x, state)
+        return torch.cat([now, out], 1), state
+
+    def features(self, x: Tensor, starts: list[int]) -> Tensor:
+        """Features [T, B, F] of whole sequences x [T, B, I]; the memory is empty at each row of `starts`."""
+        now = x[..., : self.now_size]
+        if self.memory is None:
+            return now
+        empty = self.initial_state(x.shape[1])
+        pieces = [self.memory.sequence(part, empty)[0] for part in split_rows(x, starts)]
+        return torch.cat([now, pieces[0] if len(pieces) == 1 else torch.cat(pieces)], -1)
+
+    def value(self, features: Tensor, clock: Tensor) -> Tensor:
+        """[...]: the critic's value of features [..., F] at clock [..., C]."""
+        return self.critic(torch.cat([features, clock], -1)).squeeze(-1)
+
+
+def split_rows(x: Tensor, starts: list[int]) -> Iterator[Tensor]:
+    """x [T, ...] cut before each row of `starts` (the first is 0)."""
+    yield from (x[a:b] for a, b in zip(starts, [*starts[1:], len(x)], strict=True))

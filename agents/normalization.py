@@ -1,0 +1,67 @@
+"""Running mean and variance, frozen while an update runs, saved with the weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class RunningNorm(nn.Module):
+    """Statistics over the samples seen, merged batch by batch (Chan et al. 1979); float64, [*shape].
+
+    limit: old samples count as this many at most, so that statistics follow what drifts; infinite by default.
+    """
+
+    mean: Tensor
+    var: Tensor
+    count: Tensor
+
+    def __init__(self, shape: tuple[int, ...], limit: float = float("inf")) -> None:
+        super().__init__()
+        self.limit = limit
+        self.register_buffer("mean", torch.zeros(shape, dtype=torch.float64))
+        self.register_buffer("var", torch.ones(shape, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self._shift, self._scale = torch.zeros(shape), torch.ones(shape)
+
+    def update(self, x: Tensor) -> None:
+        """Merge samples x [N, *shape]."""
+        x = x.double()
+        n, mean, var = len(x), x.mean(0), x.var(0, unbiased=False)
+        total = self.count + n
+        delta = mean - self.mean
+        self.var.copy_((self.var * self.count + var * n + delta.square() * self.count * n / total) / total)
+        self.mean.add_(delta * n / total)
+        self.count.copy_(total.clamp(max=self.limit))
+        self._refresh()
+
+    def forward(self, x: Tensor, limit: float = 10.0) -> Tensor:
+        """(x - mean) / std, limited to +-10 standard deviations; x float32 [..., *shape]."""
+        return self.centre(x).clamp_(-limit, limit)
+
+    def scale(self, x: Tensor) -> Tensor:
+        """x / std."""
+        return x * self._scale
+
+    def unscale(self, x: Tensor) -> Tensor:
+        """The inverse of `centre`."""
+        return (x - self._shift) / self._scale
+
+    def centre(self, x: Tensor) -> Tensor:
+        """(x - mean) / std, unlimited."""
+        return torch.addcmul(self._shift, x, self._scale)
+
+    def _refresh(self) -> None:
+        std = (self.var + 1e-8).sqrt()
+        self._scale = std.reciprocal().float()
+        self._shift = (-self.mean / std).float()
+
+    def _load_from_state_dict(self, *args, **kwargs) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        if self.count > 0:
+            self._refresh()
+
+    def _apply(self, fn, recurse=True):
+        super()._apply(fn, recurse)
+        self._shift, self._scale = fn(self._shift), fn(self._scale)
+        return self

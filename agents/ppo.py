@@ -1,0 +1,229 @@
+"""PPO over whole trials (Schulman et al. 2017): the learner of RL² and of its controls.
+
+One update: every environment lives through one trial on a task of its own; advantages are computed over the whole
+trial, so that credit flows from one episode into those before it; then a few epochs over minibatches of whole trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metarl import numerics
+from metarl.agent import Learner
+from metarl.agents import gaussian
+from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, PolicySettings, clock
+from metarl.agents.rollout import Rollout, collect
+from metarl.counted import derive_seed, generator
+from metarl.distribution import TaskDistribution
+from metarl.errors import MetarlError
+
+
+@dataclass(frozen=True)
+class PPOSettings(PolicySettings):
+    """PPO on trials."""
+
+    num_envs: int = 64
+    """trials in a meta-batch, each on a task of its own"""
+    epochs: int = 4
+    """passes over a meta-batch"""
+    minibatches: int = 4
+    """minibatches of whole trials in a pass"""
+    learning_rate: float = 1e-3
+    """of Adam"""
+    gamma: float = 0.97
+    """discount per env step"""
+    lam: float = 0.9
+    """lambda of generalised advantages"""
+    clip: float = 0.2
+    """how far a probability ratio may leave 1 before its gradient is cut"""
+    entropy_coef: float = 0.0
+    """weight of the policy's entropy"""
+    value_coef: float = 0.5
+    """weight of the critic's squared error, in units of its targets' variance"""
+    max_grad_norm: float = 0.5
+    """gradients are scaled down to this norm"""
+    target_kl: float = 0.0
+    """if above 0, the learning rate follows the KL divergence of a minibatch from the policy that acted, towards this"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("num_envs", "epochs", "minibatches"):
+            if getattr(self, name) < 1:
+                raise MetarlError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.num_envs % self.minibatches:
+            raise MetarlError(
+                f"minibatches are of whole trials: num_envs {self.num_envs} must be a multiple of minibatches {self.minibatches}"
+            )
+        for name in ("learning_rate", "clip", "max_grad_norm"):
+            if not getattr(self, name) > 0:
+                raise MetarlError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("gamma", "lam"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise MetarlError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+
+
+class PPOLearner(Learner):
+    """Meta-trains one policy on one distribution."""
+
+    def __init__(
+        self, distribution: TaskDistribution, settings: PPOSettings, seed: int, device: str, task_visible: bool = False
+    ) -> None:
+        self.distribution = distribution
+        self.settings = settings
+        self.seed = seed
+        self.env = distribution.make(settings.num_envs, device, task_visible=task_visible)
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(seed, "weights"))
+            self.policy = Policy(self.env.observation_space, self.env.action_space, settings).to(device)
+        self.optimizer = torch.optim.Adam(self.policy.network.parameters(), settings.learning_rate, eps=1e-5, fused=True)
+        self.updates = 0
+        self.env_steps = 0
+        # Credit crosses episodes only where something remembers them.
+        self.across_episodes = self.policy.remembers and not settings.wipe_memory
+
+    def agent(self, deterministic: bool = True) -> PolicyAgent:
+        return PolicyAgent(self.policy, deterministic)
+
+    def update(self) -> dict[str, float]:
+        rollout = self._roll_out()
+        batch = self._batch(rollout)
+        losses = self._optimise(batch)
+        # Statistics move only now, so that the update saw what the rollout saw.
+        own = ~rollout.resting
+        self.policy.observation_norm.update(rollout.obs[own])
+        self.policy.reward_norm.update(rollout.reward[own])
+        self.policy.value_norm.update(batch.target[batch.own])
+        self.updates += 1
+        self.env_steps += int(own.sum())
+        returns = rollout.episode_returns(self.env.episodes).mean(1)
+        return {"return_first": float(returns[0]), "return_last": float(returns[-1]), **losses}
+
+    def _roll_out(self) -> Rollout:
+        tasks = self.distribution.tasks("train", self.env.num_envs, derive_seed(self.seed, "tasks", self.updates))
+        noise = generator(self.seed, "actions", self.updates, device=self.env.device)
+        agent = PolicyAgent(self.policy, deterministic=False, generator=noise)
+        return collect(self.env, agent, tasks, derive_seed(self.seed, "trial", self.updates))
+
+    @torch.no_grad()
+    def _batch(self, rollout: Rollout) -> Batch:
+        """What the losses need, [T, B, ...], each environment's own steps first."""
+        settings, policy = self.settings, self.policy
+        reward = rollout.reward
+        times = clock(rollout.time, rollout.episode, self.env.horizon, self.env.episodes).to(reward.device)
+        times = times.unsqueeze(1).expand(*reward.shape, CLOCK_SIZE)
+        value = policy.value_norm.unscale(policy.network.value(rollout.features, times))
+        log_prob = gaussian.log_prob(rollout.action, rollout.mean, policy.network.log_std)
+        rows = [rollout.inputs, rollout.action, rollout.mean, times, reward, value, log_prob, rollout.done, rollout.resting]
+        if self.across_episodes and bool(rollout.resting.any()):
+            order = numerics.compact(rollout.resting)
+            rows = [numerics.take_rows(row, order) for row in rows]
+        inputs, action, mean, times, reward, value, log_prob, done, resting = rows
+        ends = done | resting if not self.across_episodes else _last_own(resting)
+        value = value * ~resting
+        advantage = numerics.generalized_advantage(reward, value, ends, settings.gamma, settings.lam)
+        target = advantage + value
+        own = ~resting
+        if policy.value_norm.count == 0:
+            policy.value_norm.update(target[own])
+        centre = numerics.masked_mean(advantage, own)
+        spread = numerics.masked_mean((advantage - centre).square(), own).sqrt()
+        advantage = (advantage - centre) / (spread + 1e-8)
+        starts = rollout.starts if settings.wipe_memory else [0]
+        return Batch(inputs, action, mean, times, value, log_prob, advantage, target, own, starts)
+
+    def _optimise(self, batch: Batch) -> dict[str, float]:
+        settings = self.settings
+        shuffle = generator(self.seed, "minibatches", self.updates)
+        old_log_std = self.policy.network.log_std.detach().clone()
+        totals: dict[str, Tensor] = {}
+        count = settings.epochs * settings.minibatches
+        for _ in range(settings.epochs):
+            for index in torch.randperm(self.env.num_envs, generator=shuffle).chunk(settings.minibatches):
+                loss, parts = ppo_loss(self.policy, batch.environments(index.to(self.env.device)), old_log_std, settings)
+                self.optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), settings.max_grad_norm)
+                self.optimizer.step()
+                if settings.target_kl > 0:
+                    self._adapt_rate(float(parts["kl"]))
+                totals = {name: totals.get(name, 0.0) + value for name, value in parts.items()}
+        own = batch.own
+        return {
+            **{name: float(value) / count for name, value in totals.items()},
+            "explained_variance": numerics.explained_variance(batch.value[own], batch.target[own]),
+            "std": float(self.policy.network.log_std.exp().mean()),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+        }
+
+    def _adapt_rate(self, kl: float) -> None:
+        """Move the learning rate so that updates stay near the KL wanted (Schulman et al. 2017, section 4)."""
+        group, target = self.optimizer.param_groups[0], self.settings.target_kl
+        if kl > 2 * target:
+            group["lr"] = max(group["lr"] / 1.5, 1e-5)
+        elif kl < target / 2:
+            group["lr"] = min(group["lr"] * 1.5, 1e-2)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "updates": self.updates, "env_steps": self.env_steps,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.policy.load_state_dict(state["policy"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.updates, self.env_steps = state["updates"], state["env_steps"]
+
+
+@dataclass
+class Batch:
+    """What the losses of one update need; [T, B, ...] but `starts`."""
+
+    inputs: Tensor
+    action: Tensor
+    mean: Tensor  # of the policy that acted
+    clock: Tensor
+    value: Tensor
+    log_prob: Tensor
+    advantage: Tensor  # normalised over the batch
+    target: Tensor  # of the critic
+    own: Tensor  # bool, not at rest
+    starts: list[int]  # rows at which the memory is empty
+
+    def environments(self, index: Tensor) -> Batch:
+        """The whole trials of some environments."""
+        return Batch(**{
+            name: value if name == "starts" else value.index_select(1, index) for name, value in vars(self).items()
+        })  # fmt: skip
+
+
+def ppo_loss(
+    policy: Policy, batch: Batch, old_log_std: Tensor, settings: PPOSettings
+) -> tuple[Tensor, dict[str, Tensor]]:
+    r"""Clipped surrogate (Schulman et al. 2017, equation 7) + critic's squared error - entropy, over own steps only."""
+    network = policy.network
+    features = network.features(batch.inputs, batch.starts)
+    mean = network.actor(features)
+    ratio = (gaussian.log_prob(batch.action, mean, network.log_std) - batch.log_prob).exp()
+    surrogate = torch.min(ratio * batch.advantage, ratio.clamp(1 - settings.clip, 1 + settings.clip) * batch.advantage)
+    policy_loss = -numerics.masked_mean(surrogate, batch.own)
+    error = network.value(features, batch.clock) - policy.value_norm.centre(batch.target)
+    value_loss = numerics.masked_mean(error.square(), batch.own)
+    entropy = gaussian.entropy(network.log_std)
+    loss = policy_loss + settings.value_coef * value_loss - settings.entropy_coef * entropy
+    with torch.no_grad():
+        kl = numerics.masked_mean(gaussian.kl(batch.mean, old_log_std, mean, network.log_std), batch.own)
+        clipped = numerics.masked_mean(((ratio - 1).abs() > settings.clip).float(), batch.own)
+    parts = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
+    return loss, {name: value.detach() for name, value in parts.items()}
+
+
+def _last_own(resting: Tensor) -> Tensor:
+    """bool [T, B]: the row of each environment's last own step, and the rests after it (own steps come first)."""
+    next_rests = torch.cat([resting[1:], torch.ones_like(resting[:1])])
+    return resting | next_rests

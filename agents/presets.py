@@ -1,0 +1,65 @@
+"""The agents the suite ships, by name: RL², its controls, and the random floor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gymnasium as gym
+
+from metarl.agent import AgentType
+from metarl.agents.policy import Policy, PolicyAgent
+from metarl.agents.ppo import PPOLearner, PPOSettings
+from metarl.agents.random import RandomAgent, RandomSettings
+from metarl.agents.tuned import TUNED
+
+
+@dataclass(frozen=True)
+class RL2Settings(PPOSettings):
+    """RL²: a recurrent policy whose memory lives through the trial (Duan et al. 2016)."""
+
+
+@dataclass(frozen=True)
+class WipedSettings(PPOSettings):
+    """RL² trained and tested with its memory wiped at each episode."""
+
+    wipe_memory: bool = True
+
+
+@dataclass(frozen=True)
+class MemorylessSettings(PPOSettings):
+    """Multi-task PPO without memory."""
+
+    memory: str = "none"  # type: ignore[assignment]
+
+
+def _restore(
+    observation_space: gym.Space, action_space: gym.Space, settings: PPOSettings, state: Mapping[str, Any], deterministic: bool
+) -> PolicyAgent:
+    policy = Policy(observation_space, action_space, settings)
+    policy.load_state_dict(state["policy"])
+    return PolicyAgent(policy.eval(), deterministic)
+
+
+RL2 = AgentType(
+    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED,
+    about="RL²: PPO on a recurrent policy whose memory lives through the trial",
+)  # fmt: skip
+RL2_WIPED = AgentType(
+    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED,
+    about="control: RL² with its memory wiped at each episode",
+)  # fmt: skip
+PPO = AgentType(
+    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED,
+    about="control: multi-task PPO without memory, what is reached without adapting",
+)  # fmt: skip
+ORACLE = AgentType(
+    "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True, tuned=TUNED,
+    about="control: multi-task PPO without memory that is told the task",
+)  # fmt: skip
+RANDOM = AgentType(
+    "random", RandomSettings, None, lambda _, actions, settings, *__: RandomAgent(actions, settings),
+    about="the floor: uniform random actions",
+)  # fmt: skip

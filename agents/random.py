@@ -1,0 +1,41 @@
+"""An agent that acts at random: the floor of every comparison."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from metarl.counted import generator
+from metarl.errors import MetarlError
+from metarl.trials import Step
+
+
+@dataclass(frozen=True)
+class RandomSettings:
+    """Nothing to set but the seed."""
+
+    seed: int = 0
+    """of the actions"""
+
+
+class RandomAgent:
+    """Uniform actions, the same ones in every trial of as many environments."""
+
+    def __init__(self, action_space: gym.Space, settings: RandomSettings) -> None:
+        if not isinstance(action_space, gym.spaces.Box):
+            raise MetarlError(f"the random agent acts in a Box, not in {action_space}")
+        self.size = action_space.shape[0]
+        self.settings = settings
+
+    def begin(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+        self.generator = generator(self.settings.seed, "random agent")
+
+    def act(self, obs: Tensor) -> Tensor:
+        return torch.rand(self.num_envs, self.size, generator=self.generator).to(obs.device) * 2 - 1
+
+    def observe(self, step: Step) -> None:
+        """Nothing is learned."""

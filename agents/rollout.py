@@ -1,0 +1,80 @@
+"""One trial of B environments, kept for learning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metarl.agents.policy import PolicyAgent
+from metarl.errors import MetarlError
+from metarl.tasks import TaskSet
+from metarl.trials import Trials
+from metarl.world import FLAG_NAMES, NAN_ACTION
+
+
+@dataclass
+class Rollout:
+    """A trial, time first. Rows of one environment at rest are marked, and mean nothing else."""
+
+    inputs: Tensor  # float32 [T, B, I], what the policy saw, normalised as it was then
+    obs: Tensor  # float32 [T, B, N], raw
+    features: Tensor  # float32 [T, B, F], what its heads saw
+    mean: Tensor  # float32 [T, B, A]
+    action: Tensor  # float32 [T, B, A], as sampled, before the world's limits
+    reward: Tensor  # float32 [T, B], raw
+    done: Tensor  # bool [T, B], the episode ended with this step
+    resting: Tensor  # bool [T, B]
+    episode: Tensor  # int64 [T], which episode of the trial
+    time: Tensor  # int64 [T], steps into the episode
+
+    @property
+    def starts(self) -> list[int]:
+        """Rows at which an episode begins."""
+        return torch.nonzero(self.time == 0).flatten().tolist()
+
+    def episode_returns(self, episodes: int) -> Tensor:
+        """float32 [K, B], raw and undiscounted."""
+        sums = torch.zeros(episodes, self.reward.shape[1], device=self.reward.device)
+        return sums.index_add_(0, self.episode.to(sums.device), self.reward)
+
+
+def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int) -> Rollout:
+    """Let the agent live through one trial in every environment."""
+    rows: dict[str, list[Tensor]] = {name: [] for name in _ROWS}
+    episode, time = [], []
+    flags = torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
+    agent.begin(env.num_envs)
+    obs = env.begin(tasks, seed)
+    while not env.done:
+        episode.append(env.episode)
+        time.append(env.time)
+        step = env.step(agent.act(obs))
+        agent.observe(step)
+        values = (
+            agent.inputs, obs, agent.features, agent.mean, agent.action, step.reward,
+            step.terminated | step.truncated, step.resting,
+        )  # fmt: skip
+        for name, value in zip(_ROWS, values, strict=True):
+            rows[name].append(value)
+        flags |= step.flags
+        obs = step.obs
+    _raise_on_nan(flags)
+    return Rollout(
+        **{name: torch.stack(values) for name, values in rows.items()},
+        episode=torch.tensor(episode), time=torch.tensor(time),
+    )  # fmt: skip
+
+
+_ROWS = ("inputs", "obs", "features", "mean", "action", "reward", "done", "resting")
+
+
+def _raise_on_nan(flags: Tensor) -> None:
+    nan = (flags & NAN_ACTION).bool()
+    if bool(nan.any()):
+        where = torch.nonzero(nan).flatten().tolist()[:5]
+        raise MetarlError(
+            f"{FLAG_NAMES[NAN_ACTION]} in environments {where}: the policy diverged; lower the learning rate and resume "
+            "from the last checkpoint"
+        )

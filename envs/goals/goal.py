@@ -1,0 +1,32 @@
+"""What a goal is: parameters a task sets, and the reward terms they add to a robot's own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from torch import Tensor
+
+from metarl.parameters import Parameter
+
+
+class Motion(NamedTuple):
+    """How a robot moved in one env step, in physics precision."""
+
+    place: Tensor  # [B, d], where it is now, m (d = 1 on a line, 2 in a plane)
+    velocity: Tensor  # [B, d], (place now - place before) / dt, m/s
+    action: Tensor  # [B, nu], as applied, in [-1, 1]
+
+
+class Goal(ABC):
+    """Registered under `name`; any robot with as many place coordinates may take it."""
+
+    kind: ClassVar[str] = "goal"
+    name: str
+    parameters: tuple[Parameter, ...]
+    place_size: int = 1  # place coordinates it reads
+
+    @abstractmethod
+    def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Named reward terms [B] of weight 1; `task` holds this goal's parameters, [B, *shape]."""

@@ -1,0 +1,60 @@
+"""The physics contract: B simulations of one compiled model, their state and model fields as torch views (contract 4).
+
+Robots, goals and perturbations are written against this class alone, so they run on every engine.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Physics(ABC):
+    """B simulations on one device. State tensors are live views: write them in place, never rebind them."""
+
+    engine: str
+    model: mujoco.MjModel  # the compiled model, for names, defaults and rendering; never changed
+    num_envs: int
+    device: torch.device
+    dtype: torch.dtype  # of physics: float64 on mujoco.batch, float32 on a GPU
+    frame_skip: int  # physics substeps in one env step
+    dt: float  # seconds an env step lasts
+    qpos: Tensor  # [B, nq]
+    qvel: Tensor  # [B, nv]
+    ctrl: Tensor  # [B, nu]
+
+    @abstractmethod
+    def data(self, name: str) -> Tensor:
+        """A derived field (xpos, cvel, ...) as a live read-only view [B, ...]; ask for it before the first step."""
+
+    @abstractmethod
+    def field(self, name: str) -> Tensor:
+        """A model field with a value for each simulation, as a live view [B, ...]. Call `refresh` after writing."""
+
+    def default(self, name: str) -> Tensor:
+        """A copy of the compiled model's value of a field, to scale from (scaling the current value compounds)."""
+        owner = self.model.opt if name.startswith("opt.") else self.model
+        return torch.as_tensor(np.array(getattr(owner, name.removeprefix("opt."))), device=self.device)
+
+    @abstractmethod
+    def refresh(self, mask: Tensor) -> None:
+        """Recompute what MuJoCo derives from masses, inertias, gears, lengths (mj_setConst) where the mask is set."""
+
+    @abstractmethod
+    def reset(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        """Put the masked simulations into these states (rows of [B, nq] and [B, nv]), warm start and time cleared."""
+
+    @abstractmethod
+    def step(self, active: Tensor) -> Tensor:
+        """`frame_skip` substeps where active; bool [B], the simulations that diverged (and were set to qpos0)."""
+
+    @abstractmethod
+    def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """One simulation as a plain model and data, to render or inspect."""
+
+    def close(self) -> None:  # noqa: B027 - most engines hold nothing
+        """Release threads and device memory."""

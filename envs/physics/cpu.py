@@ -1,0 +1,89 @@
+"""Physics on CPU: `mujoco.batch.Batch`, float64, bit-identical to a loop over single MjData at any thread count."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import Batch, SimulationError
+from torch import Tensor
+
+from metarl.envs.physics.contract import Physics
+
+# MuJoCo resets a simulation by itself when one of these is raised, and only counts it.
+_BLOW_UPS = [int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQVEL), int(mujoco.mjtWarning.mjWARN_BADQACC)]
+
+
+class CpuPhysics(Physics):
+    """Simulations on a C thread pool of as many threads as torch uses."""
+
+    engine = "mujoco"
+
+    def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int, derived: tuple[str, ...] = ()) -> None:
+        self.model = model
+        self.num_envs = num_envs
+        self.device = torch.device("cpu")
+        self.dtype = torch.float64
+        self.frame_skip = frame_skip
+        self.dt = frame_skip * model.opt.timestep
+        self.batch = Batch(model, num_envs, nthread=min(torch.get_num_threads(), num_envs))
+        self.qpos, self.qvel, self.ctrl = (torch.from_numpy(self.batch.bind(n)) for n in ("qpos", "qvel", "ctrl"))
+        # Derived fields are a substep behind after a plain step; asked for, they are brought up to date.
+        self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
+        self._stage = int(mujoco.mjtStage.mjSTAGE_VEL if derived else mujoco.mjtStage.mjSTAGE_NONE)
+        self._fields: dict[str, Tensor] = {}
+        self._blow_ups = self.batch.warning[:, _BLOW_UPS, 1].sum(1)
+
+    def data(self, name: str) -> Tensor:
+        return self._derived[name]
+
+    def field(self, name: str) -> Tensor:
+        if name not in self._fields:
+            self._fields[name] = torch.from_numpy(self.batch.expand(name))
+        return self._fields[name]
+
+    def refresh(self, mask: Tensor) -> None:
+        self.batch.set_const(self._ids(mask))
+
+    def reset(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        ids = self._ids(mask)
+        self.batch.reset(ids, stage=int(mujoco.mjtStage.mjSTAGE_NONE))
+        if ids is None:
+            self.qpos.copy_(qpos)
+            self.qvel.copy_(qvel)
+        else:
+            self.qpos[mask] = qpos[mask].to(self.dtype)
+            self.qvel[mask] = qvel[mask].to(self.dtype)
+        if self._derived:
+            self.batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_VEL))
+
+    def step(self, active: Tensor) -> Tensor:
+        failed: np.ndarray | None = None
+        try:
+            self.batch.step(self._ids(active), self.frame_skip, self._stage)
+        except SimulationError as error:  # these kept the state they had; the others ran to completion
+            failed = error.ids
+        blow_ups = self.batch.warning[:, _BLOW_UPS, 1].sum(1)
+        diverged = blow_ups != self._blow_ups
+        self._blow_ups = blow_ups
+        if failed is not None:
+            diverged[failed] = True
+        return torch.from_numpy(diverged)
+
+    def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        data = self.batch.get_data(index)
+        model = self.batch.get_model(index)
+        mujoco.mj_forward(model, data)
+        return model, data
+
+    @staticmethod
+    def _ids(mask: Tensor) -> np.ndarray | None:
+        """None for all: the engine then skips building a list of simulations."""
+        return None if bool(mask.all()) else mask.numpy()
+
+
+def _writable(view: np.ndarray) -> np.ndarray:
+    """The same memory without the read-only mark, which torch warns about; nobody here writes to it."""
+    view = view.view()
+    view.flags.writeable = True
+    return view

@@ -1,0 +1,133 @@
+"""What a robot is: its model, named observation parts, named costs, start state, and when it has fallen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mujoco
+import torch
+from torch import Tensor
+
+from metarl import registry
+from metarl.counted import Counted
+from metarl.envs.goals.goal import Goal
+from metarl.envs.perturbations.perturbation import Perturbation
+from metarl.envs.physics import Physics
+from metarl.errors import MetarlError, unknown
+from metarl.parameters import Parameter
+from metarl.world import Simulation, World
+
+if TYPE_CHECKING:
+    from metarl.distribution import TaskDistribution
+
+SETTINGS = ("observation", "weights", "fall_ends")
+
+
+class Robot(World):
+    """A MuJoCo robot as a world. Subclass it, or register an instance; see `half_cheetah.py` for a page of one.
+
+    Settings a distribution may give: `observation` (names of parts, in order), `weights` (reward term -> weight),
+    `fall_ends` (whether a fall ends the episode).
+    """
+
+    name: str
+    mjcf: Path | str  # a file, or the XML itself
+    frame_skip: int
+    observation_parts: Mapping[str, Callable[[Physics], Tensor]]  # name -> [B, n]
+    observation: tuple[str, ...]  # the parts seen by default
+    weights: Mapping[str, float] = {}  # of reward terms; a goal's terms weigh 1 unless named
+    derived: tuple[str, ...] = ()  # MjData fields it reads beside qpos and qvel
+    qpos_noise: float = 0.0  # a start position is the model's plus U(-noise, noise)
+    qvel_noise: float = 0.0  # a start velocity is noise * N(0, 1)
+
+    def place(self, physics: Physics) -> Tensor:
+        """[B, d]: what goals of velocity, direction and place speak of, m."""
+        return physics.qpos[:, :1]
+
+    def costs(self, physics: Physics, action: Tensor) -> dict[str, Tensor]:
+        """Named reward terms [B] beside the goal's."""
+        return {"control": -action.square().sum(1)}
+
+    def fallen(self, physics: Physics) -> Tensor | None:
+        """bool [B], or None for a robot that cannot fall."""
+        return None
+
+    def start(self, physics: Physics, random: Counted) -> tuple[Tensor, Tensor]:
+        """Start states qpos [B, nq] and qvel [B, nv]."""
+        nq, nv = physics.qpos.shape[1], physics.qvel.shape[1]
+        noise = (2 * random.uniform("start position", (nq,), torch.float64) - 1) * self.qpos_noise
+        qvel = random.normal("start velocity", (nv,), torch.float64) * self.qvel_noise
+        return physics.default("qpos0") + noise, qvel
+
+    # As a world ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def model(self) -> mujoco.MjModel:
+        """The compiled model."""
+        try:
+            if isinstance(self.mjcf, Path):
+                return mujoco.MjModel.from_xml_path(str(self.mjcf))
+            return mujoco.MjModel.from_xml_string(self.mjcf)
+        except ValueError as error:
+            raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}") from error
+
+    def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
+        self._check_settings(distribution)
+        owners: dict[str, str] = {}
+        known: list[Parameter] = []
+        for owner, parameters in self._owners(distribution):
+            for parameter in parameters:
+                if parameter.name in owners:
+                    raise MetarlError(
+                        f"the {owner} and the {owners[parameter.name]} both claim the parameter {parameter.name!r}"
+                    )
+                owners[parameter.name] = owner
+                known.append(parameter)
+        return tuple(known)
+
+    def goal(self, distribution: TaskDistribution) -> Goal:
+        if distribution.goal is None:
+            raise MetarlError(f"{distribution.name}: a robot needs a goal: {', '.join(registry.names('goal'))}")
+        goal: Goal = registry.find("goal", distribution.goal)
+        return goal
+
+    def goals(self) -> list[Goal]:
+        """Every goal this robot can be given (whether it moves in a plane shows when a simulation is built)."""
+        return [registry.find("goal", name) for name in registry.names("goal")]
+
+    def perturbed(self) -> tuple[Parameter, ...]:
+        """The parameters of all perturbations, for this robot's model."""
+        return tuple(q for p in self.perturbations() for q in p.parameters(self.model))
+
+    def perturbations(self) -> list[Perturbation]:
+        return [registry.find("perturbation", name) for name in registry.names("perturbation")]
+
+    def build(
+        self, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
+    ) -> Simulation:
+        from metarl.envs.robots.simulation import RobotSimulation
+
+        return RobotSimulation(self, distribution, num_envs, device, engine)
+
+    def fingerprint(self) -> Mapping[str, str]:
+        text = self.mjcf.read_text() if isinstance(self.mjcf, Path) else self.mjcf
+        return {"model_sha256": sha256(text.encode()).hexdigest(), "mujoco": mujoco.__version__, "engine": "mujoco"}
+
+    def _owners(self, distribution: TaskDistribution) -> list[tuple[str, tuple[Parameter, ...]]]:
+        goal = self.goal(distribution)
+        return [
+            (f"goal {goal.name!r}", goal.parameters),
+            *((f"perturbation {p.name!r}", p.parameters(self.model)) for p in self.perturbations()),
+        ]
+
+    def _check_settings(self, distribution: TaskDistribution) -> None:
+        for key in distribution.settings:
+            if key not in SETTINGS:
+                raise unknown(f"setting of the robot {self.name}", key, SETTINGS)
+        for part in distribution.settings.get("observation", ()):
+            if part not in self.observation_parts:
+                raise unknown(f"observation part of {self.name}", part, self.observation_parts)

@@ -1,0 +1,119 @@
+"""A robot, a goal and perturbations put together into one batched simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.goals.goal import Motion
+from metarl.envs.physics import make_physics
+from metarl.envs.robots.drawing import make_renderer
+from metarl.envs.robots.robot import Robot
+from metarl.errors import MetarlError, unknown
+from metarl.world import DIVERGED, NAN_ACTION, Outcome, Simulation
+
+if TYPE_CHECKING:
+    from metarl.distribution import TaskDistribution
+
+
+class RobotSimulation(Simulation):
+    """B robots on one device, each with a task of its own."""
+
+    def __init__(
+        self, robot: Robot, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
+    ) -> None:
+        self.robot = robot
+        self.goal = robot.goal(distribution)
+        self.num_envs = num_envs
+        self.device = device
+        self.physics = make_physics(robot.model, num_envs, robot.frame_skip, device, engine, robot.derived)
+        if robot.place(self.physics).shape[1] < self.goal.place_size:
+            raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} needs a robot that moves in a plane")
+        varied = set(distribution.specs)
+        model = robot.model
+        self.perturbations = [p for p in robot.perturbations() if varied & {q.name for q in p.parameters(model)}]
+        # A parameter that no task sets keeps its neutral value.
+        self._task = {q.name: self._neutral(q) for q in self.goal.parameters}
+        settings = distribution.settings
+        self._parts = [robot.observation_parts[p] for p in settings.get("observation", robot.observation)]
+        self._weights = {**robot.weights, **settings.get("weights", {})}
+        self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
+        self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
+        self._ctrl_middle, self._ctrl_half = self._ctrl_range(model)
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, self.observe().shape[1:], np.float32)
+        self.reward_terms = {}
+        self.render_fps = round(1 / self.physics.dt)
+        self._renderer: mujoco.Renderer | None = None
+        self._check_weights(distribution.name)
+
+    def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
+        self._task = {**self._task, **{name: task[name] for name in self._task if name in task}}
+        for perturbation in self.perturbations:
+            perturbation.apply(self.physics, task, mask)
+        if any(p.derived_constants for p in self.perturbations):
+            self.physics.refresh(mask)
+
+    def reset(self, mask: Tensor, random: Counted) -> None:
+        self.physics.reset(mask, *self.robot.start(self.physics, random))
+
+    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+        nan = action.isnan().any(1)
+        action = action.nan_to_num(nan=0.0).clamp(-1.0, 1.0).to(self.physics.dtype)
+        ctrl = action if self._ctrl_half is None else self._ctrl_middle + self._ctrl_half * action
+        self.physics.ctrl.copy_(ctrl)
+        before = self.robot.place(self.physics).clone()
+        diverged = self.physics.step(active)
+        place = self.robot.place(self.physics)
+        motion = Motion(place, (place - before) / self.physics.dt, action)
+        terms = self.goal.terms(motion, self._task) | self.robot.costs(self.physics, action)
+        valid = ~diverged  # MuJoCo put a diverged robot back to its start: that move earns nothing
+        self.reward_terms = {n: (v * self._weights.get(n, 1.0)).float() * valid for n, v in terms.items()}
+        reward = torch.stack(list(self.reward_terms.values())).sum(0)
+        fallen = self.robot.fallen(self.physics) if self.may_terminate else None
+        terminated = torch.zeros_like(nan) if fallen is None else fallen
+        return Outcome(reward, terminated, nan * NAN_ACTION + diverged * DIVERGED)
+
+    def observe(self) -> Tensor:
+        return torch.cat([part(self.physics) for part in self._parts], 1).float()
+
+    def render(self, index: int, width: int, height: int) -> np.ndarray:
+        model, data = self.physics.single(index)
+        if self._renderer is None or (self._renderer.width, self._renderer.height) != (width, height):
+            self.close()
+            self._renderer = make_renderer(self.robot.model, width, height)
+        self._renderer.update_scene(data, camera=0 if model.ncam else -1)
+        return self._renderer.render()
+
+    def close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _neutral(self, parameter) -> Tensor:
+        value = np.broadcast_to(np.asarray(parameter.neutral, dtype=np.float64), (self.num_envs, *parameter.shape))
+        return torch.tensor(value.copy(), device=self.device)
+
+    def _ctrl_range(self, model: mujoco.MjModel) -> tuple[Tensor | None, Tensor | None]:
+        """Middle and half width of the actuators' ranges, or None where actions are the controls themselves."""
+        low, high = torch.tensor(model.actuator_ctrlrange, device=self.device).T
+        if bool((low == -1).all() and (high == 1).all()):
+            return None, None
+        return (low + high) / 2, (high - low) / 2
+
+    def _check_weights(self, name: str) -> None:
+        still = torch.zeros_like(self.physics.ctrl)
+        place = self.robot.place(self.physics)
+        known = [
+            *self.goal.terms(Motion(place, torch.zeros_like(place), still), self._task),
+            *self.robot.costs(self.physics, still),
+        ]
+        for term in self._weights:
+            if term not in known:
+                raise unknown(f"reward term of {name}", term, known)

@@ -1,0 +1,144 @@
+"""How a family's tasks are drawn and cut into train, valid, test and ood (contract 1)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metarl.errors import MetarlError
+from metarl.laws import Joint
+
+if TYPE_CHECKING:
+    from metarl.distribution import Laws, Names, TaskDistribution
+
+Params = dict[str, np.ndarray]  # name -> [n, *shape]
+
+SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
+SMALLEST_CUT = 10  # families of fewer tasks are not cut: a share would be a task or none
+LARGEST_ENUMERATED = 200_000  # larger finite families are cut by hash bucket instead of by rank
+MOST_REJECTED = 200  # rounds of drawing before an ood law is called impossible
+
+
+def draw(distribution: TaskDistribution, split: str, n: int, seed: int) -> Params:
+    """n tasks of a split, a pure function of its arguments."""
+    identity = f"{distribution.name}|{distribution.version}|{split}"
+    if split == "ood":
+        return _draw_ood(distribution, identity, n, seed)
+    finite = distribution.finite_tasks
+    if finite is not None:
+        if distribution.split == "disjoint" and can_be_cut(finite):
+            finite = select(finite, _ranked_share(finite, split))
+        return select(finite, _balanced(size(finite), n, _generator(identity, seed)))
+    if distribution.split == "iid":
+        return _sample(distribution.parameters, n, identity, seed)
+    return _draw_bucket(distribution, split, identity, n, seed)
+
+
+def enumerate_tasks(parameters: Laws) -> Params | None:
+    """The product of all finite laws, in a fixed order, or None where one is not finite or there are too many."""
+    values: Params = {}
+    for names, law in parameters.items():
+        listed = law.finite()
+        if listed is None:
+            return None
+        values[str(names)] = listed
+    if not values or np.prod([float(len(v)) for v in values.values()]) > LARGEST_ENUMERATED:
+        return None
+    grid = np.meshgrid(*[np.arange(len(v)) for v in values.values()], indexing="ij")
+    return {name: v[index.ravel()] for (name, v), index in zip(values.items(), grid, strict=True)}
+
+
+def size(tasks: Params | None) -> int:
+    return 0 if tasks is None else len(next(iter(tasks.values())))
+
+
+def select(tasks: Params, index: np.ndarray) -> Params:
+    return {name: values[index] for name, values in tasks.items()}
+
+
+def can_be_cut(tasks: Params) -> bool:
+    return size(tasks) >= SMALLEST_CUT
+
+
+def content_hash(tasks: Params) -> np.ndarray:
+    """uint64 [n]: a stable hash of each task's names and numbers, equal on every machine."""
+    columns = [np.ascontiguousarray(values).reshape(len(values), -1) for _, values in sorted(tasks.items())]
+    names = ",".join(sorted(tasks)).encode()
+    rows = [column.astype("<i8" if column.dtype.kind in "iu" else "<f8") for column in columns]
+    return np.array(
+        [
+            int.from_bytes(hashlib.blake2b(names + b"".join(row[i].tobytes() for row in rows), digest_size=8).digest(), "big")
+            for i in range(size(tasks))
+        ],
+        dtype=np.uint64,
+    )
+
+
+def _ranked_share(tasks: Params, split: str) -> np.ndarray:
+    """Indices of a split's exact share of a finite family, by rank of the content hash."""
+    order = np.argsort(content_hash(tasks), kind="stable")
+    n = len(order)
+    valid, test = (max(1, round(SHARES[s] * n)) for s in ("valid", "test"))
+    cuts = {"test": order[:test], "valid": order[test : test + valid], "train": order[test + valid :]}
+    return np.sort(cuts[split])
+
+
+def _balanced(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """n indices below count, each as often as any other (up to one), in random order."""
+    rounds = [rng.permutation(count) for _ in range(-(-n // count))]
+    return np.concatenate(rounds)[:n]
+
+
+def _draw_bucket(distribution: TaskDistribution, split: str, identity: str, n: int, seed: int) -> Params:
+    """Draw from the law, keep the tasks whose hash falls into the split's share of the hash's range."""
+    edges = np.cumsum([0.0, *SHARES.values()]) * 2.0**64
+    index = list(SHARES).index(split)
+    kept: list[Params] = []
+    for attempt in range(1000):
+        tasks = _sample(distribution.parameters, max(16, int(1.2 * n / SHARES[split])), identity, seed, attempt)
+        h = content_hash(tasks).astype(np.float64)
+        kept.append(select(tasks, np.flatnonzero((h >= edges[index]) & (h < edges[index + 1]))))
+        if sum(map(size, kept)) >= n:
+            return {name: np.concatenate([k[name] for k in kept])[:n] for name in kept[0]}
+    raise MetarlError(f"{distribution.name}: its laws yield too few different tasks for a {split} split; use split='iid'")
+
+
+def _draw_ood(distribution: TaskDistribution, identity: str, n: int, seed: int) -> Params:
+    """Each law that `ood` names, rejecting what the training law could have drawn; the others as in training."""
+    params: Params = {}
+    for names, law in {**distribution.parameters, **distribution.ood}.items():
+        if names not in distribution.ood:
+            params |= _sample({names: law}, n, identity, seed)
+            continue
+        kept: list[Params] = []
+        for attempt in range(MOST_REJECTED):
+            drawn = _sample({names: law}, n, identity, seed, attempt)
+            inside = distribution.parameters[names].contains(drawn if isinstance(law, Joint) else drawn[str(names)])
+            kept.append(select(drawn, np.flatnonzero(~inside)))
+            if sum(map(size, kept)) >= n:
+                break
+        else:
+            raise MetarlError(f"{distribution.name}: the ood law of {names!r} lies inside its training law: widen it")
+        params |= {name: np.concatenate([k[name] for k in kept])[:n] for name in kept[0]}
+    return params
+
+
+def _sample(parameters: Laws, n: int, identity: str, seed: int, attempt: int = 0) -> Params:
+    """n draws of every law, each from a stream of its own, so that adding a parameter leaves the others alone."""
+    params: Params = {}
+    for names, law in parameters.items():
+        rng = _generator(f"{identity}|{names}|{attempt}", seed)
+        if isinstance(law, Joint):
+            params |= law.sample(rng, n, names)
+        else:
+            params[str(names)] = law.sample(rng, n)
+    return params
+
+
+def _generator(identity: str, seed: int) -> np.random.Generator:
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise MetarlError(f"a seed is a whole number of at least 0, got {seed!r}")
+    digest = hashlib.blake2b(identity.encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence([int.from_bytes(digest, "big"), int(seed)])))

@@ -1,0 +1,237 @@
+"""Meta-training into a run directory: the loop around any learner."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from metarl import __version__, registry
+from metarl.agent import AgentType, Learner
+from metarl.distribution import TaskDistribution
+from metarl.errors import MetarlError
+from metarl.evaluation import live
+from metarl.progress import Progress
+from metarl.run import METRICS, TIMES, Run, Table
+
+VALID_TASKS = 32  # tasks of an evaluation on the way
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a training run is carried out."""
+
+    steps: int = 10_000_000
+    """env steps to train for; steps at rest do not count"""
+    seed: int = 0
+    """of everything: weights, tasks, start states, actions, minibatches"""
+    run_dir: str | None = None
+    """where the run is kept; by default runs/AGENT-DISTRIBUTION-SEED"""
+    resume: bool = False
+    """continue the run in run_dir from its last checkpoint; --steps may be raised"""
+    device: str = "auto"
+    """auto, cpu or cuda; robots run on cpu in this version"""
+    threads: int | None = None
+    """CPU threads of physics and networks; by default all cores. Results depend on it in the last digits"""
+    checkpoint_every: int = 500_000
+    """env steps between checkpoints"""
+    evaluate_every: int = 1_000_000
+    """env steps between evaluations on the valid split; 0 for none"""
+
+    def __post_init__(self) -> None:
+        for name, low in (("steps", 1), ("seed", 0), ("checkpoint_every", 1), ("evaluate_every", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < low:
+                raise MetarlError(f"{name} must be a whole number of at least {low}, got {value!r}")
+        if self.threads is not None and self.threads < 1:
+            raise MetarlError(f"threads must be at least 1, got {self.threads}")
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise MetarlError(f"device must be auto, cpu or cuda, got {self.device!r}")
+
+
+def train(agent: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions, sources: Mapping[str, str | None]) -> Run:
+    """Train `agent` on `distribution`; the finished run. `sources`: where a stranger's agent and distribution live."""
+    if agent.learner is None:
+        raise MetarlError(f"the agent {agent.name!r} has nothing to train: use it in `metarl evaluate`")
+    torch.set_num_threads(options.threads or torch.get_num_threads())
+    device = pick_device(options.device)
+    path = Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
+    config = describe(agent, distribution, settings, options, device, sources)
+    run = _resumed(path, config) if options.resume and (path / "config.json").exists() else Run.create(path, config)
+    learner = agent.learner(distribution, settings, options.seed, device)
+    state = run.load_checkpoint(device) if run.has_checkpoint else {}
+    if state:
+        try:
+            learner.load_state_dict(state["learner"])
+        except (KeyError, RuntimeError, ValueError, TypeError) as error:
+            raise MetarlError(f"the checkpoint in {path} is not of this agent and settings: {_first_line(error)}") from error
+    _loop(run, learner, agent, distribution, options, state, device)
+    return run
+
+
+def _loop(
+    run: Run, learner: Learner, agent: AgentType, distribution: TaskDistribution, options: TrainOptions,
+    state: Mapping[str, Any], device: str,
+) -> None:  # fmt: skip
+    """Update, log, now and then evaluate and checkpoint, until the steps are done or the user has had enough."""
+    metrics = Table(run.path / METRICS, state.get("metrics_bytes", 0))
+    times = Table(run.path / TIMES, state.get("times_bytes", 0))
+    before, began = state.get("seconds", 0.0), time.perf_counter()
+    updates = state.get("updates", 0)
+    next_checkpoint = _next(learner.env_steps, options.checkpoint_every)
+    next_evaluation = _next(learner.env_steps, options.evaluate_every) if options.evaluate_every else None
+    valid = ValidPlay(learner, agent, distribution, device)
+
+    def checkpoint() -> None:
+        run.save_checkpoint({
+            "agent": agent.name, "learner": learner.state_dict(), "updates": updates,
+            "metrics_bytes": metrics.sync(), "times_bytes": times.sync(), "seconds": before + time.perf_counter() - began,
+        })  # fmt: skip
+
+    events = _events(run.path, learner.env_steps)
+    with Progress(agent.name, distribution.name, learner.env_steps, options.steps) as progress, stop_signal() as stop:
+        while learner.env_steps < options.steps and not stop:
+            row: dict[str, float | int | None] = {"update": updates, "env_steps": 0, **learner.update()}
+            updates += 1
+            row["env_steps"] = learner.env_steps
+            due = next_evaluation is not None and learner.env_steps >= next_evaluation
+            row |= valid.play() if due else valid.nothing()
+            if due:
+                next_evaluation = _next(learner.env_steps, options.evaluate_every)
+            seconds = before + time.perf_counter() - began
+            metrics.append(row)
+            times.append({"env_steps": learner.env_steps, "seconds": round(seconds, 3)})
+            for name, value in row.items():
+                if value is not None and name not in ("update", "env_steps"):
+                    events.add_scalar(f"train/{name}", value, learner.env_steps)
+            progress.show(row, valid.last)
+            if learner.env_steps >= next_checkpoint:
+                checkpoint()
+                next_checkpoint = _next(learner.env_steps, options.checkpoint_every)
+        checkpoint()
+    events.close()
+    metrics.close()
+    times.close()
+    if stop and learner.env_steps < options.steps:
+        raise Interrupted(f"stopped at {learner.env_steps:,} of {options.steps:,} env steps; all is saved in {run.path}: "
+                          "the same command with --resume continues")  # fmt: skip
+
+
+class Interrupted(MetarlError):
+    """The user asked to stop; everything is saved."""
+
+
+class ValidPlay:
+    """Evaluations on the way: the mean agent on fixed held-out tasks, or on training tasks where there are no others."""
+
+    def __init__(self, learner: Learner, agent: AgentType, distribution: TaskDistribution, device: str) -> None:
+        self.learner = learner
+        self.split = "valid" if "valid" in distribution.splits else "train"
+        self.tasks = distribution.tasks(self.split, VALID_TASKS, seed=0)
+        self._make = lambda: distribution.make(VALID_TASKS, device, task_visible=agent.task_visible)
+        self._env = None
+        self.last: dict[str, float | int | None] = self.nothing()
+
+    def play(self) -> dict[str, float | int | None]:
+        """Mean return of the first and of the last episode."""
+        self._env = self._env or self._make()
+        returns = live(self.learner.agent(), self._env, self.tasks).by_episode()
+        self.last = {f"{self.split}_first": float(returns[0]), f"{self.split}_last": float(returns[-1])}
+        return self.last
+
+    def nothing(self) -> dict[str, float | int | None]:
+        return {f"{self.split}_first": None, f"{self.split}_last": None}
+
+
+def describe(
+    agent: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions, device: str,
+    sources: Mapping[str, str | None],
+) -> dict[str, Any]:  # fmt: skip
+    """The run's config: everything that made it, and the versions it was made with."""
+    import gymnasium
+    import mujoco
+
+    return {
+        "metarl": __version__,
+        "agent": {"name": agent.name, "source": sources.get("agent"), "settings": asdict(settings)},
+        "distribution": {"source": sources.get("distribution"), **distribution.to_json()},
+        "seed": options.seed, "steps": options.steps, "device": device, "threads": torch.get_num_threads(),
+        "evaluate_every": options.evaluate_every,
+        "world": dict(distribution.simulated_world.fingerprint()),
+        "versions": {
+            "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+            "gymnasium": gymnasium.__version__, "mujoco": mujoco.__version__,
+        },
+    }  # fmt: skip
+
+
+def pick_device(device: str) -> str:
+    """`auto` becomes what this version can use."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise MetarlError("no CUDA device is at hand: use --device cpu")
+    return "cpu" if device == "auto" else device
+
+
+def _resumed(path: Path, config: Mapping[str, Any]) -> Run:
+    """The run in `path`, if it was started with this config."""
+    run = Run.open(path)
+    was = run.config
+    for key in ("agent", "distribution", "seed", "device", "threads", "evaluate_every"):
+        _same(path, key, was.get(key), config[key])
+    return run
+
+
+def _same(path: Path, key: str, was: Any, now: Any) -> None:
+    if isinstance(was, Mapping) and isinstance(now, Mapping):
+        for part in {**was, **now}:
+            _same(path, f"{key} {part}".removeprefix("agent settings "), was.get(part), now.get(part))
+    elif _plain(was) != _plain(now):
+        raise MetarlError(f"the run in {path} has {key} {was!r}, not {now!r}: give the same, or another --run-dir")
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@contextmanager
+def stop_signal() -> Iterator[list[int]]:
+    """A list that Ctrl-C (or SIGTERM) makes true, so that the update in hand is finished; a second Ctrl-C ends at once."""
+    stop: list[int] = []
+
+    def handle(number: int, _: Any) -> None:
+        if stop:
+            raise KeyboardInterrupt
+        stop.append(number)
+
+    try:
+        old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread: whoever owns it handles signals
+        old = {}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _next(steps: int, every: int) -> int:
+    """The first multiple of `every` above `steps`."""
+    return (steps // every + 1) * every
+
+
+def _events(path: Path, env_steps: int) -> Any:
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(path), purge_step=env_steps or None)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,92 @@
+"""Trials: K episodes in slots of H steps, all environments in step (contract 7).
+
+An environment whose episode ends early rests until its slot is over: it is not stepped, earns nothing, and is marked
+`resting`, so that it is left out of learning and of counts. When all rest, the slot is cut short.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from metarl.environment import Environment
+from metarl.errors import MetarlError
+from metarl.tasks import TaskSet
+
+
+class Step(NamedTuple):
+    """What a step led to, for B environments."""
+
+    obs: Tensor  # float32 [B, *observation], to act on next: a new episode's start where a slot ended
+    reward: Tensor  # float32 [B], raw
+    terminated: Tensor  # bool [B], the episode ended in the MDP
+    truncated: Tensor  # bool [B], the episode was cut by its horizon or by diverged physics
+    final_obs: Tensor  # float32 [B, *observation], what the action led to, before any restart
+    resting: Tensor  # bool [B], this environment's episode had ended before: nothing happened
+    flags: Tensor  # int64 [B], bits of metarl.world.FLAG_NAMES
+
+
+class Trials:
+    """A tensor environment: `begin` with tasks, then `step` until `done`."""
+
+    def __init__(self, environment: Environment, episodes: int) -> None:
+        if not isinstance(episodes, int) or episodes < 1:
+            raise MetarlError(f"a trial has at least 1 episode, got {episodes!r}")
+        self.environment = environment
+        self.episodes = episodes  # K
+        self.num_envs = environment.num_envs
+        self.device = environment.device
+        self.horizon = environment.horizon  # H
+        self.observation_space: gym.spaces.Box = environment.observation_space  # of one environment
+        self.action_space: gym.spaces.Box | gym.spaces.Discrete = environment.action_space
+        self.episode = 0  # the slot all environments are in, 0 to K-1; K when the trial is over
+        self.time = 0  # steps into the slot
+        self._begun = False
+        self._resting = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+
+    @property
+    def done(self) -> bool:
+        """Whether the trial is over."""
+        return self.episode >= self.episodes
+
+    @property
+    def resting(self) -> Tensor:
+        """bool [B]: environments whose episode in this slot has ended."""
+        return self._resting
+
+    def begin(self, tasks: TaskSet, seed: int = 0, keys: Tensor | None = None) -> Tensor:
+        """Start a trial: one task for all, or one each. Environment i draws from stream (seed, keys[i]), by default i."""
+        environment = self.environment
+        environment.assign(self.environment.distribution.task_set(tasks))
+        environment.seed(seed, keys)
+        self.episode, self.time, self._begun = 0, 0, True
+        self._resting = torch.zeros_like(self._resting)
+        return environment.reset()
+
+    def step(self, action: Tensor) -> Step:
+        """One step of all environments that do not rest."""
+        if not self._begun:
+            raise MetarlError("call begin(tasks) before the first step")
+        if self.done:
+            raise MetarlError(f"the trial is over after {self.episodes} episodes: call begin(tasks) for the next one")
+        resting = self._resting
+        after = self.environment.step(action, ~resting)
+        self._resting = resting | after.terminated | after.truncated
+        self.time += 1
+        obs = after.obs
+        if self.time == self.horizon or self._all_rest():
+            self.episode, self.time = self.episode + 1, 0
+            if not self.done:
+                self._resting = torch.zeros_like(resting)
+                obs = self.environment.reset()
+        return Step(obs, after.reward, after.terminated, after.truncated, after.obs, resting, after.flags)
+
+    def close(self) -> None:
+        self.environment.close()
+
+    def _all_rest(self) -> bool:
+        # The one place that looks at a device value: free on CPU, a synchronisation on a GPU.
+        return bool(self._resting.all())

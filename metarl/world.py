@@ -1,0 +1,95 @@
+"""The contract between the core and a simulation: a `World` describes it, a `Simulation` runs it (contract 2).
+
+A world is registered once. `World.build` makes a simulation of B environments on one device, which knows nothing of
+trials, clocks or task distributions: it is told its tasks, reset where a mask says so, and stepped.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+
+from metarl.parameters import Parameter
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from metarl.counted import Counted
+    from metarl.distribution import TaskDistribution
+
+# What may happen inside a step that a captured graph cannot raise: one bit each in `flags`.
+NAN_ACTION = 1  # the action held a NaN; zero was applied in its place
+DIVERGED = 2  # the physics blew up; the episode was ended
+OVERFLOW = 4  # contacts or constraints did not fit and were dropped
+FLAG_NAMES = {NAN_ACTION: "NaN action", DIVERGED: "diverged physics", OVERFLOW: "contact overflow"}
+
+
+class Outcome(NamedTuple):
+    """What one step of a simulation results in; entries of environments that were not active mean nothing."""
+
+    reward: Tensor  # float32 [B]
+    terminated: Tensor  # bool [B], the MDP reached an end
+    flags: Tensor  # int64 [B], bits of FLAG_NAMES
+
+
+class World(ABC):
+    """A robot or a game that tasks configure. Instances are registered under `name`."""
+
+    kind: ClassVar[str] = "world"
+    name: str
+
+    @abstractmethod
+    def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
+        """Every parameter a task may set, given the distribution's goal and settings.
+
+        Raises MetarlError where goal or settings are not of this world.
+        """
+
+    @abstractmethod
+    def build(
+        self, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
+    ) -> Simulation:
+        """B environments on `device`, with this distribution's goal and settings."""
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """What results depend on beside the task: model hash, engine and its version."""
+        return {}
+
+
+class Simulation(ABC):
+    """B copies of a world, stepped at once by tensor operations on one device; no host copy inside `step`."""
+
+    num_envs: int
+    device: torch.device
+    observation_space: gym.spaces.Box  # of one environment
+    action_space: gym.spaces.Box | gym.spaces.Discrete
+    may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
+    reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
+
+    @abstractmethod
+    def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
+        """Configure the masked environments. `task`: every varied parameter, [B, *shape]; mask: bool [B]."""
+
+    @abstractmethod
+    def reset(self, mask: Tensor, random: Counted) -> None:
+        """Put the masked environments into a start state drawn from `random`."""
+
+    @abstractmethod
+    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+        """Advance the active environments by one env step; the others keep their state."""
+
+    @abstractmethod
+    def observe(self) -> Tensor:
+        """float32 [B, *observation shape], memory of its own."""
+
+    def render(self, index: int, width: int, height: int) -> np.ndarray:
+        """uint8 [height, width, 3], a picture of one environment."""
+        raise NotImplementedError(f"{type(self).__name__} draws no pictures")
+
+    def close(self) -> None:  # noqa: B027 - most simulations hold nothing to release
+        """Release what the simulation holds (a renderer, threads)."""
