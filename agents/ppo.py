@@ -128,8 +128,6 @@ class PPOLearner(Learner):
         advantage = numerics.generalized_advantage(reward, value, ends, settings.gamma, settings.lam)
         target = advantage + value
         own = ~resting
-        if policy.value_norm.count == 0:
-            policy.value_norm.update(target[own])
         centre = numerics.masked_mean(advantage, own)
         spread = numerics.masked_mean((advantage - centre).square(), own).sqrt()
         advantage = (advantage - centre) / (spread + 1e-8)
@@ -156,7 +154,7 @@ class PPOLearner(Learner):
         return {
             **{name: float(value) / count for name, value in totals.items()},
             "explained_variance": numerics.explained_variance(batch.value[own], batch.target[own]),
-            "std": float(self.policy.network.log_std.exp().mean()),
+            "std": float(self.policy.network.log_std.detach().exp().mean()),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
 

@@ -63,6 +63,11 @@ class Law(ABC):
         """All values in a fixed order, [k, *shape], if equally likely and no more than MOST_LISTED; else None."""
         return None
 
+    def __str__(self) -> str:
+        """The law as a user would write it, shape left out."""
+        own = [getattr(self, f.name) for f in fields(self) if f.init and f.name != "shape"]  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(map(_short, own))})"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values: {"law": the class's name, and its fields}. `law_from_json` reads it back."""
         own = {f.name: to_lists(getattr(self, f.name)) for f in fields(self) if f.init}  # type: ignore[arg-type]
@@ -157,3 +162,10 @@ def to_tuples(array: np.ndarray) -> Any:
 def to_lists(value: Any) -> Any:
     """Nested tuples as nested lists, for JSON."""
     return [to_lists(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _short(value: Any) -> str:
+    """A field for people to read: few digits, tuples without a trailing comma."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(_short, value)) + ")"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -12,6 +12,11 @@ from mujoco.rendering.classic import gl_context
 
 from metarl.errors import MetarlError
 
+CURE = (
+    "Without a display, unset MUJOCO_GL or set it to egl, and install EGL: on Debian and Ubuntu "
+    "`apt-get install libegl1 libopengl0 libgl1-mesa-dri`"
+)
+
 
 def make_renderer(model: mujoco.MjModel, width: int, height: int) -> mujoco.Renderer:
     """MuJoCo's renderer; MetarlError with the cure where no OpenGL library draws.
@@ -25,17 +30,15 @@ def make_renderer(model: mujoco.MjModel, width: int, height: int) -> mujoco.Rend
             with mock.patch.object(gl_context, "GLContext", _context_class()):
                 return mujoco.Renderer(model, height, width)
     except (ImportError, AttributeError, RuntimeError, mujoco.FatalError) as error:
-        raise MetarlError(
-            f"no picture: OpenGL does not work here ({type(error).__name__}: {error}). Without a display, unset MUJOCO_GL "
-            "or set it to egl, and install EGL: on Debian and Ubuntu `apt-get install libegl1 libopengl0 libgl1-mesa-dri`"
-        ) from error
+        raise MetarlError(f"no picture: OpenGL does not work here ({type(error).__name__}: {error}). {CURE}") from error
 
 
 def _context_class() -> type:
-    """What MuJoCo chose when it was imported; EGL where nobody chose and there is no display."""
-    chosen = os.environ.get("MUJOCO_GL") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if chosen or sys.platform != "linux":
-        return gl_context.GLContext
-    from mujoco.egl import GLContext
+    """EGL where it is asked for, or where nothing is and there is no display; else what MuJoCo chose on import."""
+    asked = os.environ.get("MUJOCO_GL", "").lower()
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.platform == "linux" and (asked == "egl" or not (asked or display)):
+        from mujoco.egl import GLContext
 
-    return GLContext
+        return GLContext
+    return gl_context.GLContext

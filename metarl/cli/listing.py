@@ -35,29 +35,30 @@ def main(arguments: list[str]) -> None:
 
 
 def distribution_rows() -> list[tuple[str, ...]]:
-    """(name, world, goal, what varies, H x K, splits, what it tests) of every distribution; README's table too."""
+    """A row of COLUMNS for every distribution; the README's table is printed from it too."""
     rows = []
     for name in registry.names("distribution"):
         d: TaskDistribution = registry.find("distribution", name)
-        varies = ", ".join(f"{_label(names)} ~ {law}" for names, law in d.parameters.items())
-        rows.append((name, d.world, d.goal or "-", varies, f"{d.horizon} x {d.episodes}", " ".join(d.splits), d.tests))
+        varies = "; ".join(f"{_label(names)} ~ {law}" for names, law in d.parameters.items())
+        rows.append((name, d.world, varies, f"{d.horizon} x {d.episodes}", ", ".join(d.splits), d.tests))
     return rows
 
 
-COLUMNS = ("distribution", "world", "goal", "varies (train)", "H x K", "splits", "tests")
+COLUMNS = ("distribution", "world", "what varies (train)", "H x K", "splits", "tests")
 
 
 def _everything(console: Console) -> None:
-    table = Table(*COLUMNS)
-    for row in distribution_rows():
-        table.add_row(*row)
-    console.print(table)
+    console.print("[bold]distributions[/] (H steps an episode x K episodes a trial)")
+    for name, world, varies, size, splits, tests in distribution_rows():
+        console.print(f"  [bold cyan]{name}[/]  {world}, {size}, {splits}", highlight=False)
+        console.print(f"      {varies}", highlight=False)
+        console.print(f"      [dim]{tests}[/]", highlight=False)
     for kind in ("world", "goal", "perturbation"):
         console.print(f"[bold]{kind}s[/]: {', '.join(registry.names(kind))}")
-    table = Table("agent", "what it is")
+    console.print("[bold]agents[/]")
     for name in registry.names("agent"):
-        table.add_row(name, registry.find("agent", name).about)
-    console.print(table)
+        console.print(f"  [bold cyan]{name}[/]  {registry.find('agent', name).about}", highlight=False)
+    console.print("[dim]`metarl list NAME` shows one of them in full[/]")
 
 
 def _one(console: Console, name: str) -> None:

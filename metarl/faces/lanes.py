@@ -22,6 +22,7 @@ from metarl.tasks import TaskSet
 from metarl.world import DIVERGED, OVERFLOW
 
 Task = Mapping[str, Any] | TaskSet
+Options = Mapping[str, Any]
 Tasks = Task | Sequence[Task]  # one for all lanes, or one each
 
 LIMIT = 1e10  # in place of infinity in spaces: beyond it MuJoCo itself calls a simulation diverged (mjMAXVAL)
@@ -75,7 +76,7 @@ class Lanes:
 
     # Restarts ---------------------------------------------------------------------------------------------------
 
-    def restart(self, mask: np.ndarray, seed: int | None = None, options: Mapping[str, Any] | None = None) -> np.ndarray:
+    def restart(self, mask: np.ndarray, seed: int | None = None, options: Options | None = None) -> np.ndarray:
         """Begin the next episode of the masked lanes; the observation of all.
 
         A seed (lane i takes seed + i) or the option "task" begins a new trial. A task given stays until another one
@@ -87,7 +88,7 @@ class Lanes:
         given = options.get("task")
         tasks = self._default if given is None else self.task_set(given)
         if seed is not None:
-            self._reseed(mask, check_seed(seed))
+            self._reseed(mask, seed)
         if seed is not None or "task" in options:
             self.episode[mask] = self.episodes  # the trial is over
             self._given[mask] = tasks is not None
@@ -232,7 +233,7 @@ def _finite(space: gym.spaces.Box) -> gym.spaces.Box:
     return gym.spaces.Box(low, high, space.shape, space.dtype.type)
 
 
-def check_options(options: Mapping[str, Any] | None, known: tuple[str, ...]) -> None:
+def check_options(options: Options | None, known: tuple[str, ...]) -> None:
     """MetarlError for an option of `reset` that nobody reads."""
     for name in options or {}:
         if name not in known:

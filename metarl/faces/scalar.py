@@ -7,9 +7,12 @@ from typing import Any, ClassVar
 import gymnasium as gym
 import numpy as np
 
+from metarl.counted import check_seed
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.faces.lanes import Lanes, Moved, Task, check_options, check_render_mode, checked_action
+
+Info = dict[str, Any]
 
 
 class ScalarEnv(gym.Env[np.ndarray, Any]):
@@ -45,8 +48,9 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
         self.action_space = self._lanes.action_space
         self._running = False
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Info]:
         check_options(options, self.OPTIONS)
+        seed = None if seed is None else check_seed(seed)
         super().reset(seed=seed)
         if seed is None and not self._lanes.begun:
             seed = int(self.np_random.integers(2**62))
@@ -54,7 +58,7 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
         self._running = True
         return obs[0], self._info()
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, Info]:
         if not self._running:
             raise MetarlError("the episode is over, or none has begun: call reset() before step()")
         moved = self._lanes.step(checked_action(action, self.action_space)[None])
@@ -71,9 +75,9 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
     def close(self) -> None:
         self._lanes.environment.close()
 
-    def _info(self, moved: Moved | None = None) -> dict[str, Any]:
+    def _info(self, moved: Moved | None = None) -> Info:
         lanes = self._lanes
-        info: dict[str, Any] = {
+        info: Info = {
             "task": {name: _plain(values) for name, values in lanes.task.items()},
             "episode_in_trial": int(lanes.episode[0]),
         }

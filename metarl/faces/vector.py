@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from metarl.counted import check_seed
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError, unknown
 from metarl.faces.lanes import Lanes, Moved, Tasks, check_options, check_render_mode, checked_action
@@ -64,6 +65,7 @@ class VectorEnv(gym.vector.VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Infos]:
         check_options(options, self.OPTIONS)
         mask = self._reset_mask(options)
+        seed = None if seed is None else check_seed(seed)
         super().reset(seed=seed)
         if seed is None and not self._lanes.begun:
             seed = int(self.np_random.integers(2**62))

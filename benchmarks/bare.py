@@ -1,0 +1,69 @@
+"""The yardstick: the physics of a trial of our environment, and nothing else.
+
+Random actions carry a robot from its start into other states, whose contacts cost more or less; so "bare" must
+simulate the same states. A trial of our own environment is lived through once, unmeasured; its start states, controls
+and rests are kept; and then the same batch of simulations is put through them again, to the bit, by a loop that only
+writes controls, steps, and at each new episode resets. Those resets are inside the clock: any user of the engine pays
+them (0.1 % of the time). Tasks, observations, rewards and clocks are not: they are what our environment adds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mujoco.batch import Batch
+
+from metarl.benchmarks.actions import random_actions
+from metarl.benchmarks.timing import Side
+from metarl.distribution import TaskDistribution
+from metarl.envs.physics.cpu import CpuPhysics
+from metarl.errors import MetarlError
+
+
+@dataclass
+class Episode:
+    """One slot of a trial, as the physics saw it."""
+
+    qpos: np.ndarray  # float64 [B, nq], the start
+    qvel: np.ndarray  # float64 [B, nv]
+    moves: list[tuple[np.ndarray, np.ndarray | None]]  # controls [B, nu], and who was stepped (None: everyone)
+
+
+class BarePhysics(Side):
+    """`mujoco.batch.Batch.step` on our model, replaying one trial."""
+
+    def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
+        trials = distribution.make(num_envs)
+        physics: Any = getattr(trials.environment.simulation, "physics", None)
+        if not isinstance(physics, CpuPhysics):
+            raise MetarlError(f"the world {distribution.world!r} is not simulated by mujoco.batch")
+        actions = torch.from_numpy(random_actions(trials.action_space, trials.horizon * trials.episodes, num_envs))
+        self.batch: Batch = physics.batch
+        self.frame_skip = physics.frame_skip
+        self.qpos, self.qvel, self.ctrl = (tensor.numpy() for tensor in (physics.qpos, physics.qvel, physics.ctrl))
+        self.episodes: list[Episode] = []
+        trials.begin(distribution.tasks("train", num_envs))
+        for action in actions:
+            if trials.time == 0:
+                self.episodes.append(Episode(self.qpos.copy(), self.qvel.copy(), []))
+            active = ~trials.resting
+            ids = None if bool(active.all()) else active.numpy()
+            trials.step(action)
+            self.episodes[-1].moves.append((self.ctrl.copy(), ids))
+            if trials.done:
+                break
+        moves = [ids for episode in self.episodes for _, ids in episode.moves]
+        self.steps = sum(num_envs if ids is None else int(ids.sum()) for ids in moves)
+
+    def work(self) -> int:
+        for episode in self.episodes:
+            self.batch.reset(None, stage=0)  # mjSTAGE_NONE: the state is written next
+            self.qpos[:] = episode.qpos
+            self.qvel[:] = episode.qvel
+            for ctrl, ids in episode.moves:
+                self.ctrl[:] = ctrl
+                self.batch.step(ids, self.frame_skip)
+        return self.steps

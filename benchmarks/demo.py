@@ -1,0 +1,48 @@
+"""`metarl demo`: in about five minutes, a robot that learns to learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from metarl import api
+from metarl.cli.evaluate import print_returns
+from metarl.command import Command
+from metarl.loading import PICTURE
+
+AGENT, DISTRIBUTION, STEPS = "rl2", "PointGoalSparse", 6_000_000
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """Train RL² to search for a hidden place, then watch it find places it never trained on."""
+
+    run_dir: str = "runs/demo"
+    """where the run is kept; a run that was interrupted is continued"""
+    steps: int = STEPS
+    """env steps of training"""
+    seed: int = 0
+    """of everything"""
+
+
+def demo(options: DemoOptions) -> None:
+    console = Console()
+    console.print(
+        "A ball on a plane must find a place it can neither see nor feel until it is within 20 cm of it, on a half circle\n"
+        "of radius 1 m. It has three episodes of 2 s. Nobody tells it how to search, to remember, or to go back: this is\n"
+        f"what {AGENT} is about to learn, on one set of places; it is tested on others.\n"
+    )  # fmt: skip
+    run = api.train(AGENT, DISTRIBUTION, steps=options.steps, seed=options.seed, run_dir=options.run_dir, resume=True)
+    results = api.evaluate(run, "test", tasks=64, replicates=4, against=("wiped", "random"))
+    print_returns(results, console)
+    lives = results["test"][AGENT]
+    first, last = lives.by_episode()[[0, -1]]
+    console.print(
+        f"On {len(lives.tasks)} places it never trained on, a return of {first:.1f} in the first episode and of {last:.1f} in the "
+        f"last: what it found, it went back to.\nThe picture: {Path(run) / PICTURE}"
+    )  # fmt: skip
+
+
+COMMAND = Command("demo", DemoOptions, demo, "train RL² for minutes and see it adapt to tasks it has never seen")

@@ -1,0 +1,84 @@
+"""The whole training loop of RL², and where its time goes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from metarl import registry
+from metarl.agent import AgentType
+from metarl.benchmarks.timing import Side
+from metarl.distribution import TaskDistribution
+
+PARTS = ("physics", "rest of the environment", "policy", "update")
+
+
+class TrainingLoop(Side):
+    """Updates of an agent's learner: one is a rollout of a meta-batch of trials and what is learned from it."""
+
+    def __init__(self, distribution: TaskDistribution, agent: str, **settings: Any) -> None:
+        kind: AgentType = registry.find("agent", agent)
+        assert kind.learner is not None
+        self.settings = kind.settings(**settings)
+        self.learner: Any = kind.learner(distribution, self.settings, 0, "cpu")
+        self.environment, self.physics = Stopwatch(), Stopwatch()
+        self.environment.time(self.learner.env, "begin", "step")
+        if physics := getattr(self.learner.env.environment.simulation, "physics", None):
+            self.physics.time(physics, "step")
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+
+    def work(self) -> int:
+        before = self.learner.env_steps
+        for watch in (self.environment, self.physics):
+            watch.clear()
+        start = time.perf_counter()
+        self.learner.update()
+        whole = time.perf_counter() - start
+        rollout = self.environment.last - self.environment.first
+        parts = (
+            self.physics.seconds, self.environment.seconds - self.physics.seconds,
+            rollout - self.environment.seconds, whole - rollout,
+        )  # fmt: skip
+        for name, seconds in zip(PARTS, parts, strict=True):
+            self.seconds[name] += seconds
+        return self.learner.env_steps - before
+
+    def warm_up(self) -> None:
+        super().warm_up()
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Part -> its share of the time of all updates since warm-up."""
+        whole = sum(self.seconds.values())
+        return {name: seconds / whole for name, seconds in self.seconds.items()}
+
+    def close(self) -> None:
+        self.learner.env.close()
+
+
+class Stopwatch:
+    """Seconds spent inside some methods of an object; first and last: when the first call began and the last ended."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.seconds = self.first = self.last = 0.0
+
+    def time(self, owner: Any, *methods: str) -> None:
+        """Watch these methods of one object."""
+        for method in methods:
+            setattr(owner, method, self._timed(getattr(owner, method)))
+
+    def _timed(self, method: Any) -> Any:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            self.first = self.first or start
+            try:
+                return method(*args, **kwargs)
+            finally:
+                self.last = time.perf_counter()
+                self.seconds += self.last - start
+
+        return timed

@@ -1,0 +1,161 @@
+"""`metarl speed`: our environment and training loop beside bare physics and beside what others offer, in one run."""
+
+from __future__ import annotations
+
+import json as json_format
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import Progress
+
+from metarl import registry
+from metarl.command import Command
+from metarl.errors import MetarlError
+
+if TYPE_CHECKING:
+    from metarl.benchmarks.timing import Sample, Side
+    from metarl.distribution import TaskDistribution
+
+AGENT = "rl2"
+MEMORY_UPDATES = 3
+
+
+@dataclass(frozen=True)
+class SpeedOptions:
+    """Env steps a second of the bare physics, our environments, their peers, and training."""
+
+    distribution: str = "HalfCheetahVel"
+    """a name, path/to/file.py:Name or package.module:Name; peers run Gymnasium's own version of its robot"""
+    num_envs: int = 256
+    """environments side by side: ours, the bare physics and EnvPool"""
+    gymnasium_envs: int = 16
+    """environments side by side in Gymnasium's vector environments"""
+    train_envs: int = 64
+    """environments side by side in training"""
+    epochs: int = 2
+    """passes over a meta-batch in training"""
+    hidden_size: int = 128
+    """units of the memory in training"""
+    rounds: int = 5
+    """how often each side is measured; they take turns"""
+    seconds: float = 2.0
+    """least time a side is measured in a round (s); whole trials or episodes, so often longer"""
+    threads: int | None = None
+    """CPU threads of every side; all cores by default"""
+    peers: bool = True
+    """measure EnvPool, Gymnasium's vector environments and sb3-contrib's RecurrentPPO too"""
+    training: bool = True
+    """measure training too, its speed and its peak memory"""
+    json: Path | None = None
+    """write machine, options and every sample to this file"""
+
+    def __post_init__(self) -> None:
+        for name in ("num_envs", "gymnasium_envs", "train_envs", "epochs", "hidden_size", "rounds"):
+            if getattr(self, name) < 1:
+                raise MetarlError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.seconds >= 0:
+            raise MetarlError(f"seconds must be at least 0, got {self.seconds}")
+        if self.threads is not None and self.threads < 1:
+            raise MetarlError(f"threads must be at least 1, got {self.threads}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A side to measure."""
+
+    about: str
+    open: Callable[[], Side]  # raises MetarlError where it cannot be had here
+
+
+def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict[str, Plan]:
+    """Every side that is asked for, by the key it has in the JSON file."""
+    from metarl.benchmarks import peers
+    from metarl.benchmarks.bare import BarePhysics
+    from metarl.benchmarks.loop import TrainingLoop
+    from metarl.benchmarks.tensors import TensorEnvironment
+    from metarl.benchmarks.vectors import our_face
+
+    d, n, few, train = distribution, o.num_envs, o.gymnasium_envs, o.train_envs
+    shape = {"hidden_size": o.hidden_size, "epochs": o.epochs}
+    learning = registry.find("agent", AGENT).settings(num_envs=train, **shape)
+    everything = {
+        "bare": Plan(f"bare mujoco.batch, {n}", partial(BarePhysics, d, n)),
+        "tensor": Plan(f"tensor environment, {n}", partial(TensorEnvironment, d, n)),
+        "face": Plan(f"NumPy VectorEnv, {n}", partial(our_face, d, n)),
+        "envpool": Plan(f"EnvPool, {n}", partial(peers.env_pool, d, n, threads)),
+        "sync": Plan(f"Gymnasium SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few)),
+        "async": Plan(f"Gymnasium AsyncVectorEnv, {few}", partial(peers.gymnasium_async, d, few)),
+        "tensor_train": Plan(f"tensor environment, {train}", partial(TensorEnvironment, d, train)),
+        "training": Plan(f"RL² training, {train}", partial(TrainingLoop, d, AGENT, num_envs=train, **shape)),
+        "recurrent_ppo": Plan(
+            f"sb3-contrib RecurrentPPO, {train}",
+            partial(
+                peers.RecurrentPPO, d, train, head_size=learning.head_size, minibatches=learning.minibatches, **shape
+            ),
+        ),
+    }
+    left_out = set() if o.peers else {"envpool", "sync", "async", "recurrent_ppo"}
+    left_out |= set() if o.training else {"tensor_train", "training", "recurrent_ppo"}
+    return {key: plan for key, plan in everything.items() if key not in left_out}
+
+
+def run(options: SpeedOptions) -> None:
+    """Measure, print a table, write the file asked for."""
+    from metarl.benchmarks.machine import available_cores, describe, limited_to
+    from metarl.benchmarks.memory import training_peak
+    from metarl.benchmarks.speed_report import Report
+    from metarl.run import write_atomically
+
+    cores = available_cores()
+    threads = options.threads or cores
+    if threads > cores:
+        raise MetarlError(f"threads {threads} are more than the {cores} cores this process may use")
+    if options.json is not None and not options.json.absolute().parent.is_dir():
+        raise MetarlError(f"no directory {options.json.absolute().parent} to write {options.json.name} into: make it first")
+    distribution: TaskDistribution = registry.find("distribution", options.distribution)
+    machine = describe() | {"threads": threads}
+    with limited_to(threads):
+        samples, left_out, shares = _measure(plans(options, distribution, threads), options)
+        memory = training_peak(AGENT, options.distribution, MEMORY_UPDATES) if options.training else None
+    report = Report(machine, asdict(options), samples, left_out, shares, memory)
+    report.print(Console())
+    if options.json is not None:
+        write_atomically(options.json, (json_format.dumps(report.to_json(), indent=2, default=str) + "\n").encode())
+
+
+def _measure(
+    wanted: dict[str, Plan], options: SpeedOptions
+) -> tuple[dict[str, tuple[str, list[Sample]]], dict[str, str], dict[str, float]]:
+    """Samples of each side beside what it is; why others were left out; where training's time went."""
+    from metarl.benchmarks.loop import TrainingLoop
+    from metarl.benchmarks.timing import measure, take_turns
+
+    sides: dict[str, Side] = {}
+    left_out: dict[str, str] = {}
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=len(wanted) * (options.rounds + 1))
+        try:
+            for key, plan in wanted.items():
+                progress.update(bar, description=f"starting {plan.about}", advance=1)
+                try:
+                    sides[key] = plan.open()
+                except MetarlError as error:
+                    left_out[plan.about] = str(error)
+                    continue
+                sides[key].warm_up()
+            samples: dict[str, tuple[str, list[Sample]]] = {key: (wanted[key].about, []) for key in sides}
+            for key in take_turns(list(sides), options.rounds):
+                progress.update(bar, description=wanted[key].about, advance=1)
+                samples[key][1].append(measure(sides[key], options.seconds))
+            loop = sides.get("training")
+            return samples, left_out, loop.shares if isinstance(loop, TrainingLoop) else {}
+        finally:
+            for side in sides.values():
+                side.close()
+
+
+COMMAND = Command("speed", SpeedOptions, run, "env steps a second beside bare physics, EnvPool, Gymnasium and RecurrentPPO")

@@ -1,0 +1,101 @@
+"""What `metarl speed` prints and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from metarl.benchmarks.timing import Sample, summary
+
+GIB = 2**30
+
+
+class Target(NamedTuple):
+    """A side is to be at least `floor` times as fast as its reference."""
+
+    side: str
+    reference: str
+    floor: float
+
+
+TARGETS = (
+    Target("tensor", "bare", 0.85), Target("tensor", "envpool", 1.5),
+    Target("tensor", "sync", 3.0), Target("tensor", "async", 6.0),
+    Target("face", "bare", 0.75), Target("face", "envpool", 1.5),
+    Target("face", "sync", 3.0), Target("face", "async", 6.0),
+    Target("training", "tensor_train", 0.30), Target("training", "tensor", 0.30),
+    Target("training", "recurrent_ppo", 4.0),
+)  # fmt: skip
+MOST_MEMORY = 2 * GIB
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything one run measured."""
+
+    machine: Mapping[str, Any]
+    options: Mapping[str, Any]
+    samples: Mapping[str, tuple[str, list[Sample]]]  # side -> what it is, its rounds
+    left_out: Mapping[str, str]  # what it is -> why
+    shares: Mapping[str, float]  # where training's time went
+    memory: int | None  # bytes at training's peak
+
+    def ratios(self) -> list[tuple[Target, float]]:
+        """Each target whose two sides were measured, and the ratio of their medians."""
+        medians = {side: summary(samples).median for side, (_, samples) in self.samples.items()}
+        return [(t, medians[t.side] / medians[t.reference]) for t in TARGETS if {t.side, t.reference} <= medians.keys()]
+
+    def print(self, console: Console) -> None:
+        """A table, and a line for each thing that is no rate."""
+        console.print(self._table())
+        m = self.machine
+        versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items() if version)
+        console.print(f"{m['cpu']}, {m['threads']} of {m['cores']} cores, load {m['load']} before; {versions}", highlight=False)
+        if self.shares:
+            parts = ", ".join(f"{name} {share:.0%}" for name, share in self.shares.items())
+            console.print(f"time of training: {parts}", highlight=False)
+        if self.memory is not None:
+            mark = _mark(self.memory < MOST_MEMORY)
+            console.print(f"peak memory of training: {self.memory / GIB:.2f} GiB, {mark} 2 GiB at most", highlight=False)
+        for about, why in self.left_out.items():
+            console.print(f"left out: {about}: {escape(why)}", highlight=False)
+
+    def _table(self) -> Table:
+        table = Table(title=f"env steps a second on {escape(str(self.options['distribution']))}: median (range) over rounds")
+        for name in ("side", "env steps/s", "times", "of", "floor"):
+            table.add_column(name, justify="left" if name in ("side", "of") else "right")
+        ratios = self.ratios()
+        for side, (about, samples) in self.samples.items():
+            rate = summary(samples)
+            own = [(target, ratio) for target, ratio in ratios if target.side == side]
+            table.add_row(
+                about, f"{rate.median:,.0f} ({rate.low:,.0f}-{rate.high:,.0f})",
+                "\n".join(f"{ratio:.2f}" for _, ratio in own),
+                "\n".join(self.samples[target.reference][0] for target, _ in own),
+                "\n".join(f"{_mark(ratio >= target.floor)} {target.floor:.2f}" for target, ratio in own),
+            )  # fmt: skip
+        return table
+
+    def to_json(self) -> dict[str, Any]:
+        """Raw samples too."""
+        return {
+            "machine": self.machine,
+            "options": self.options,
+            "sides": {
+                side: {"about": about, **asdict(summary(samples)), "samples": [asdict(sample) for sample in samples]}
+                for side, (about, samples) in self.samples.items()
+            },
+            "ratios": [{**target._asdict(), "ratio": ratio} for target, ratio in self.ratios()],
+            "left_out": self.left_out,
+            "training_time_shares": self.shares,
+            "training_peak_memory_bytes": self.memory,
+        }
+
+
+def _mark(good: bool) -> str:
+    return "[green]✓[/]" if good else "[red]✗[/]"

@@ -1,0 +1,34 @@
+"""Our tensor environment alone: whole trials of random actions, each on new tasks."""
+
+from __future__ import annotations
+
+import torch
+
+from metarl.benchmarks.actions import random_actions
+from metarl.benchmarks.timing import Side
+from metarl.distribution import TaskDistribution
+
+
+class TensorEnvironment(Side):
+    """Everything a trial takes is inside the clock: drawing tasks, beginning, stepping, resetting between episodes."""
+
+    def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
+        self.distribution = distribution
+        self.env = distribution.make(num_envs)
+        steps = self.env.horizon * self.env.episodes
+        self.actions = list(torch.from_numpy(random_actions(self.env.action_space, steps, num_envs)))
+        self.trial = 0
+
+    def work(self) -> int:
+        env = self.env
+        env.begin(self.distribution.tasks("train", env.num_envs, self.trial), self.trial)
+        self.trial += 1
+        resting = []
+        for action in self.actions:
+            resting.append(env.step(action).resting)
+            if env.done:
+                break
+        return len(resting) * env.num_envs - int(torch.stack(resting).sum())
+
+    def close(self) -> None:
+        self.env.close()
