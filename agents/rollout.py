@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from metarl import threads
 from metarl.agents.policy import PolicyAgent
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
@@ -45,21 +46,22 @@ def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int) -> Rollo
     rows: dict[str, list[Tensor]] = {name: [] for name in _ROWS}
     episode, time = [], []
     flags = torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
-    agent.begin(env.num_envs)
-    obs = env.begin(tasks, seed)
-    while not env.done:
-        episode.append(env.episode)
-        time.append(env.time)
-        step = env.step(agent.act(obs))
-        agent.observe(step)
-        values = (
-            agent.inputs, obs, agent.features, agent.mean, agent.action, step.reward,
-            step.terminated | step.truncated, step.resting,
-        )  # fmt: skip
-        for name, value in zip(_ROWS, values, strict=True):
-            rows[name].append(value)
-        flags |= step.flags
-        obs = step.obs
+    with threads.acting():
+        agent.begin(env.num_envs)
+        obs = env.begin(tasks, seed)
+        while not env.done:
+            episode.append(env.episode)
+            time.append(env.time)
+            step = env.step(agent.act(obs))
+            agent.observe(step)
+            values = (
+                agent.inputs, obs, agent.features, agent.mean, agent.action, step.reward,
+                step.terminated | step.truncated, step.resting,
+            )  # fmt: skip
+            for name, value in zip(_ROWS, values, strict=True):
+                rows[name].append(value)
+            flags |= step.flags
+            obs = step.obs
     _raise_on_nan(flags)
     return Rollout(
         **{name: torch.stack(values) for name, values in rows.items()},

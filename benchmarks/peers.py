@@ -27,10 +27,11 @@ def env_pool(distribution: TaskDistribution, num_envs: int, threads: int) -> Sid
     env_id = gymnasium_id(distribution)
     if env_id not in envpool.list_all_envs():
         raise MetarlError(f"EnvPool has no {env_id}")
+    horizon = distribution.horizon
     env = envpool.make(
-        env_id, env_type="gymnasium", num_envs=num_envs, num_threads=threads, seed=0, max_episode_steps=distribution.horizon
+        env_id, env_type="gymnasium", num_envs=num_envs, num_threads=threads, seed=0, max_episode_steps=horizon
     )
-    return VectorSide(env, distribution.horizon)
+    return VectorSide(env, horizon, seed=None)  # it was seeded above, and warns of a second time
 
 
 def gymnasium_sync(distribution: TaskDistribution, num_envs: int) -> Side:
@@ -52,8 +53,9 @@ class RecurrentPPO(Side):
     """
 
     def __init__(
-        self, distribution: TaskDistribution, num_envs: int, hidden_size: int, head_size: int, epochs: int, minibatches: int
-    ) -> None:
+        self, distribution: TaskDistribution, num_envs: int, hidden_size: int, head_size: int, epochs: int,
+        minibatches: int,
+    ) -> None:  # fmt: skip
         contrib = _installed("sb3_contrib")
         from stable_baselines3.common.vec_env import DummyVecEnv
 
@@ -85,14 +87,14 @@ def gymnasium_id(distribution: TaskDistribution) -> str:
 
 
 def single(env_id: str, horizon: int) -> gym.Env:
-    """One Gymnasium environment. MuJoCo warns, on stderr and into a file, of an attribute in its model: not news here."""
-    mujoco.set_mju_user_warning(_ignore)
+    """One Gymnasium environment, without MuJoCo's warnings (on stderr and into a file) of its model's age."""
+    mujoco.set_mju_user_warning(_ignore)  # pyright: ignore[reportAttributeAccessIssue] - missing in its stubs
     try:
         return gym.make(env_id, max_episode_steps=horizon)
     except gym.error.DependencyNotInstalled as error:
-        raise MetarlError(f"Gymnasium's MuJoCo environments are not installed: pip install 'gymnasium[mujoco]' ({error})") from error
+        raise MetarlError(f"{env_id} is not installed ({error}): {INSTALL}") from error
     finally:
-        mujoco.set_mju_user_warning(None)
+        mujoco.set_mju_user_warning(None)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _singles(distribution: TaskDistribution, num_envs: int) -> list[Any]:

@@ -114,8 +114,8 @@ def run(options: SpeedOptions) -> None:
     threads = options.threads or cores
     if threads > cores:
         raise MetarlError(f"threads {threads} are more than the {cores} cores this process may use")
-    if options.json is not None and not options.json.absolute().parent.is_dir():
-        raise MetarlError(f"no directory {options.json.absolute().parent} to write {options.json.name} into: make it first")
+    if options.json is not None and not (folder := options.json.absolute().parent).is_dir():
+        raise MetarlError(f"there is no directory {folder} to write {options.json.name} into: make it first")
     distribution: TaskDistribution = registry.find("distribution", options.distribution)
     machine = describe() | {"threads": threads}
     with limited_to(threads):
@@ -158,4 +158,4 @@ def _measure(
                 side.close()
 
 
-COMMAND = Command("speed", SpeedOptions, run, "env steps a second beside bare physics, EnvPool, Gymnasium and RecurrentPPO")
+COMMAND = Command("speed", SpeedOptions, run, "env steps a second, beside bare physics and beside other libraries")

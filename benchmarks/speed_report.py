@@ -55,18 +55,22 @@ class Report:
         console.print(self._table())
         m = self.machine
         versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items() if version)
-        console.print(f"{m['cpu']}, {m['threads']} of {m['cores']} cores, load {m['load']} before; {versions}", highlight=False)
+        cores = f"{m['threads']} of {m['cores']} cores, load {m['load']} before"
+        console.print(f"{m['cpu']}, {cores}; {versions}", highlight=False)
         if self.shares:
             parts = ", ".join(f"{name} {share:.0%}" for name, share in self.shares.items())
             console.print(f"time of training: {parts}", highlight=False)
         if self.memory is not None:
             mark = _mark(self.memory < MOST_MEMORY)
-            console.print(f"peak memory of training: {self.memory / GIB:.2f} GiB, {mark} 2 GiB at most", highlight=False)
+            console.print(
+                f"peak memory of training: {self.memory / GIB:.2f} GiB {mark} below {MOST_MEMORY / GIB:g}",
+                highlight=False,
+            )
         for about, why in self.left_out.items():
             console.print(f"left out: {about}: {escape(why)}", highlight=False)
 
     def _table(self) -> Table:
-        table = Table(title=f"env steps a second on {escape(str(self.options['distribution']))}: median (range) over rounds")
+        table = Table(title=f"{escape(str(self.options['distribution']))}: median (range) over rounds")
         for name in ("side", "env steps/s", "times", "of", "floor"):
             table.add_column(name, justify="left" if name in ("side", "of") else "right")
         ratios = self.ratios()

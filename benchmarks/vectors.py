@@ -17,9 +17,9 @@ from metarl.faces.registration import register_ids
 class VectorSide(Side):
     """Whole episodes of random actions; a call that resets a lane is inside the clock and not counted as a step."""
 
-    def __init__(self, env: Any, horizon: int, episodes: int = 1) -> None:
+    def __init__(self, env: Any, horizon: int, episodes: int = 1, seed: int | None = 0) -> None:
         self.env = env
-        self.num_envs: int = len(env.reset(seed=0)[0])
+        self.num_envs: int = len(env.reset(seed=seed)[0])
         space = getattr(env, "single_action_space", env.action_space)  # EnvPool's action_space is that of one
         self.actions = list(random_actions(space, (horizon + 1) * episodes, self.num_envs))
         self.ended = np.zeros(self.num_envs, bool)

@@ -2,6 +2,7 @@
 
 __version__ = "0.1.0"
 
+from metarl import registry
 from metarl.api import evaluate, get, load, register, train
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
@@ -16,3 +17,5 @@ __all__ = [
     "Parameter", "Permutation", "TaskDistribution", "TaskSet", "Uniform", "Union", "evaluate", "get", "load",
     "register", "train",
 ]  # fmt: skip
+
+registry.load_distributions()  # data only, so that their Gymnasium ids work after `import metarl`

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -112,12 +111,3 @@ def with_settings(kind: AgentType, settings: Any, **changes: Any) -> Any:
         return replace(settings, **changes)
     except TypeError as error:
         raise MetarlError(f"the agent {kind.name!r} has no setting {', '.join(changes)}") from error
-
-
-def _installed() -> None:
-    """Give installed distributions their Gymnasium ids, so that they work after `import metarl`."""
-    try:
-        for name in registry.names("distribution"):
-            register_ids(registry.find("distribution", name))
-    except MetarlError as error:  # a stranger's broken package must not break `import metarl`
-        print(f"metarl: {error}", file=sys.stderr)

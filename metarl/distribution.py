@@ -12,7 +12,7 @@ import numpy as np
 from metarl import registry, splits
 from metarl.errors import MetarlError, unknown
 from metarl.laws import Joint, Law, law_from_json
-from metarl.parameters import Parameter
+from metarl.parameters import Parameter, as_numbers
 from metarl.tasks import TaskSet
 
 if TYPE_CHECKING:
@@ -91,9 +91,10 @@ class TaskDistribution:
         return dict(sorted(specs.items()))
 
     def validate(self) -> None:
-        """Draw from every law once and check the values against the world's bounds."""
+        """Draw from every law once, check the values against the world's bounds, and make one environment."""
         for split in self.splits:
             self.tasks(split, 16, seed=0)
+        self.make().close()
 
     # Tasks ------------------------------------------------------------------------------------------------------
 
@@ -120,8 +121,8 @@ class TaskDistribution:
     def tasks(self, split: str = "train", n: int = 1, seed: int = 0) -> TaskSet:
         """n tasks; a pure function of (distribution, split, n, seed)."""
         self.require(split)
-        if not isinstance(n, int) or n < 1:
-            raise MetarlError(f"the number of tasks must be at least 1, got {n!r}")
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise MetarlError(f"the number of tasks must be a whole number of at least 1, got {n!r}")
         specs = self.specs
         params = splits.draw(self, split, n, seed)
         return TaskSet({name: params[name] for name in specs}, specs, self.name, self.version, split)
@@ -131,7 +132,7 @@ class TaskDistribution:
         if isinstance(tasks, TaskSet):
             given: Mapping[str, Any] = tasks.params
         elif isinstance(tasks, Mapping):
-            given = {name: np.asarray(value)[None] for name, value in tasks.items()}
+            given = {name: as_numbers(f"parameter {name!r}", value)[None] for name, value in tasks.items()}
         else:
             raise MetarlError(f"tasks are a TaskSet or a dict of parameters, got {type(tasks).__name__}")
         for name in given:
@@ -163,7 +164,7 @@ class TaskDistribution:
 
         return {
             "name": self.name, "version": self.version, "world": self.world, "goal": self.goal,
-            "settings": dict(self.settings), "parameters": laws(self.parameters), "ood": laws(self.ood),
+            "settings": _plain(self.settings), "parameters": laws(self.parameters), "ood": laws(self.ood),
             "split": self.split, "horizon": self.horizon, "episodes": self.episodes, "tests": self.tests,
         }  # fmt: skip
 
@@ -175,6 +176,13 @@ class TaskDistribution:
             return {n if isinstance(n, str) else tuple(n): law_from_json(law) for n, law in table}
 
         return TaskDistribution(**{**data, "parameters": laws(data["parameters"]), "ood": laws(data["ood"])})
+
+
+def _plain(value: Any) -> Any:
+    """Settings as JSON reads them back: tuples are lists."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
 
 
 def _flat(names: Names) -> tuple[str, ...]:

@@ -66,6 +66,8 @@ class Environment:
     def seed(self, seed: int | Tensor, key: Tensor | None = None, mask: Tensor | None = None) -> None:
         """Give the masked environments their streams of random numbers: seed [B] or one for all, key [B]."""
         key = torch.arange(self.num_envs, device=self.device) if key is None else key
+        if key.shape != (self.num_envs,):
+            raise MetarlError(f"keys have shape {tuple(key.shape)}, expected {(self.num_envs,)}")
         mask = self.everyone if mask is None else mask
         self._stream = torch.where(mask, stream(seed, key), self._stream)
         self.episode = torch.where(mask, -1, self.episode)
@@ -102,7 +104,11 @@ class Environment:
         terminated = outcome.terminated & active & ~diverged
         truncated = active & ((self.time >= self.horizon) & ~terminated | diverged)
         return Transition(
-            self._observe(), outcome.reward * active, terminated, truncated, outcome.flags.masked_fill(~active, 0)
+            self._observe(),
+            outcome.reward.masked_fill(~active, 0.0),
+            terminated,
+            truncated,
+            outcome.flags.masked_fill(~active, 0),
         )
 
     def render(self, index: int = 0, width: int = 480, height: int = 480) -> np.ndarray:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 class MetarlError(ValueError):
     """A mistake the user can mend; the message names the cure. The command line prints it without a traceback."""
 
+    exit_status = 1  # of the command line
+
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> MetarlError:
     """The error for a name that nobody has, e.g. `raise unknown("world", "HalfCheeta", worlds)`.

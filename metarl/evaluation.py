@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metarl import threads
 from metarl.agent import Agent
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
@@ -53,16 +54,17 @@ def live(agent: Agent, env: Trials, tasks: TaskSet, replicates: int = 1, seed: i
     shape = (env.episodes, env.horizon, env.num_envs)
     reward, lived = np.zeros(shape, np.float32), np.zeros(shape, bool)
     diverged = torch.zeros((), dtype=torch.int64, device=env.device)
-    agent.begin(env.num_envs)
-    obs = env.begin(tasks.repeat(replicates), seed)
-    while not env.done:
-        at = env.episode, env.time
-        step = env.step(agent.act(obs))
-        agent.observe(step)
-        reward[at], lived[at] = step.reward.cpu().numpy(), (~step.resting).cpu().numpy()
-        diverged += (step.flags & DIVERGED).bool().sum()
-        _refuse_nan(step.flags)
-        obs = step.obs
+    with threads.acting():
+        agent.begin(env.num_envs)
+        obs = env.begin(tasks.repeat(replicates), seed)
+        while not env.done:
+            at = env.episode, env.time
+            step = env.step(agent.act(obs))
+            agent.observe(step)
+            reward[at], lived[at] = step.reward.cpu().numpy(), (~step.resting).cpu().numpy()
+            diverged += (step.flags & DIVERGED).bool().sum()
+            _refuse_nan(step.flags)
+            obs = step.obs
     n = len(tasks)
     split = (env.episodes, env.horizon, n, replicates)
     return Lifetimes(tasks, reward.reshape(split), lived.reshape(split), int(diverged))

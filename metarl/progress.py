@@ -22,13 +22,13 @@ class Progress:
         self.title = f"{agent} on {distribution}"
         self.total = total
         self.start_steps = env_steps
-        self.console = Console(file=sys.stderr)
+        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
         self.live = Live(Text(self.title), console=self.console, auto_refresh=False) if self.console.is_terminal else None
 
     def __enter__(self) -> Progress:
         self.began = self.shown = time.perf_counter()
         if self.live:
-            self.live.start()
+            self.live.start(refresh=True)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -43,15 +43,43 @@ class Progress:
             self.live.update(Text(line), refresh=True)
         elif now - self.shown >= QUIET_S or steps >= self.total:
             self.shown = now
-            self.console.print(line, highlight=False, soft_wrap=True)
+            self.say(line)
+
+    def say(self, text: str) -> None:
+        """A line of its own, above the live one."""
+        self.console.print(text, markup=False)
 
     def _line(self, row: Mapping[str, Any], valid: Mapping[str, Any], steps: int, rate: float) -> str:
         left = max(0, self.total - steps) / max(rate, 1e-9)
         parts = [
-            f"{self.title}  {steps / 1e6:.2f}M of {self.total / 1e6:.2f}M env steps",
+            f"{self.title}  {_count(steps)} of {_count(self.total)} env steps",
             f"{rate:,.0f}/s",
-            f"return first {row['return_first']:.1f} last {row['return_last']:.1f}",
-            *(f"{name.replace('_', ' ')} {value:.1f}" for name, value in valid.items() if value is not None),
-            f"{left // 60:.0f} min {left % 60:02.0f} s left",
+            _pair("return", row.get("return_first"), row.get("return_last")),
+            *(_pair(split, *values) for split, values in _by_split(valid).items()),
+            f"{duration(left)} left" if steps < self.total else f"done in {duration(time.perf_counter() - self.began)}",
         ]
-        return "  |  ".join(parts)
+        return "  |  ".join(part for part in parts if part)
+
+
+def duration(seconds: float) -> str:
+    """Two units: 5 h 07 min, 3 min 20 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def _count(steps: int) -> str:
+    return f"{steps:,}" if steps < 1e6 else f"{steps / 1e6:.2f}M"
+
+
+def _pair(name: str, first: float | None, last: float | None) -> str:
+    """The first and the last episode's return; nothing where they are not known."""
+    return "" if first is None or last is None else f"{name} first {first:.1f} last {last:.1f}"
+
+
+def _by_split(valid: Mapping[str, float | None]) -> dict[str, list[float | None]]:
+    """{"valid_first": a, "valid_last": b} -> {"valid": [a, b]}."""
+    splits: dict[str, list[float | None]] = {}
+    for name, value in valid.items():
+        splits.setdefault(name.rpartition("_")[0], []).append(value)
+    return splits

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from metarl.errors import MetarlError
 
 CONFIG, METRICS, TIMES, CHECKPOINT = "config.json", "metrics.csv", "times.csv", "checkpoint.pt"
+EVAL, PICTURE = "eval.npz", "adaptation.png"
+NEW = ".new"  # ends the name of a file that is being written; what a kill leaves of it is written over
 
 
 class Run:
@@ -27,14 +28,14 @@ class Run:
     def create(path: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
         """Make a new run directory; refuses one that holds anything."""
         run = Run(Path(path))
-        try:
-            if run.path.exists() and (not run.path.is_dir() or any(run.path.iterdir())):
+        with writing(run.path, "give another --run-dir"):
+            if run.path.exists() and not run.path.is_dir():
+                raise MetarlError(f"{run.path} is a file: give another --run-dir")
+            if run.path.exists() and any(file.name != CONFIG + NEW for file in run.path.iterdir()):
                 cure = "continue it with --resume, or" if (run.path / CONFIG).exists() else "it is no run:"
                 raise MetarlError(f"{run.path} exists already: {cure} give another --run-dir")
             run.path.mkdir(parents=True, exist_ok=True)
-            write_atomically(run.path / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
-        except OSError as error:
-            raise MetarlError(f"cannot write to {run.path}: {error.strerror}; give another --run-dir") from error
+            run.write_config(config)
         return run
 
     @staticmethod
@@ -51,9 +52,28 @@ class Run:
         path = self.path / CONFIG
         try:
             config = json.loads(path.read_text())
-            return dict(config)
-        except (OSError, ValueError) as error:
-            raise MetarlError(f"{path} is damaged: {error}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise MetarlError(f"{path} is damaged ({error}): restore it from a copy, or train anew") from error
+        if not isinstance(config, dict):
+            raise MetarlError(f"{path} is damaged (no JSON object): restore it from a copy, or train anew")
+        return config
+
+    def write_config(self, config: Mapping[str, Any]) -> None:
+        try:
+            text = json.dumps(config, indent=2)
+        except (TypeError, ValueError) as error:
+            raise MetarlError(f"settings and distributions are recorded as JSON: {error}") from error
+        write_atomically(self.path / CONFIG, (text + "\n").encode())
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with to belong to this run."""
+        config = self.config
+        try:
+            name = {part: config[part]["name"] for part in ("agent", "distribution")}
+            return {**name, "seed": config["seed"]}
+        except (KeyError, TypeError) as error:
+            raise MetarlError(f"{self.path / CONFIG} is damaged or of another version of metarl: no {error}") from error
 
     @property
     def has_checkpoint(self) -> bool:
@@ -61,26 +81,33 @@ class Run:
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
         """Replace the checkpoint; the old one stands until the new one is whole on disk."""
-        temporary = self.path / (CHECKPOINT + ".new")
-        with temporary.open("wb") as file:
-            torch.save(dict(state), file)
-            _sync(file)
-        temporary.replace(self.path / CHECKPOINT)
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save({"run": self.identity, **state}, buffer)
+        write_atomically(self.path / CHECKPOINT, buffer.getvalue())
 
     def load_checkpoint(self, device: str = "cpu") -> dict[str, Any]:
         """The last checkpoint, read as data only (`weights_only=True`)."""
+        import torch
+
         path = self.path / CHECKPOINT
         if not path.exists():
             raise MetarlError(f"{self.path} has no {CHECKPOINT} yet: train on with --resume")
+        cure = "restore it from a copy, or delete it and --resume to train again from the start"
         try:
-            state = torch.load(path, map_location=device, weights_only=True)
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, KeyError, ValueError) as error:
-            raise MetarlError(
-                f"{path} is damaged and cannot be read ({type(error).__name__}): restore it from a copy, or delete it "
-                "and --resume to train again from the start with the same config"
-            ) from error
-        if not isinstance(state, dict) or "learner" not in state:
-            raise MetarlError(f"{path} is not a checkpoint of metarl")
+            damaged = zipfile.ZipFile(path).testzip()  # torch.load checks no checksums
+            state = None if damaged else torch.load(path, map_location=device, weights_only=True)
+        except Exception as error:  # what foreign bytes raise in a reader is anybody's guess
+            raise MetarlError(f"{path} is damaged and cannot be read ({type(error).__name__}): {cure}") from error
+        if damaged:
+            raise MetarlError(f"{path} is damaged (its part {damaged} fails its checksum): {cure}")
+        if not isinstance(state, dict) or not {"run", "learner"} <= state.keys():
+            raise MetarlError(f"{path} is not a checkpoint of metarl: {cure}")
+        if state["run"] != self.identity:
+            made = ", ".join(f"{name} {value}" for name, value in self.identity.items())
+            found = ", ".join(f"{name} {value}" for name, value in dict(state["run"]).items())
+            raise MetarlError(f"{path} is of another run ({found}), its config is of {made}: {cure}")
         return state
 
 
@@ -94,10 +121,10 @@ class Table:
         if path.exists():
             with path.open("r+b") as file:
                 if path.stat().st_size < keep_bytes:
-                    raise MetarlError(f"{path} is shorter than its checkpoint says: it was damaged; restore it from a copy")
+                    raise MetarlError(f"{path} is shorter than its checkpoint says, so it was damaged: {_LOST}")
                 file.truncate(keep_bytes)
         elif keep_bytes:
-            raise MetarlError(f"{path} is missing: restore it from a copy")
+            raise MetarlError(f"{path} is missing: {_LOST}")
         self._file = path.open("ab")
         if keep_bytes:
             self._columns = path.read_text().split("\n", 1)[0].split(",")
@@ -107,6 +134,8 @@ class Table:
         if self._columns is None:
             self._columns = list(row)
             self._file.write((",".join(self._columns) + "\n").encode())
+        if new := [name for name in row if name not in self._columns]:
+            raise MetarlError(f"metrics named {', '.join(new)} come too late for {self.path.name}: give them in every update")
         cells = ["" if row.get(name) is None else repr(row[name]) for name in self._columns]
         self._file.write((",".join(cells) + "\n").encode())
         self._file.flush()
@@ -121,6 +150,9 @@ class Table:
         self._file.close()
 
 
+_LOST = f"restore it from a copy, or delete {CHECKPOINT} and --resume to train again from the start"
+
+
 def read_table(path: Path) -> dict[str, list[float]]:
     """Columns of a metrics file; empty cells are NaN."""
     lines = path.read_text().splitlines()
@@ -131,13 +163,18 @@ def read_table(path: Path) -> dict[str, list[float]]:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a whole file or nothing."""
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(path.name + NEW)
     with temporary.open("wb") as file:
         file.write(content)
-        _sync(file)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(path)
 
 
-def _sync(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+@contextmanager
+def writing(path: Path, cure: str) -> Iterator[None]:
+    """Where files cannot be written, a message that names the cure."""
+    try:
+        yield
+    except OSError as error:
+        raise MetarlError(f"cannot write to {path}: {error.strerror or error}; {cure}") from error

@@ -69,7 +69,9 @@ def content_hash(tasks: Params) -> np.ndarray:
     rows = [column.astype("<i8" if column.dtype.kind in "iu" else "<f8") for column in columns]
     return np.array(
         [
-            int.from_bytes(hashlib.blake2b(names + b"".join(row[i].tobytes() for row in rows), digest_size=8).digest(), "big")
+            int.from_bytes(
+                hashlib.blake2b(names + b"".join(row[i].tobytes() for row in rows), digest_size=8).digest(), "big"
+            )
             for i in range(size(tasks))
         ],
         dtype=np.uint64,
@@ -94,6 +96,7 @@ def _balanced(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
 def _draw_bucket(distribution: TaskDistribution, split: str, identity: str, n: int, seed: int) -> Params:
     """Draw from the law, keep the tasks whose hash falls into the split's share of the hash's range."""
     edges = np.cumsum([0.0, *SHARES.values()]) * 2.0**64
+    edges[-1] = np.inf  # the shares' rounded sum is a little less than 1
     index = list(SHARES).index(split)
     kept: list[Params] = []
     for attempt in range(1000):
@@ -102,7 +105,9 @@ def _draw_bucket(distribution: TaskDistribution, split: str, identity: str, n: i
         kept.append(select(tasks, np.flatnonzero((h >= edges[index]) & (h < edges[index + 1]))))
         if sum(map(size, kept)) >= n:
             return {name: np.concatenate([k[name] for k in kept])[:n] for name in kept[0]}
-    raise MetarlError(f"{distribution.name}: its laws yield too few different tasks for a {split} split; use split='iid'")
+    raise MetarlError(
+        f"{distribution.name}: its laws yield too few different tasks for a {split} split; use split='iid'"
+    )
 
 
 def _draw_ood(distribution: TaskDistribution, identity: str, n: int, seed: int) -> Params:

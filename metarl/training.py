@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from metarl import __version__, registry
+from metarl import __version__, registry, threads
 from metarl.agent import AgentType, Learner
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.evaluation import live
 from metarl.progress import Progress
-from metarl.run import METRICS, TIMES, Run, Table
+from metarl.run import CONFIG, METRICS, TIMES, Run, Table, writing
 
 VALID_TASKS = 32  # tasks of an evaluation on the way
 
@@ -36,44 +37,43 @@ class TrainOptions:
     run_dir: str | None = None
     """where the run is kept; by default runs/AGENT-DISTRIBUTION-SEED"""
     resume: bool = False
-    """continue the run in run_dir from its last checkpoint; --steps may be raised"""
+    """continue the run in run_dir from its last checkpoint, if there is one; --steps may be raised"""
     device: str = "auto"
     """auto, cpu or cuda; robots run on cpu in this version"""
     threads: int | None = None
-    """CPU threads of physics and networks; by default all cores. Results depend on it in the last digits"""
+    """CPU threads of physics and networks, by default all cores; results depend on it in the last digits"""
     checkpoint_every: int = 500_000
     """env steps between checkpoints"""
     evaluate_every: int = 1_000_000
     """env steps between evaluations on the valid split; 0 for none"""
 
     def __post_init__(self) -> None:
-        for name, low in (("steps", 1), ("seed", 0), ("checkpoint_every", 1), ("evaluate_every", 0)):
+        for name, low in (("steps", 1), ("seed", 0), ("checkpoint_every", 1), ("evaluate_every", 0), ("threads", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or value < low:
+            if (name, value) != ("threads", None) and (not isinstance(value, int) or value < low):
                 raise MetarlError(f"{name} must be a whole number of at least {low}, got {value!r}")
-        if self.threads is not None and self.threads < 1:
-            raise MetarlError(f"threads must be at least 1, got {self.threads}")
         if self.device not in ("auto", "cpu", "cuda"):
             raise MetarlError(f"device must be auto, cpu or cuda, got {self.device!r}")
 
 
-def train(agent: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions, sources: Mapping[str, str | None]) -> Run:
+def train(
+    agent: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions, sources: Mapping[str, str | None]
+) -> Run:  # fmt: skip
     """Train `agent` on `distribution`; the finished run. `sources`: where a stranger's agent and distribution live."""
     if agent.learner is None:
-        raise MetarlError(f"the agent {agent.name!r} has nothing to train: use it in `metarl evaluate`")
-    torch.set_num_threads(options.threads or torch.get_num_threads())
-    device = pick_device(options.device)
+        raise MetarlError(f"the agent {agent.name!r} has nothing to train: compare with it by `metarl evaluate --against`")
     path = Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
-    config = describe(agent, distribution, settings, options, device, sources)
-    run = _resumed(path, config) if options.resume and (path / "config.json").exists() else Run.create(path, config)
-    learner = agent.learner(distribution, settings, options.seed, device)
-    state = run.load_checkpoint(device) if run.has_checkpoint else {}
-    if state:
-        try:
-            learner.load_state_dict(state["learner"])
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise MetarlError(f"the checkpoint in {path} is not of this agent and settings: {_first_line(error)}") from error
-    _loop(run, learner, agent, distribution, options, state, device)
+    device = pick_device(options.device)
+    with writing(path, "free some space or give another --run-dir; what a run has saved is kept"):
+        resumed = Run.open(path) if options.resume and (path / CONFIG).exists() else None
+        with threads.using(options.threads or (resumed and resumed.config.get("threads"))):
+            config = describe(agent, distribution, settings, options, device, sources)
+            run = _resumed(resumed, config) if resumed else Run.create(path, config)
+            state = run.load_checkpoint(device) if run.has_checkpoint else {}
+            learner = agent.learner(distribution, settings, options.seed, device)
+            if state:
+                _restore(learner, state, path)
+            _loop(run, learner, agent, distribution, options, state, device)
     return run
 
 
@@ -82,8 +82,6 @@ def _loop(
     state: Mapping[str, Any], device: str,
 ) -> None:  # fmt: skip
     """Update, log, now and then evaluate and checkpoint, until the steps are done or the user has had enough."""
-    metrics = Table(run.path / METRICS, state.get("metrics_bytes", 0))
-    times = Table(run.path / TIMES, state.get("times_bytes", 0))
     before, began = state.get("seconds", 0.0), time.perf_counter()
     updates = state.get("updates", 0)
     next_checkpoint = _next(learner.env_steps, options.checkpoint_every)
@@ -92,12 +90,16 @@ def _loop(
 
     def checkpoint() -> None:
         run.save_checkpoint({
-            "agent": agent.name, "learner": learner.state_dict(), "updates": updates,
-            "metrics_bytes": metrics.sync(), "times_bytes": times.sync(), "seconds": before + time.perf_counter() - began,
+            "learner": learner.state_dict(), "updates": updates, "seconds": before + time.perf_counter() - began,
+            "metrics_bytes": metrics.sync(), "times_bytes": times.sync(),
         })  # fmt: skip
 
-    events = _events(run.path, learner.env_steps)
-    with Progress(agent.name, distribution.name, learner.env_steps, options.steps) as progress, stop_signal() as stop:
+    with ExitStack() as stack:
+        metrics = stack.enter_context(closing(Table(run.path / METRICS, state.get("metrics_bytes", 0))))
+        times = stack.enter_context(closing(Table(run.path / TIMES, state.get("times_bytes", 0))))
+        events = stack.enter_context(closing(_events(run.path, learner.env_steps)))
+        progress = stack.enter_context(Progress(agent.name, distribution.name, learner.env_steps, options.steps))
+        stop = stack.enter_context(stop_signal(progress.say))
         while learner.env_steps < options.steps and not stop:
             row: dict[str, float | int | None] = {"update": updates, "env_steps": 0, **learner.update()}
             updates += 1
@@ -117,16 +119,17 @@ def _loop(
                 checkpoint()
                 next_checkpoint = _next(learner.env_steps, options.checkpoint_every)
         checkpoint()
-    events.close()
-    metrics.close()
-    times.close()
     if stop and learner.env_steps < options.steps:
-        raise Interrupted(f"stopped at {learner.env_steps:,} of {options.steps:,} env steps; all is saved in {run.path}: "
-                          "the same command with --resume continues")  # fmt: skip
+        raise Interrupted(
+            f"stopped at {learner.env_steps:,} of {options.steps:,} env steps; all is saved in {run.path}: "
+            "the same command with --resume continues"
+        )
 
 
 class Interrupted(MetarlError):
     """The user asked to stop; everything is saved."""
+
+    exit_status = 130
 
 
 class ValidPlay:
@@ -162,8 +165,8 @@ def describe(
     return {
         "metarl": __version__,
         "agent": {"name": agent.name, "source": sources.get("agent"), "settings": asdict(settings)},
-        "distribution": {"source": sources.get("distribution"), **distribution.to_json()},
-        "seed": options.seed, "steps": options.steps, "device": device, "threads": torch.get_num_threads(),
+        "distribution": {"source": sources.get("distribution"), **_data(distribution, sources.get("distribution"))},
+        "seed": options.seed, "steps": options.steps, "device": device, "threads": threads.physics_threads(),
         "evaluate_every": options.evaluate_every,
         "world": dict(distribution.simulated_world.fingerprint()),
         "versions": {
@@ -173,6 +176,16 @@ def describe(
     }  # fmt: skip
 
 
+def _data(distribution: TaskDistribution, source: str | None) -> dict[str, Any]:
+    """The distribution as data; by name alone where a law is code and its source is known."""
+    try:
+        return distribution.to_json()
+    except MetarlError:
+        if source is None and registry.find("distribution", distribution.name) is not distribution:
+            raise
+        return {"name": distribution.name, "version": distribution.version}
+
+
 def pick_device(device: str) -> str:
     """`auto` becomes what this version can use."""
     if device == "cuda" and not torch.cuda.is_available():
@@ -180,29 +193,37 @@ def pick_device(device: str) -> str:
     return "cpu" if device == "auto" else device
 
 
-def _resumed(path: Path, config: Mapping[str, Any]) -> Run:
-    """The run in `path`, if it was started with this config."""
-    run = Run.open(path)
-    was = run.config
+def _resumed(run: Run, config: Mapping[str, Any]) -> Run:
+    """The run, if it was started with this config; how far it goes may change."""
+    was, now = run.config, json.loads(json.dumps(config))
     for key in ("agent", "distribution", "seed", "device", "threads", "evaluate_every"):
-        _same(path, key, was.get(key), config[key])
+        _same(run.path, key, was.get(key), now[key])
+    if was.get("steps") != now["steps"]:
+        run.write_config({**was, "steps": now["steps"]})
     return run
+
+
+def _restore(learner: Learner, state: Mapping[str, Any], path: Path) -> None:
+    try:
+        learner.load_state_dict(state["learner"])
+    except (AttributeError, KeyError, RuntimeError, ValueError, TypeError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise MetarlError(
+            f"the checkpoint in {path} does not fit this agent and its settings ({reason}): restore it from a copy, or "
+            "delete it and --resume to train again from the start"
+        ) from error
 
 
 def _same(path: Path, key: str, was: Any, now: Any) -> None:
     if isinstance(was, Mapping) and isinstance(now, Mapping):
         for part in {**was, **now}:
             _same(path, f"{key} {part}".removeprefix("agent settings "), was.get(part), now.get(part))
-    elif _plain(was) != _plain(now):
+    elif was != now:
         raise MetarlError(f"the run in {path} has {key} {was!r}, not {now!r}: give the same, or another --run-dir")
 
 
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
 @contextmanager
-def stop_signal() -> Iterator[list[int]]:
+def stop_signal(say: Callable[[str], None]) -> Iterator[list[int]]:
     """A list that Ctrl-C (or SIGTERM) makes true, so that the update in hand is finished; a second Ctrl-C ends at once."""
     stop: list[int] = []
 
@@ -210,6 +231,7 @@ def stop_signal() -> Iterator[list[int]]:
         if stop:
             raise KeyboardInterrupt
         stop.append(number)
+        say("finishing this update, then saving (once more to stop at once, and lose what came after the last checkpoint)")
 
     try:
         old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -230,8 +252,5 @@ def _next(steps: int, every: int) -> int:
 def _events(path: Path, env_steps: int) -> Any:
     from torch.utils.tensorboard import SummaryWriter
 
-    return SummaryWriter(str(path), purge_step=env_steps or None)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+    # Events from purge_step on are hidden: those that a kill made newer than the checkpoint.
+    return SummaryWriter(str(path), purge_step=env_steps + 1)

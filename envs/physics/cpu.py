@@ -9,13 +9,18 @@ from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from metarl.envs.physics.contract import Physics
+from metarl.threads import physics_threads
 
 # MuJoCo resets a simulation by itself when one of these is raised, and only counts it.
-_BLOW_UPS = [int(mujoco.mjtWarning.mjWARN_BADQPOS), int(mujoco.mjtWarning.mjWARN_BADQVEL), int(mujoco.mjtWarning.mjWARN_BADQACC)]
+_BLOW_UPS = [
+    int(mujoco.mjtWarning.mjWARN_BADQPOS),
+    int(mujoco.mjtWarning.mjWARN_BADQVEL),
+    int(mujoco.mjtWarning.mjWARN_BADQACC),
+]
 
 
 class CpuPhysics(Physics):
-    """Simulations on a C thread pool of as many threads as torch uses."""
+    """Simulations on a C thread pool."""
 
     engine = "mujoco"
 
@@ -26,13 +31,12 @@ class CpuPhysics(Physics):
         self.dtype = torch.float64
         self.frame_skip = frame_skip
         self.dt = frame_skip * model.opt.timestep
-        self.batch = Batch(model, num_envs, nthread=min(torch.get_num_threads(), num_envs))
+        self.batch = Batch(model, num_envs, nthread=min(physics_threads(), num_envs))
         self.qpos, self.qvel, self.ctrl = (torch.from_numpy(self.batch.bind(n)) for n in ("qpos", "qvel", "ctrl"))
         # Derived fields are a substep behind after a plain step; asked for, they are brought up to date.
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
         self._stage = int(mujoco.mjtStage.mjSTAGE_VEL if derived else mujoco.mjtStage.mjSTAGE_NONE)
         self._fields: dict[str, Tensor] = {}
-        self._blow_ups = self.batch.warning[:, _BLOW_UPS, 1].sum(1)
 
     def data(self, name: str) -> Tensor:
         return self._derived[name]
@@ -63,11 +67,11 @@ class CpuPhysics(Physics):
             self.batch.step(self._ids(active), self.frame_skip, self._stage)
         except SimulationError as error:  # these kept the state they had; the others ran to completion
             failed = error.ids
-        blow_ups = self.batch.warning[:, _BLOW_UPS, 1].sum(1)
-        diverged = blow_ups != self._blow_ups
-        self._blow_ups = blow_ups
+        diverged = self.batch.warning[:, _BLOW_UPS, 1].any(1)
         if failed is not None:
             diverged[failed] = True
+        if diverged.any():  # to qpos0, and their counts of warnings to zero, which MuJoCo leaves at one
+            self.batch.reset(diverged, stage=self._stage)
         return torch.from_numpy(diverged)
 
     def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:

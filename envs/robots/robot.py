@@ -128,6 +128,9 @@ class Robot(World):
         for key in distribution.settings:
             if key not in SETTINGS:
                 raise unknown(f"setting of the robot {self.name}", key, SETTINGS)
-        for part in distribution.settings.get("observation", ()):
+        parts = distribution.settings.get("observation", self.observation)
+        if isinstance(parts, str) or not parts:
+            raise MetarlError(f"{distribution.name}: the setting observation lists parts, such as {self.observation}")
+        for part in parts:
             if part not in self.observation_parts:
                 raise unknown(f"observation part of {self.name}", part, self.observation_parts)

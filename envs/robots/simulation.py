@@ -73,9 +73,11 @@ class RobotSimulation(Simulation):
         place = self.robot.place(self.physics)
         motion = Motion(place, (place - before) / self.physics.dt, action)
         terms = self.goal.terms(motion, self._task) | self.robot.costs(self.physics, action)
-        valid = ~diverged  # MuJoCo put a diverged robot back to its start: that move earns nothing
-        self.reward_terms = {n: (v * self._weights.get(n, 1.0)).float() * valid for n, v in terms.items()}
-        reward = torch.stack(list(self.reward_terms.values())).sum(0)
+        nothing = diverged | ~active  # a diverged robot was put back to its start: that move earns nothing
+        self.reward_terms = {
+            n: (v * self._weights.get(n, 1.0)).float().masked_fill(nothing, 0.0) for n, v in terms.items()
+        }
+        reward = sum(self.reward_terms.values(), torch.zeros_like(nan, dtype=torch.float32))  # in order: exact
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = torch.zeros_like(nan) if fallen is None else fallen
         return Outcome(reward, terminated, nan * NAN_ACTION + diverged * DIVERGED)

@@ -57,6 +57,7 @@ class Walk(gym.vector.VectorEnv):
             options["start"][0] = 1.0
         if seed is not None:
             super().reset(seed=seed)
+            self.told[:] = 0
             for i in np.flatnonzero(mask):
                 shift = {"seeds all equal": 0, "seeds in pairs": i // 2}.get(self.fault, i)
                 self.rngs[i] = np.random.default_rng(seed + shift)
@@ -74,6 +75,8 @@ class Walk(gym.vector.VectorEnv):
     def step(self, actions):
         if self.fault == "actions changed":
             actions *= 0.5
+        if self.fault == "reset obs read again":
+            self.place = self.place.copy()
         over = self.over.copy()
         assert self.mode is not AutoresetMode.DISABLED or not over.any()
         active = ~over if self.fault != "action not ignored" else np.ones_like(over)
@@ -129,7 +132,7 @@ class Walk(gym.vector.VectorEnv):
         }.get(self.fault, {})
 
     def seen(self, call: str) -> np.ndarray:
-        if self.fault in ("memory shared", f"{call} obs a view"):
+        if self.fault in ("memory shared", f"{call} obs a view", f"{call} obs read again"):
             return self.place
         if self.fault == "obs of float64":
             return self.place.astype(np.float64)
@@ -190,7 +193,8 @@ FAULTS = [
     (ANY, "options written into", r"changed the caller's options: \['start'\]\[0\]"),
     (ANY, "memory shared", "share memory"),
     (ANY, "info shared", "share memory"),
-    (ANY, "reset obs a view", "overwriting what was returned"),
+    (ANY, "reset obs a view", "changed by a later one"),
+    (ANY, "reset obs read again", "overwriting what was returned"),
     (ANY, "step obs a view", "share memory"),
     (ANY, "never closed", "closed"),
     (AutoresetMode.SAME_STEP, "no final_obs", "'_final_obs'.*exactly the lanes that ended"),

@@ -127,9 +127,7 @@ def test_infos_task_can_be_given_back(grid):
 
 def test_the_task_is_hidden_unless_asked_for():
     blind, seeing = (ScalarEnv("HalfCheetahVel", task_visible=visible) for visible in (False, True))
-    (a, _), (b, _) = (
-        env.reset(seed=0, options={"task": {"velocity": v}}) for env, v in ((blind, 1.0), (blind, 2.0))
-    )
+    (a, _), (b, _) = (env.reset(seed=0, options={"task": {"velocity": v}}) for env, v in ((blind, 1.0), (blind, 2.0)))
     np.testing.assert_array_equal(a, b)
     c, _ = seeing.reset(seed=0, options={"task": {"velocity": 2.0}})
     np.testing.assert_array_equal(c, np.append(a, np.float32(2.0)))

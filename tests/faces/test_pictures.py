@@ -1,0 +1,105 @@
+"""Pictures and videos; skipped where no OpenGL library draws."""
+
+import os
+import subprocess
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import RecordVideo
+
+import metarl
+from metarl import registry
+from metarl.faces.scalar import ScalarEnv
+from metarl.faces.vector import VectorEnv
+
+
+@pytest.fixture(scope="session")
+def _draws():
+    env = ScalarEnv("PointGoalSparse", render_mode="rgb_array")
+    env.reset(seed=0)
+    try:
+        env.render()
+    except metarl.MetarlError as error:
+        pytest.skip(str(error))
+
+
+draws = pytest.mark.usefixtures("_draws")
+
+
+ONE_OF_EACH_WORLD = {registry.find("distribution", name).world: name for name in registry.names("distribution")}
+
+
+@draws
+@pytest.mark.parametrize("name", ONE_OF_EACH_WORLD.values())
+def test_check_env_with_pictures(name):
+    check_env(gym.make(f"metarl/{name}-v0", render_mode="rgb_array").unwrapped)
+
+
+@draws
+def test_each_lane_has_its_own_picture():
+    env = VectorEnv("HalfCheetahVel", 2, render_mode="rgb_array")
+    env.reset(seed=0)
+    for _ in range(5):
+        env.step(np.stack([np.ones(6, np.float32), -np.ones(6, np.float32)]))
+    frames = env.render()
+    assert [frame.shape for frame in frames] == [(480, 480, 3)] * 2
+    assert all(frame.dtype == np.uint8 and frame.std() > 10 for frame in frames)
+    assert (frames[0] != frames[1]).any()
+    for a, b in zip(frames, env.render(), strict=True):
+        assert not np.shares_memory(a, b)
+    env.close()
+
+
+@draws
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED])
+def test_record_video(tmp_path, mode):
+    pytest.importorskip("moviepy", reason="videos need moviepy: pip install 'gymnasium[other]'")
+    env = VectorEnv("PointGoalSparse", 2, render_mode="rgb_array", max_episode_steps=3, autoreset_mode=mode)
+    env = RecordVideo(env, str(tmp_path / "videos"), episode_trigger=lambda episode: episode == 0)
+    env.reset(seed=0)
+    for _ in range(3):
+        env.step(np.ones((2, 2), np.float32))
+    env.reset(options={"reset_mask": np.ones(2, bool)})
+    env.close()
+    assert [path.suffix for path in (tmp_path / "videos").iterdir()] == [".mp4"]
+    assert env.frames_per_sec == 20
+
+
+def test_without_a_render_mode_there_are_no_pictures():
+    for env in (ScalarEnv("PointGoalSparse"), VectorEnv("PointGoalSparse", 2)):
+        env.reset(seed=0)
+        with pytest.raises(metarl.MetarlError, match='render_mode="rgb_array"'):
+            env.render()
+
+
+def test_where_opengl_does_not_work_the_error_names_the_cure(monkeypatch):
+    def fail(*_):
+        raise ImportError("Unable to load EGL library")
+
+    monkeypatch.setattr("metarl.envs.robots.drawing._context_class", fail)
+    env = ScalarEnv("PointGoalSparse", render_mode="rgb_array")
+    env.reset(seed=0)
+    with pytest.raises(metarl.MetarlError, match=r"Unable to load EGL library.*apt-get install libegl1"):
+        env.render()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="GLFW needs a display on Linux only")
+def test_glfw_without_a_display_says_so_in_one_error():
+    """In a process of its own: MuJoCo chooses how to draw when it is imported."""
+    code = (
+        "import metarl; from metarl.faces.scalar import ScalarEnv\n"
+        "env = ScalarEnv('PointGoalSparse', render_mode='rgb_array'); env.reset(seed=0)\n"
+        "try: env.render()\n"
+        "except metarl.MetarlError as error: print(error)\n"
+    )
+    hidden = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], env=hidden | {"MUJOCO_GL": "glfw"}, capture_output=True, text=True
+    )
+    assert "unset MUJOCO_GL" in run.stdout
+    assert run.stderr == ""
