@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from metarl.agents.networks import ActorCritic, Memory
 from metarl.agents.normalization import RunningNorm
+from metarl.checks import check_number, check_whole
 from metarl.errors import MetarlError
 from metarl.trials import Step
 
@@ -36,13 +37,12 @@ class PolicySettings:
     """standard deviation of actions at the start of training; actions live in [-1, 1]"""
 
     def __post_init__(self) -> None:
-        for name in ("hidden_size", "head_size"):
-            if getattr(self, name) < 1:
-                raise MetarlError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_whole(self, "hidden_size", "head_size", low=1)
+        check_number(self, "initial_std", above=0)
         if self.memory not in ("gru", "lstm", "none"):
             raise MetarlError(f"memory must be gru, lstm or none, got {self.memory!r}")
-        if not self.initial_std > 0:
-            raise MetarlError(f"initial_std must be above 0, got {self.initial_std}")
+        if self.wipe_memory and self.memory == "none":
+            raise MetarlError("there is no memory to wipe: memory is 'none', and what was seen is forgotten at each step")
 
 
 class Policy(nn.Module):
@@ -117,6 +117,9 @@ class PolicyAgent:
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
         network = self.policy.network
+        if obs.shape != (len(self.state), self.policy.observation_size):
+            want = [len(self.state), self.policy.observation_size]
+            raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}: another environment's")
         self.inputs = self.policy.inputs(obs, self.last)
         self.features, self._next_state = network.step(self.inputs, self.state)
         self.mean = self.action = network.actor(self.features)

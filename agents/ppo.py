@@ -18,6 +18,7 @@ from metarl.agent import Learner
 from metarl.agents import gaussian
 from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, PolicySettings, clock
 from metarl.agents.rollout import Rollout, collect
+from metarl.checks import check_number, check_whole
 from metarl.counted import derive_seed, generator
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
@@ -34,7 +35,7 @@ class PPOSettings(PolicySettings):
     minibatches: int = 4
     """minibatches of whole trials in a pass"""
     learning_rate: float = 1e-3
-    """of Adam"""
+    """of Adam, at the start"""
     gamma: float = 0.97
     """discount per env step"""
     lam: float = 0.9
@@ -47,24 +48,19 @@ class PPOSettings(PolicySettings):
     """weight of the critic's squared error, in units of its targets' variance"""
     max_grad_norm: float = 0.5
     """gradients are scaled down to this norm"""
-    target_kl: float = 0.0
-    """if above 0, the learning rate follows the KL divergence of a minibatch from the policy that acted, towards this"""
+    target_kl: float = 0.015
+    """the learning rate moves so that a minibatch's KL divergence from the policy that acted stays near this; 0 for a
+    constant rate"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("num_envs", "epochs", "minibatches"):
-            if getattr(self, name) < 1:
-                raise MetarlError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_whole(self, "num_envs", "epochs", "minibatches", low=1)
+        check_number(self, "learning_rate", "clip", "max_grad_norm", above=0)
+        check_number(self, "gamma", "lam", low=0, high=1)
+        check_number(self, "entropy_coef", "value_coef", "target_kl", low=0)
         if self.num_envs % self.minibatches:
-            raise MetarlError(
-                f"minibatches are of whole trials: num_envs {self.num_envs} must be a multiple of minibatches {self.minibatches}"
-            )
-        for name in ("learning_rate", "clip", "max_grad_norm"):
-            if not getattr(self, name) > 0:
-                raise MetarlError(f"{name} must be above 0, got {getattr(self, name)}")
-        for name in ("gamma", "lam"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise MetarlError(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+            sizes = f"num_envs {self.num_envs} must be a multiple of minibatches {self.minibatches}"
+            raise MetarlError(f"minibatches are of whole trials: {sizes}")
 
 
 class PPOLearner(Learner):
@@ -159,12 +155,12 @@ class PPOLearner(Learner):
         }
 
     def _adapt_rate(self, kl: float) -> None:
-        """Move the learning rate so that updates stay near the KL wanted (Schulman et al. 2017, section 4)."""
+        """Keep updates near the KL wanted, as Schulman et al. 2017 (section 4) do by a penalty's weight."""
         group, target = self.optimizer.param_groups[0], self.settings.target_kl
         if kl > 2 * target:
             group["lr"] = max(group["lr"] / 1.5, 1e-5)
         elif kl < target / 2:
-            group["lr"] = min(group["lr"] * 1.5, 1e-2)
+            group["lr"] = min(group["lr"] * 1.5, 4e-3)
 
     def state_dict(self) -> dict[str, Any]:
         return {

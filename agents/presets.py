@@ -14,6 +14,7 @@ from metarl.agents.policy import Policy, PolicyAgent
 from metarl.agents.ppo import PPOLearner, PPOSettings
 from metarl.agents.random import RandomAgent, RandomSettings
 from metarl.agents.tuned import TUNED
+from metarl.counted import generator
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def _restore(
 ) -> PolicyAgent:
     policy = Policy(observation_space, action_space, settings)
     policy.load_state_dict(state["policy"])
-    return PolicyAgent(policy.eval(), deterministic)
+    noise = None if deterministic else generator(0, "sampled actions")
+    return PolicyAgent(policy.eval(), deterministic, noise)
 
 
 RL2 = AgentType(

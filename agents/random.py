@@ -8,6 +8,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
+from metarl.checks import check_whole
 from metarl.counted import generator
 from metarl.errors import MetarlError
 from metarl.trials import Step
@@ -19,6 +20,9 @@ class RandomSettings:
 
     seed: int = 0
     """of the actions"""
+
+    def __post_init__(self) -> None:
+        check_whole(self, "seed", low=0)
 
 
 class RandomAgent:

@@ -10,7 +10,7 @@ from rich.console import Console
 from metarl import api
 from metarl.cli.evaluate import print_returns
 from metarl.command import Command
-from metarl.loading import PICTURE
+from metarl.run import PICTURE
 
 AGENT, DISTRIBUTION, STEPS = "rl2", "PointGoalSparse", 6_000_000
 

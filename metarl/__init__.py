@@ -6,8 +6,21 @@ from metarl import registry
 from metarl.api import evaluate, get, load, register, train
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
+from metarl.faces.plain import play
 from metarl.laws import (
-    Arc, Choice, Dirichlet, Disc, Fixed, Integers, Joint, Law, LogUniform, Normal, Permutation, Uniform, Union,
+    Arc,
+    Choice,
+    Dirichlet,
+    Disc,
+    Fixed,
+    Integers,
+    Joint,
+    Law,
+    LogUniform,
+    Normal,
+    Permutation,
+    Uniform,
+    Union,
 )  # fmt: skip
 from metarl.parameters import Parameter
 from metarl.tasks import TaskSet
@@ -15,7 +28,7 @@ from metarl.tasks import TaskSet
 __all__ = [
     "Arc", "Choice", "Dirichlet", "Disc", "Fixed", "Integers", "Joint", "Law", "LogUniform", "MetarlError", "Normal",
     "Parameter", "Permutation", "TaskDistribution", "TaskSet", "Uniform", "Union", "evaluate", "get", "load",
-    "register", "train",
+    "play", "register", "train",
 ]  # fmt: skip
 
 registry.load_distributions()  # data only, so that their Gymnasium ids work after `import metarl`

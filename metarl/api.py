@@ -52,12 +52,16 @@ def train(
 
     kind: AgentType = registry.find("agent", agent) if isinstance(agent, str) else agent
     family = get(distribution) if isinstance(distribution, str) else distribution
+    for thing, is_a in ((kind, "agent"), (family, "distribution")):
+        if getattr(thing, "kind", None) != is_a:
+            raise MetarlError(f"give the {is_a} or its name, not {thing!r}")
     known = [field.name for field in fields(TrainOptions)]
     for name in options:
         if name not in known:
             raise unknown("option of train (the agent's own go into settings={...})", name, known)
     sources = {"agent": source(agent), "distribution": source(distribution)}
-    return run_training(kind, family, make_settings(kind, family, settings or {}), TrainOptions(**options), sources).path
+    chosen = make_settings(kind, family, settings or {})
+    return run_training(kind, family, chosen, TrainOptions(**options), sources).path
 
 
 def make_settings(kind: AgentType, distribution: TaskDistribution, given: Mapping[str, Any]) -> Any:
@@ -81,7 +85,7 @@ def evaluate(
     split: str | None = None,
     tasks: int = 64,
     replicates: int = 2,
-    against: Sequence[str] = (),
+    against: str | Sequence[str] = (),
     deterministic: bool = True,
     out: str | Path | None = None,
 ) -> dict[str, dict[str, Lifetimes]]:
@@ -107,7 +111,8 @@ def source(reference: Any) -> str | None:
 
 def with_settings(kind: AgentType, settings: Any, **changes: Any) -> Any:
     """Settings with some changed; MetarlError where the agent has no such setting."""
-    try:
-        return replace(settings, **changes)
-    except TypeError as error:
-        raise MetarlError(f"the agent {kind.name!r} has no setting {', '.join(changes)}") from error
+    known = [field.name for field in fields(settings)]
+    for name in changes:
+        if name not in known:
+            raise unknown(f"setting of {kind.name}", name, known)
+    return replace(settings, **changes)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 
@@ -12,10 +13,8 @@ from metarl.agent import Agent, AgentType
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.evaluation import Lifetimes
-from metarl.run import Run
+from metarl.run import CONFIG, EVAL, PICTURE, Run, writing
 from metarl.trials import Trials
-
-EVAL, PICTURE = "eval.npz", "adaptation.png"
 
 
 class LoadedRun:
@@ -26,30 +25,28 @@ class LoadedRun:
         self.path = self.run.path
         config = self.run.config
         try:
-            agent, family = config["agent"], dict(config["distribution"])
+            agent, self.family = config["agent"], dict(config["distribution"])
             self.kind: AgentType = registry.find("agent", agent["source"] or agent["name"])
-            if source := family.pop("source"):
-                registry.find("distribution", source)  # runs the file, which may register a world as well
-            # The recorded data is what was trained on, even if the name has come to mean something else.
-            self.distribution = TaskDistribution.from_json(family)
+            self.distribution = _distribution(self.family.pop("source"), self.family)
             self.settings = self.kind.settings(**agent["settings"])
-        except (KeyError, TypeError) as error:
-            raise MetarlError(f"{self.path / 'config.json'} is damaged or of another version of metarl: {error}") from error
+        except MetarlError as error:
+            raise MetarlError(f"the run in {self.path} cannot be loaded: {error}") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise MetarlError(f"{self.path / CONFIG} is damaged or of another version of metarl ({what})") from error
 
     def agent(self, deterministic: bool = True, wipe_memory: bool = False) -> Agent:
         """The agent at the last checkpoint. wipe_memory: forget everything at each new episode."""
         from metarl.api import with_settings
 
         state = self.run.load_checkpoint()
-        if state.get("agent") != self.kind.name:
-            raise MetarlError(f"the checkpoint in {self.path} is of {state.get('agent')!r}, its config of {self.kind.name!r}")
         settings = with_settings(self.kind, self.settings, wipe_memory=True) if wipe_memory else self.settings
         observation_space, action_space = self.spaces()
         try:
             return self.kind.restore(observation_space, action_space, settings, state["learner"], deterministic)
-        except (KeyError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
-            raise MetarlError(f"the checkpoint in {self.path} does not fit its config: {first}") from error
+        except (AttributeError, KeyError, RuntimeError, TypeError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise MetarlError(f"the checkpoint in {self.path} does not fit its config ({reason}): restore both") from error
 
     def spaces(self) -> tuple[gym.Space, gym.Space]:
         env = self.make(1)
@@ -63,7 +60,7 @@ class LoadedRun:
 
 
 def evaluate_run(
-    loaded: LoadedRun, split: str | None, tasks: int, replicates: int, against: Sequence[str], deterministic: bool,
+    loaded: LoadedRun, split: str | None, tasks: int, replicates: int, against: str | Sequence[str], deterministic: bool,
     out: str | Path | None,
 ) -> dict[str, dict[str, Lifetimes]]:  # fmt: skip
     """See metarl.evaluate."""
@@ -73,9 +70,14 @@ def evaluate_run(
     family = loaded.distribution
     splits = [family.require(split)] if split else [s for s in family.splits if s != "train"] or ["train"]
     agents = {loaded.kind.name: (loaded.agent(deterministic), loaded.kind.task_visible)}
-    for name in against:
+    for name in [against] if isinstance(against, str) else against:
         label, agent, visible = _other(loaded, name, deterministic)
+        if label in agents:
+            raise MetarlError(f"there are two named {label!r} to compare: leave out {name!r}, or rename its directory")
         agents[label] = (agent, visible)
+    folder = Path(out) if out else loaded.path
+    with writing(folder, "give another --out"):
+        folder.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, Lifetimes]] = {}
     for s in splits:
         frozen = family.tasks(s, tasks, seed=0)
@@ -84,25 +86,34 @@ def evaluate_run(
             env = family.make(tasks * replicates, task_visible=visible)
             results[s][label] = evaluation.live(agent, env, frozen, replicates)
             env.close()
-    folder = Path(out) if out else loaded.path
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder, "give another --out"):
         evaluation.save(folder / EVAL, results)
         note = "" if family.splits != ("train",) else " (its training tasks: no generalisation)"
         plots.adaptation_curve(folder / PICTURE, f"{loaded.kind.name} on {family.name}{note}", results)
-    except OSError as error:
-        raise MetarlError(f"cannot write to {folder}: {error.strerror}; give another --out") from error
     return results
+
+
+def _distribution(source: str | None, family: Mapping[str, Any]) -> TaskDistribution:
+    """What was trained on: the recorded data, even if the name has come to mean something else."""
+    found = registry.find("distribution", source) if source else None  # runs the file: it may register a world as well
+    if "parameters" in family:
+        return TaskDistribution.from_json(family)
+    found = found or registry.find("distribution", family["name"])  # a law is code, so there is no data
+    if found.version != family["version"]:
+        raise MetarlError(f"{found.name} has become version {found.version}, it was trained on {family['version']}")
+    return found
 
 
 def _other(loaded: LoadedRun, name: str, deterministic: bool) -> tuple[str, Agent, bool]:
     """Somebody to compare with: label, agent, whether it sees the task."""
     if name == "wiped":
-        return f"{loaded.kind.name}, memory wiped", loaded.agent(deterministic, wipe_memory=True), loaded.kind.task_visible
+        wiped = loaded.agent(deterministic, wipe_memory=True)
+        return f"{loaded.kind.name}, memory wiped", wiped, loaded.kind.task_visible
     if Path(name).is_dir():
         other = LoadedRun(name)
-        if other.distribution.to_json() != loaded.distribution.to_json():
-            raise MetarlError(f"{name} was trained on {other.distribution.name}, not on this {loaded.distribution.name}")
+        if other.family != loaded.family:
+            theirs, ours = other.distribution.name, loaded.distribution.name
+            raise MetarlError(f"{name} was trained on {theirs}, not on {ours} as it is here: compare runs on one family")
         label = other.kind.name if other.kind.name != loaded.kind.name else other.path.name
         return label, other.agent(deterministic), other.kind.task_visible
     kind: AgentType = registry.find("agent", name)

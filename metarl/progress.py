@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
@@ -23,7 +22,9 @@ class Progress:
         self.total = total
         self.start_steps = env_steps
         self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
-        self.live = Live(Text(self.title), console=self.console, auto_refresh=False) if self.console.is_terminal else None
+        self.live: Live | None = None
+        if self.console.is_terminal:
+            self.live = Live(Text(self.title), console=self.console, auto_refresh=False)
 
     def __enter__(self) -> Progress:
         self.began = self.shown = time.perf_counter()
@@ -31,7 +32,7 @@ class Progress:
             self.live.start(refresh=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.live:
             self.live.stop()
 

@@ -135,7 +135,7 @@ class Table:
             self._columns = list(row)
             self._file.write((",".join(self._columns) + "\n").encode())
         if new := [name for name in row if name not in self._columns]:
-            raise MetarlError(f"metrics named {', '.join(new)} come too late for {self.path.name}: give them in every update")
+            raise MetarlError(f"{self.path.name} has no columns {', '.join(new)}: give every metric in the first update")
         cells = ["" if row.get(name) is None else repr(row[name]) for name in self._columns]
         self._file.write((",".join(cells) + "\n").encode())
         self._file.flush()
@@ -177,4 +177,4 @@ def writing(path: Path, cure: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise MetarlError(f"cannot write to {path}: {error.strerror or error}; {cure}") from error
+        raise MetarlError(f"cannot write {error.filename or path}: {error.strerror or error}; {cure}") from error

@@ -17,6 +17,7 @@ import torch
 
 from metarl import __version__, registry, threads
 from metarl.agent import AgentType, Learner
+from metarl.checks import check_whole
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.evaluation import live
@@ -48,20 +49,24 @@ class TrainOptions:
     """env steps between evaluations on the valid split; 0 for none"""
 
     def __post_init__(self) -> None:
-        for name, low in (("steps", 1), ("seed", 0), ("checkpoint_every", 1), ("evaluate_every", 0), ("threads", 1)):
-            value = getattr(self, name)
-            if (name, value) != ("threads", None) and (not isinstance(value, int) or value < low):
-                raise MetarlError(f"{name} must be a whole number of at least {low}, got {value!r}")
+        check_whole(self, "steps", "checkpoint_every", low=1)
+        check_whole(self, "seed", "evaluate_every", low=0)
+        if self.threads is not None:
+            check_whole(self, "threads", low=1)
         if self.device not in ("auto", "cpu", "cuda"):
             raise MetarlError(f"device must be auto, cpu or cuda, got {self.device!r}")
 
 
 def train(
-    agent: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions, sources: Mapping[str, str | None]
-) -> Run:  # fmt: skip
+    agent: AgentType,
+    distribution: TaskDistribution,
+    settings: Any,
+    options: TrainOptions,
+    sources: Mapping[str, str | None],
+) -> Run:
     """Train `agent` on `distribution`; the finished run. `sources`: where a stranger's agent and distribution live."""
     if agent.learner is None:
-        raise MetarlError(f"the agent {agent.name!r} has nothing to train: compare with it by `metarl evaluate --against`")
+        raise MetarlError(f"the agent {agent.name!r} has nothing to train: give it to `metarl evaluate` as --against")
     path = Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
     device = pick_device(options.device)
     with writing(path, "free some space or give another --run-dir; what a run has saved is kept"):
@@ -133,7 +138,7 @@ class Interrupted(MetarlError):
 
 
 class ValidPlay:
-    """Evaluations on the way: the mean agent on fixed held-out tasks, or on training tasks where there are no others."""
+    """Evaluations on the way: the mean agent on fixed held-out tasks, on training tasks where there are no others."""
 
     def __init__(self, learner: Learner, agent: AgentType, distribution: TaskDistribution, device: str) -> None:
         self.learner = learner
@@ -224,14 +229,14 @@ def _same(path: Path, key: str, was: Any, now: Any) -> None:
 
 @contextmanager
 def stop_signal(say: Callable[[str], None]) -> Iterator[list[int]]:
-    """A list that Ctrl-C (or SIGTERM) makes true, so that the update in hand is finished; a second Ctrl-C ends at once."""
+    """A list that Ctrl-C or SIGTERM makes true, so that the update in hand is finished; a second one ends at once."""
     stop: list[int] = []
 
     def handle(number: int, _: Any) -> None:
         if stop:
             raise KeyboardInterrupt
         stop.append(number)
-        say("finishing this update, then saving (once more to stop at once, and lose what came after the last checkpoint)")
+        say("stopping: this update is finished, then all is saved (once more to stop at once, from the last checkpoint)")
 
     try:
         old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -87,11 +87,12 @@ class RobotSimulation(Simulation):
 
     def render(self, index: int, width: int, height: int) -> np.ndarray:
         model, data = self.physics.single(index)
-        if self._renderer is None or (self._renderer.width, self._renderer.height) != (width, height):
+        renderer = self._renderer
+        if renderer is None or (renderer.width, renderer.height) != (width, height):
             self.close()
-            self._renderer = make_renderer(self.robot.model, width, height)
-        self._renderer.update_scene(data, camera=0 if model.ncam else -1)
-        return self._renderer.render()
+            renderer = self._renderer = make_renderer(self.robot.model, width, height)
+        renderer.update_scene(data, camera=0 if model.ncam else -1)
+        return renderer.render()
 
     def close(self) -> None:
         if self._renderer is not None:

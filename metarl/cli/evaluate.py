@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from metarl import api
-from metarl.cli import tyro_config
-from metarl.evaluation import Lifetimes
-from metarl.loading import EVAL, PICTURE
+from metarl.cli import parse
+from metarl.run import EVAL, PICTURE
+
+if TYPE_CHECKING:
+    from metarl.evaluation import Lifetimes
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class EvaluateOptions:
 
 def main(arguments: list[str]) -> None:
     """Evaluate, print, say where the files are."""
-    o = tyro.cli(EvaluateOptions, args=arguments, prog="metarl evaluate", config=tyro_config())
+    o: EvaluateOptions = parse(EvaluateOptions, arguments, "metarl evaluate")
     results = api.evaluate(o.run_dir, o.split, o.tasks, o.replicates, o.against, not o.sample_actions, o.out)
     print_returns(results)
     folder = Path(o.out or o.run_dir)
@@ -55,11 +59,18 @@ def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Conso
     for split, agents in results.items():
         for agent, lives in agents.items():
             by_task = lives.returns.mean(2)  # [K, N]
-            cells = [f"{k.mean():.1f} +- {k.std(ddof=1) / len(k) ** 0.5 if len(k) > 1 else 0:.1f}" for k in by_task]
+            cells = [_mean_and_error(episode) for episode in by_task]
             table.add_row(split, str(len(lives.tasks)), agent, *cells, f"{int(lives.lived.sum()):,}")
             diverged += lives.diverged
         table.add_section()
-    console = console or Console()
+    console = console or Console(highlight=False)
     console.print(table)
     if diverged:
         console.print(f"warning: {diverged} episodes ended by diverged physics")
+
+
+def _mean_and_error(returns: np.ndarray) -> str:
+    """Of one number a task; three figures or so."""
+    digits = 1 if abs(returns).max() >= 10 else 2 if abs(returns).max() >= 1 else 3
+    error = f" +- {returns.std(ddof=1) / len(returns) ** 0.5:.{digits}f}" if len(returns) > 1 else ""
+    return f"{returns.mean():.{digits}f}{error}"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metarl import registry
-from metarl.cli import tyro_config
+from metarl.cli import parse
 from metarl.distribution import TaskDistribution
 from metarl.errors import unknown
 from metarl.parameters import Parameter
@@ -26,8 +26,8 @@ class ListOptions:
 
 def main(arguments: list[str]) -> None:
     """Print tables."""
-    options = tyro.cli(ListOptions, args=arguments, prog="metarl list", config=tyro_config())
-    console = Console()
+    options: ListOptions = parse(ListOptions, arguments, "metarl list")
+    console = Console(highlight=False)
     if options.name is None:
         _everything(console)
     else:
@@ -50,14 +50,14 @@ COLUMNS = ("distribution", "world", "what varies (train)", "H x K", "splits", "t
 def _everything(console: Console) -> None:
     console.print("[bold]distributions[/] (H steps an episode x K episodes a trial)")
     for name, world, varies, size, splits, tests in distribution_rows():
-        console.print(f"  [bold cyan]{name}[/]  {world}, {size}, {splits}", highlight=False)
-        console.print(f"      {varies}", highlight=False)
-        console.print(f"      [dim]{tests}[/]", highlight=False)
+        console.print(f"  [bold cyan]{name}[/]  {world}, {size}, {splits}")
+        console.print(f"      {varies}")
+        console.print(f"      [dim]{tests}[/]")
     for kind in ("world", "goal", "perturbation"):
         console.print(f"[bold]{kind}s[/]: {', '.join(registry.names(kind))}")
     console.print("[bold]agents[/]")
     for name in registry.names("agent"):
-        console.print(f"  [bold cyan]{name}[/]  {registry.find('agent', name).about}", highlight=False)
+        console.print(f"  [bold cyan]{name}[/]  {registry.find('agent', name).about}")
     console.print("[dim]`metarl list NAME` shows one of them in full[/]")
 
 
@@ -86,7 +86,7 @@ def _distribution(console: Console, d: TaskDistribution) -> None:
     console.print(f"{d.tests}\nworld {d.world}, goal {d.goal}, H {d.horizon}, K {d.episodes}, splits {', '.join(d.splits)}")
     for label, laws in (("train", d.parameters), ("ood", d.ood)):
         for names, law in laws.items():
-            console.print(f"  {label}: {_label(names)} ~ {law}", highlight=False)
+            console.print(f"  {label}: {_label(names)} ~ {law}")
     console.print(_parameters("every parameter a task may set", d.simulated_world.parameters(d)))
 
 

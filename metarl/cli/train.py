@@ -2,53 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, make_dataclass
+import shlex
+from dataclasses import field, fields, make_dataclass
 from typing import Any
 
-import tyro
-
 from metarl import api, registry
-from metarl.cli import tyro_config
-from metarl.distribution import TaskDistribution
+from metarl.cli import parse
+from metarl.errors import MetarlError
 from metarl.training import TrainOptions, train
 
-
-@dataclass(frozen=True)
-class Who:
-    """What to train on what."""
-
-    agent: tyro.conf.Positional[str]
-    """a name from `metarl list`, path/to/file.py:Name or package.module:Name"""
-    distribution: tyro.conf.Positional[str]
-    """likewise"""
+ABOUT = (
+    "Meta-train an agent on a task distribution into a run directory. AGENT and DISTRIBUTION are names from `metarl "
+    "list`, path/to/file.py:Name or package.module:Name."
+)
+NAMED = f"{ABOUT} The agent's own settings are shown once both are named: metarl train rl2 HalfCheetahVel --help"
 
 
 def main(arguments: list[str]) -> None:
     """Train; the agent's own settings are options, with those tuned for the distribution as defaults."""
-    names = [a for a in arguments[:2] if not a.startswith("-")]
-    if len(names) < 2:  # without an agent there are no settings to show
-        tyro.cli(_options(TrainOptions), args=arguments, prog="metarl train", description=_ABOUT, config=tyro_config())
-        return
-    kind = registry.find("agent", names[0])
-    distribution: TaskDistribution = registry.find("distribution", names[1])
-    defaults = api.make_settings(kind, distribution, {})
-    options = tyro.cli(
-        _options(TrainOptions, kind.settings, defaults), args=arguments, prog="metarl train", description=_ABOUT,
-        config=tyro_config(),
-    )  # fmt: skip
+    names = arguments[: next((i for i, a in enumerate(arguments[:2]) if a.startswith("-")), 2)]
+    if len(names) < 2:
+        if {"-h", "--help"} & set(arguments):
+            parse(TrainOptions, ["--help"], "metarl train AGENT DISTRIBUTION", NAMED)
+        raise MetarlError(_what_is_missing(names))
+    kind, distribution = registry.find("agent", names[0]), registry.find("distribution", names[1])
+    if kind.learner is None:
+        raise MetarlError(f"the agent {kind.name!r} has nothing to train: give it to `metarl evaluate` as --against")
+    options = _options(kind, api.make_settings(kind, distribution, {}))
+    chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", kind.about or ABOUT)
     sources = {"agent": api.source(names[0]), "distribution": api.source(names[1])}
-    run = train(kind, distribution, options.settings, options.run, sources)
-    print(f"trained; the run is in {run.path}\nevaluate it on held-out tasks with: metarl evaluate {run.path}")
+    run = train(kind, distribution, chosen.settings, chosen.run, sources)
+    path = shlex.quote(str(run.path))
+    print(f"trained; the run is in {path}\nevaluate it on held-out tasks with: metarl evaluate {path}")
 
 
-_ABOUT = (
-    "Meta-train an agent on a task distribution into a run directory. The agent's own settings are shown once both "
-    "are named: metarl train rl2 HalfCheetahVel --help"
-)
+def _what_is_missing(names: list[str]) -> str:
+    lists = "; ".join(
+        f"{kind}s: {', '.join(registry.names(kind))}" for kind in ("agent", "distribution")[len(names) :]
+    )
+    missing = "a distribution" if names else "an agent and a distribution"
+    example = f"metarl train {names[0] if names else 'rl2'} HalfCheetahVel --steps 1000000"
+    return f"name {missing} before any option, as in `{example}`. There are {lists}"
 
 
-def _options(run: type, settings: type | None = None, defaults: Any = None) -> type:
-    parts: list[Any] = [("who", Who), ("run", run, field(default_factory=run))]
-    if settings is not None:
-        parts.append(("settings", settings, field(default=defaults)))
+def _options(kind: Any, defaults: Any) -> type:
+    """Options of the run, then the agent's settings."""
+    if clash := {f.name for f in fields(TrainOptions)} & {f.name for f in fields(kind.settings)}:
+        raise MetarlError(f"settings of {kind.name} have names of options of train: rename {', '.join(sorted(clash))}")
+    parts = [("run", TrainOptions, field(default_factory=TrainOptions)), ("settings", kind.settings, field(default=defaults))]
     return make_dataclass("Train", parts, frozen=True)

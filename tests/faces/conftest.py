@@ -13,7 +13,6 @@ from torch import Tensor
 import metarl
 from metarl import registry
 from metarl.counted import Counted
-from metarl.faces.registration import register_ids
 from metarl.world import DIVERGED, OVERFLOW, Outcome, Simulation, World
 
 SIZE = 6
@@ -83,9 +82,3 @@ def grid() -> Iterator[metarl.TaskDistribution]:
         horizon=9, episodes=2,
     )  # fmt: skip
     del registry._registered["world"]["TestGrid"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ids() -> list[str]:
-    """The ids of every registered distribution."""
-    return [register_ids(registry.find("distribution", name)) for name in registry.names("distribution")]

@@ -252,6 +252,6 @@ def test_says_when_no_episode_ends():
 
 
 def test_unknown_checks_are_refused():
-    assert list(CHECKS)[0] == "spaces"
+    assert next(iter(CHECKS)) == "spaces"
     with pytest.raises(metarl.MetarlError, match="did you mean 'memory'"):
         check_vector_env(lambda: make_cartpole(ANY), skip=["memroy"])

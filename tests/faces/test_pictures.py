@@ -13,6 +13,7 @@ from gymnasium.wrappers.vector import RecordVideo
 
 import metarl
 from metarl import registry
+from metarl.faces.registration import register_ids
 from metarl.faces.scalar import ScalarEnv
 from metarl.faces.vector import VectorEnv
 
@@ -36,7 +37,7 @@ ONE_OF_EACH_WORLD = {registry.find("distribution", name).world: name for name in
 @draws
 @pytest.mark.parametrize("name", ONE_OF_EACH_WORLD.values())
 def test_check_env_with_pictures(name):
-    check_env(gym.make(f"metarl/{name}-v0", render_mode="rgb_array").unwrapped)
+    check_env(gym.make(register_ids(registry.find("distribution", name)), render_mode="rgb_array").unwrapped)
 
 
 @draws
@@ -92,7 +93,8 @@ def test_where_opengl_does_not_work_the_error_names_the_cure(monkeypatch):
 def test_glfw_without_a_display_says_so_in_one_error():
     """In a process of its own: MuJoCo chooses how to draw when it is imported."""
     code = (
-        "import metarl; from metarl.faces.scalar import ScalarEnv\n"
+        "import metarl; from metarl.faces.registration import register_ids
+from metarl.faces.scalar import ScalarEnv\n"
         "env = ScalarEnv('PointGoalSparse', render_mode='rgb_array'); env.reset(seed=0)\n"
         "try: env.render()\n"
         "except metarl.MetarlError as error: print(error)\n"

@@ -6,6 +6,7 @@ from gymnasium.utils.env_checker import check_env
 import metarl
 from metarl import registry
 from metarl.faces.lanes import LIMIT
+from metarl.faces.registration import register_ids
 from metarl.faces.scalar import ScalarEnv
 
 NAMES = registry.names("distribution")
@@ -26,7 +27,7 @@ def play(env, steps, seed=0):
 @pytest.mark.parametrize("task_visible", [False, True])
 @pytest.mark.parametrize("name", NAMES)
 def test_check_env(name, task_visible):
-    env = gym.make(f"metarl/{name}-v0", task_visible=task_visible)
+    env = gym.make(register_ids(registry.find("distribution", name)), task_visible=task_visible)
     check_env(env.unwrapped, skip_render_check=True)  # warnings are errors here
 
 
@@ -138,6 +139,7 @@ def test_a_visible_task_stands_in_the_order_of_its_bounds(grid):
     env = ScalarEnv(grid, task={"slip": 0.25, "goal": [1, 4], "luck": 2}, task_visible=True)
     obs, _ = env.reset(seed=0)
     assert obs[2:].tolist() == [1, 4, 2, 0.25]
+    assert isinstance(env.observation_space, gym.spaces.Box)
     assert env.observation_space.high[2:].tolist() == [5, 5, 3, 1]
 
 
@@ -189,7 +191,8 @@ def test_bad_choices(grid, action, match):
 
 def test_actions_out_of_bounds_are_clipped_and_cost_as_clipped():
     env, other = (ScalarEnv("HalfCheetahVel") for _ in range(2))
-    env.reset(seed=0), other.reset(seed=0)
+    env.reset(seed=0)
+    other.reset(seed=0)
     a, b = env.step(np.full(6, 7.0, np.float32)), other.step(np.ones(6, np.float32))
     np.testing.assert_array_equal(a[0], b[0])
     assert a[1] == b[1]

@@ -11,6 +11,7 @@ import metarl
 from metarl import registry
 from metarl.faces.check import check_vector_env
 from metarl.faces.playing import Play, find_difference
+from metarl.faces.registration import register_ids
 from metarl.faces.scalar import ScalarEnv
 from metarl.faces.vector import VectorEnv
 
@@ -26,7 +27,9 @@ def task_of(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_check_vector_env(name, mode):
     check_vector_env(
-        lambda: gym.make_vec(f"metarl/{name}-v0", 3, autoreset_mode=mode, max_episode_steps=4),
+        lambda: gym.make_vec(
+            register_ids(registry.find("distribution", name)), 3, autoreset_mode=mode, max_episode_steps=4
+        ),
         lambda: TimeLimit(ScalarEnv(name), 4),
         options={"task": task_of(name)},
     )
@@ -147,7 +150,8 @@ def test_restarting_a_lane_that_ended_cancels_its_autoreset():
     env = VectorEnv("PointGoalSparse", 2, max_episode_steps=2)
     env.reset(seed=0)
     actions = np.ones((2, 2), np.float32)
-    env.step(actions), env.step(actions)
+    env.step(actions)
+    env.step(actions)
     env.reset(options={"reset_mask": np.array([True, False])})
     _, rewards, *_ = env.step(actions)
     assert rewards[0] != 0.0
