@@ -42,7 +42,7 @@ class PolicySettings:
         if self.memory not in ("gru", "lstm", "none"):
             raise MetarlError(f"memory must be gru, lstm or none, got {self.memory!r}")
         if self.wipe_memory and self.memory == "none":
-            raise MetarlError("there is no memory to wipe: memory is 'none', and what was seen is forgotten at each step")
+            raise MetarlError("there is no memory to wipe: memory is 'none', nothing is remembered from step to step")
 
 
 class Policy(nn.Module):
@@ -119,7 +119,7 @@ class PolicyAgent:
         network = self.policy.network
         if obs.shape != (len(self.state), self.policy.observation_size):
             want = [len(self.state), self.policy.observation_size]
-            raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}: another environment's")
+            raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
         self.inputs = self.policy.inputs(obs, self.last)
         self.features, self._next_state = network.step(self.inputs, self.state)
         self.mean = self.action = network.actor(self.features)

@@ -48,9 +48,8 @@ class PPOSettings(PolicySettings):
     """weight of the critic's squared error, in units of its targets' variance"""
     max_grad_norm: float = 0.5
     """gradients are scaled down to this norm"""
-    target_kl: float = 0.015
-    """the learning rate moves so that a minibatch's KL divergence from the policy that acted stays near this; 0 for a
-    constant rate"""
+    target_kl: float = 0.0
+    """if above 0, the learning rate moves so that a minibatch's KL divergence from the policy that acted stays near this"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,6 +87,8 @@ class PPOLearner(Learner):
     def update(self) -> dict[str, float]:
         rollout = self._roll_out()
         batch = self._batch(rollout)
+        if self.updates == 0:  # the critic starts with targets of unit size
+            self.policy.value_norm.update(batch.target[batch.own])
         losses = self._optimise(batch)
         # Statistics move only now, so that the update saw what the rollout saw.
         own = ~rollout.resting

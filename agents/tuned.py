@@ -5,4 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TUNED: Mapping[str, Mapping[str, Any]] = {}
+TUNED: Mapping[str, Mapping[str, Any]] = {
+    "HalfCheetahDir": {"target_kl": 0.015},
+}

@@ -10,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from metarl import threads
+
 PACKAGES = ("metarl", "mujoco", "torch", "gymnasium", "numpy", "stable-baselines3", "sb3-contrib", "envpool")
 
 
@@ -17,35 +19,26 @@ def describe() -> dict[str, Any]:
     """Processor, cores, load, versions; JSON data."""
     return {
         "cpu": _cpu_model(),
-        "cores": available_cores(),
+        "cores": threads.available(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,  # runnable threads, last minute
         "system": platform.platform(),
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
     }
 
 
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @contextmanager
-def limited_to(threads: int) -> Iterator[None]:
-    """Everything started inside has so many threads, and where the system allows it so many cores (so that a peer that
-    starts a process for each environment gets no more than the others)."""
-    import torch
-
-    before = torch.get_num_threads()
+def limited_to(count: int) -> Iterator[None]:
+    """Everything started inside has so many threads, and where the system allows it so many cores: or a peer that
+    starts a process for each environment would get more than the others."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
-    torch.set_num_threads(threads)
-    try:
-        if cores is not None:
-            os.sched_setaffinity(0, sorted(cores)[:threads])
-        yield
-    finally:
-        torch.set_num_threads(before)
-        if cores is not None:
-            os.sched_setaffinity(0, cores)
+    with threads.using(count):
+        try:
+            if cores is not None:
+                os.sched_setaffinity(0, sorted(cores)[:count])
+            yield
+        finally:
+            if cores is not None:
+                os.sched_setaffinity(0, cores)
 
 
 def _cpu_model() -> str:

@@ -5,6 +5,7 @@ python -m metarl.benchmarks.memory AGENT DISTRIBUTION UPDATES
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +14,11 @@ from metarl import api, registry
 from metarl.errors import MetarlError
 
 
-def training_peak(agent: str, distribution: str, updates: int) -> int:
+def training_peak(agent: str, distribution: str, updates: int, threads: int) -> int:
     """Bytes of resident memory that training with default settings takes at its peak."""
     command = [sys.executable, "-m", "metarl.benchmarks.memory", agent, distribution, str(updates)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
         raise MetarlError(f"measuring memory failed: {done.stderr.strip().splitlines()[-1]}")
     return int(done.stdout.split()[-1])

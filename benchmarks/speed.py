@@ -83,16 +83,16 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     shape = {"hidden_size": o.hidden_size, "epochs": o.epochs}
     learning = registry.find("agent", AGENT).settings(num_envs=train, **shape)
     everything = {
-        "bare": Plan(f"bare mujoco.batch, {n}", partial(BarePhysics, d, n)),
-        "tensor": Plan(f"tensor environment, {n}", partial(TensorEnvironment, d, n)),
+        "bare": Plan(f"bare physics, {n}", partial(BarePhysics, d, n)),
+        "tensor": Plan(f"tensor env, {n}", partial(TensorEnvironment, d, n)),
         "face": Plan(f"NumPy VectorEnv, {n}", partial(our_face, d, n)),
         "envpool": Plan(f"EnvPool, {n}", partial(peers.env_pool, d, n, threads)),
-        "sync": Plan(f"Gymnasium SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few)),
-        "async": Plan(f"Gymnasium AsyncVectorEnv, {few}", partial(peers.gymnasium_async, d, few)),
-        "tensor_train": Plan(f"tensor environment, {train}", partial(TensorEnvironment, d, train)),
+        "sync": Plan(f"SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few)),
+        "async": Plan(f"AsyncVectorEnv, {few}", partial(peers.gymnasium_async, d, few)),
+        "tensor_train": Plan(f"tensor env, {train}", partial(TensorEnvironment, d, train)),
         "training": Plan(f"RL² training, {train}", partial(TrainingLoop, d, AGENT, num_envs=train, **shape)),
         "recurrent_ppo": Plan(
-            f"sb3-contrib RecurrentPPO, {train}",
+            f"RecurrentPPO, {train}",
             partial(
                 peers.RecurrentPPO, d, train, head_size=learning.head_size, minibatches=learning.minibatches, **shape
             ),
@@ -105,23 +105,22 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
 
 def run(options: SpeedOptions) -> None:
     """Measure, print a table, write the file asked for."""
-    from metarl.benchmarks.machine import available_cores, describe, limited_to
+    from metarl.benchmarks.machine import describe, limited_to
     from metarl.benchmarks.memory import training_peak
     from metarl.benchmarks.speed_report import Report
     from metarl.run import write_atomically
 
-    cores = available_cores()
-    threads = options.threads or cores
+    machine = describe()
+    cores, threads = machine["cores"], options.threads or machine["cores"]
     if threads > cores:
         raise MetarlError(f"threads {threads} are more than the {cores} cores this process may use")
     if options.json is not None and not (folder := options.json.absolute().parent).is_dir():
         raise MetarlError(f"there is no directory {folder} to write {options.json.name} into: make it first")
     distribution: TaskDistribution = registry.find("distribution", options.distribution)
-    machine = describe() | {"threads": threads}
     with limited_to(threads):
         samples, left_out, shares = _measure(plans(options, distribution, threads), options)
-        memory = training_peak(AGENT, options.distribution, MEMORY_UPDATES) if options.training else None
-    report = Report(machine, asdict(options), samples, left_out, shares, memory)
+        memory = training_peak(AGENT, options.distribution, MEMORY_UPDATES, threads) if options.training else None
+    report = Report(machine | {"threads": threads}, asdict(options), samples, left_out, shares, memory)
     report.print(Console())
     if options.json is not None:
         write_atomically(options.json, (json_format.dumps(report.to_json(), indent=2, default=str) + "\n").encode())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -70,15 +71,18 @@ class Report:
             console.print(f"left out: {about}: {escape(why)}", highlight=False)
 
     def _table(self) -> Table:
-        table = Table(title=f"{escape(str(self.options['distribution']))}: median (range) over rounds")
-        for name in ("side", "env steps/s", "times", "of", "floor"):
-            table.add_column(name, justify="left" if name in ("side", "of") else "right")
+        title = (
+            f"{escape(str(self.options['distribution']))}: thousands of env steps a second, median (range) of rounds"
+        )
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+        for name in ("side, environments", "1000/s", "times", "of", "floor"):
+            table.add_column(name, justify="left" if name[0] in "so" else "right", no_wrap=True)
         ratios = self.ratios()
         for side, (about, samples) in self.samples.items():
             rate = summary(samples)
             own = [(target, ratio) for target, ratio in ratios if target.side == side]
             table.add_row(
-                about, f"{rate.median:,.0f} ({rate.low:,.0f}-{rate.high:,.0f})",
+                about, f"{rate.median / 1e3:.1f} ({rate.low / 1e3:.1f}-{rate.high / 1e3:.1f})",
                 "\n".join(f"{ratio:.2f}" for _, ratio in own),
                 "\n".join(self.samples[target.reference][0] for target, _ in own),
                 "\n".join(f"{_mark(ratio >= target.floor)} {target.floor:.2f}" for target, ratio in own),

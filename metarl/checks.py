@@ -23,8 +23,8 @@ def check_number(
     """MetarlError unless these fields are finite numbers, low <= x <= high and x > above."""
     for name in names:
         value = getattr(settings, name)
-        number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-        if not (number and low <= value <= high and value > above):
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+        if not (math.isfinite(number) and low <= number <= high and number > above):
             raise MetarlError(f"{name} must be a number{_where(low, high, above)}, got {value!r}")
 
 

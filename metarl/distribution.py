@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,6 +55,8 @@ class TaskDistribution:
     kind: ClassVar[str] = "distribution"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not re.fullmatch(r"[\w.-]+", self.name):
+            raise MetarlError(f"{self.name!r} cannot be a distribution's name: use letters, digits and _ . - only")
         for label, value in (("horizon", self.horizon), ("episodes", self.episodes)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise MetarlError(f"{self.name}: {label} must be a whole number of at least 1, got {value!r}")

@@ -135,7 +135,7 @@ class Table:
             self._columns = list(row)
             self._file.write((",".join(self._columns) + "\n").encode())
         if new := [name for name in row if name not in self._columns]:
-            raise MetarlError(f"{self.path.name} has no columns {', '.join(new)}: give every metric in the first update")
+            raise MetarlError(f"{self.path.name} has no column {', '.join(new)}: name every metric in the first update")
         cells = ["" if row.get(name) is None else repr(row[name]) for name in self._columns]
         self._file.write((",".join(cells) + "\n").encode())
         self._file.flush()

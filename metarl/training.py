@@ -236,7 +236,7 @@ def stop_signal(say: Callable[[str], None]) -> Iterator[list[int]]:
         if stop:
             raise KeyboardInterrupt
         stop.append(number)
-        say("stopping: this update is finished, then all is saved (once more to stop at once, from the last checkpoint)")
+        say("stopping: this update is finished, then all is saved (once more to stop at once)")
 
     try:
         old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -134,3 +134,9 @@ class Robot(World):
         for part in parts:
             if part not in self.observation_parts:
                 raise unknown(f"observation part of {self.name}", part, self.observation_parts)
+        weights = distribution.settings.get("weights", {})
+        if not isinstance(weights, Mapping) or not all(isinstance(w, int | float) for w in weights.values()):
+            raise MetarlError(f"{distribution.name}: the setting weights maps reward terms to numbers, got {weights!r}")
+        fall_ends = distribution.settings.get("fall_ends", True)
+        if not isinstance(fall_ends, bool):
+            raise MetarlError(f"{distribution.name}: the setting fall_ends is True or False, got {fall_ends!r}")

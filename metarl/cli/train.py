@@ -37,9 +37,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _what_is_missing(names: list[str]) -> str:
-    lists = "; ".join(
-        f"{kind}s: {', '.join(registry.names(kind))}" for kind in ("agent", "distribution")[len(names) :]
-    )
+    kinds = ("agent", "distribution")[len(names) :]
+    lists = "; ".join(f"{kind}s: {', '.join(registry.names(kind))}" for kind in kinds)
     missing = "a distribution" if names else "an agent and a distribution"
     example = f"metarl train {names[0] if names else 'rl2'} HalfCheetahVel --steps 1000000"
     return f"name {missing} before any option, as in `{example}`. There are {lists}"
@@ -49,5 +48,6 @@ def _options(kind: Any, defaults: Any) -> type:
     """Options of the run, then the agent's settings."""
     if clash := {f.name for f in fields(TrainOptions)} & {f.name for f in fields(kind.settings)}:
         raise MetarlError(f"settings of {kind.name} have names of options of train: rename {', '.join(sorted(clash))}")
-    parts = [("run", TrainOptions, field(default_factory=TrainOptions)), ("settings", kind.settings, field(default=defaults))]
-    return make_dataclass("Train", parts, frozen=True)
+    run = ("run", TrainOptions, field(default_factory=TrainOptions))
+    settings = ("settings", kind.settings, field(default=defaults))
+    return make_dataclass("Train", [run, settings], frozen=True)

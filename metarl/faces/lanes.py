@@ -19,6 +19,7 @@ from metarl.environment import Environment
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import as_numbers
 from metarl.tasks import TaskSet
+from metarl.threads import acting
 from metarl.world import DIVERGED, OVERFLOW
 
 Task = Mapping[str, Any] | TaskSet
@@ -76,6 +77,7 @@ class Lanes:
 
     # Restarts ---------------------------------------------------------------------------------------------------
 
+    @acting()
     def restart(self, mask: np.ndarray, seed: int | None = None, options: Options | None = None) -> np.ndarray:
         """Begin the next episode of the masked lanes; the observation of all.
 
@@ -150,6 +152,7 @@ class Lanes:
 
     # Steps ------------------------------------------------------------------------------------------------------
 
+    @acting()
     def step(self, action: np.ndarray, active: np.ndarray | None = None) -> Moved:
         """One step of the active lanes, of all when None. `action`: as `checked_action` returns it."""
         environment = self.environment

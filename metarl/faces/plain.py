@@ -50,7 +50,7 @@ def play(agent: Agent, env: gym.Env[Any, Any], episodes: int, seed: int | None =
 def _check_actions(space: gym.Space[Any]) -> None:
     if isinstance(space, gym.spaces.Box):
         if not (np.all(space.low == -1) and np.all(space.high == 1)):
-            raise MetarlError(f"agents act in [-1, 1], not in {space}: give gymnasium.wrappers.RescaleAction(env, -1, 1)")
+            raise MetarlError(f"agents act in [-1, 1], not in {space}: wrap it in gymnasium.wrappers.RescaleAction")
     elif not isinstance(space, gym.spaces.Discrete):
         raise MetarlError(f"agents act by vectors in [-1, 1] or by choices, not in {space}")
 

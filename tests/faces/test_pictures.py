@@ -93,8 +93,7 @@ def test_where_opengl_does_not_work_the_error_names_the_cure(monkeypatch):
 def test_glfw_without_a_display_says_so_in_one_error():
     """In a process of its own: MuJoCo chooses how to draw when it is imported."""
     code = (
-        "import metarl; from metarl.faces.registration import register_ids
-from metarl.faces.scalar import ScalarEnv\n"
+        "import metarl; from metarl.faces.scalar import ScalarEnv\n"
         "env = ScalarEnv('PointGoalSparse', render_mode='rgb_array'); env.reset(seed=0)\n"
         "try: env.render()\n"
         "except metarl.MetarlError as error: print(error)\n"

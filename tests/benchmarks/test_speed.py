@@ -1,0 +1,178 @@
+"""`metarl speed`: who is measured, in which order, and what is made of the samples; never how fast they are."""
+
+import json
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+import tyro
+from rich.console import Console
+
+from metarl import registry, threads
+from metarl.benchmarks import peers
+from metarl.benchmarks.bare import BarePhysics
+from metarl.benchmarks.loop import PARTS, TrainingLoop
+from metarl.benchmarks.speed import COMMAND, SpeedOptions, plans
+from metarl.benchmarks.speed_report import TARGETS, Report
+from metarl.benchmarks.tensors import TensorEnvironment
+from metarl.benchmarks.timing import Sample, Side, measure, summary, take_turns
+from metarl.benchmarks.vectors import our_face
+from metarl.errors import MetarlError
+
+SHORT = """
+import metarl
+
+Short = metarl.TaskDistribution(
+    "ShortCheetah", world="HalfCheetah", goal="velocity", parameters={"velocity": metarl.Uniform(0.0, 3.0)}, horizon=4,
+    episodes=2)
+"""
+
+
+class Ten(Side):
+    """Takes three seconds of a clock of its own for ten steps."""
+
+    now = 0.0
+
+    def work(self) -> int:
+        self.now += 3.0
+        return 10
+
+
+@pytest.fixture
+def short(tmp_path):
+    """A reference to a distribution whose trials are two episodes of four steps."""
+    path = tmp_path / "short.py"
+    path.write_text(SHORT)
+    return f"{path}:Short"
+
+
+@pytest.mark.parametrize(("seconds", "units"), [(0, 1), (3, 1), (3.5, 2), (9, 3)])
+def test_whole_units_for_at_least_the_time_asked(seconds, units):
+    side = Ten()
+    assert measure(side, seconds, clock=lambda: side.now) == Sample(10 * units, 3.0 * units)
+
+
+def test_sides_take_turns_and_rounds_begin_with_another():
+    assert "".join(take_turns("abc", 4)) == "abcbcacababc"
+
+
+def test_a_rate_is_the_median_over_rounds():
+    rate = summary([Sample(10, 1.0), Sample(10, 0.1), Sample(10, 2.0)])
+    assert (rate.median, rate.low, rate.high) == (10.0, 5.0, 100.0)
+
+
+def test_a_ratio_is_of_medians_and_has_its_floor():
+    samples = {"bare": ("bare", [Sample(10, 1.0), Sample(99, 1.0), Sample(1, 1.0)]), "tensor": ("t", [Sample(9, 1.0)])}
+    report = Report({}, {}, samples, {}, {}, None)
+    assert [(target.side, target.reference, target.floor, ratio) for target, ratio in report.ratios()] == [
+        ("tensor", "bare", 0.85, 0.9)
+    ]
+
+
+def test_bare_physics_replays_a_trial_to_the_bit(short):
+    distribution = registry.find("distribution", short)
+    bare = BarePhysics(distribution, 3)
+    lived = bare.qpos.copy(), bare.qvel.copy()
+    assert bare.work() == 2 * 4 * 3
+    np.testing.assert_array_equal(bare.qpos, lived[0])
+    np.testing.assert_array_equal(bare.qvel, lived[1])
+    assert np.abs(lived[1]).max() > 0.1
+
+
+def test_calls_that_reset_are_not_counted_as_steps(short):
+    distribution = registry.find("distribution", short)
+    face = our_face(distribution, 3)
+    assert len(face.actions) == 2 * (4 + 1)  # an episode, and the call that begins the next one
+    assert [face.work(), face.work()] == [2 * 4 * 3, 2 * 4 * 3]
+    face.close()
+
+
+def test_each_trial_is_on_new_tasks(short):
+    side = TensorEnvironment(registry.find("distribution", short), 2)
+    seen = []
+    for _ in range(2):
+        assert side.work() == 2 * 4 * 2
+        seen.append(side.env.environment.task["velocity"])
+    assert not torch.equal(*seen)
+
+
+def test_training_time_is_shared_out(short):
+    loop = TrainingLoop(registry.find("distribution", short), "rl2", num_envs=4, hidden_size=8, epochs=1)
+    with threads.using(1):
+        loop.warm_up()
+        assert loop.work() == 2 * 4 * 4
+    assert list(loop.shares) == list(PARTS)
+    assert all(share > 0 for share in loop.shares.values())
+    assert sum(loop.shares.values()) == pytest.approx(1.0)
+
+
+def test_a_world_without_counterpart_has_no_peers():
+    with pytest.raises(MetarlError, match="Gymnasium has no PointMass-v5"):
+        peers.gymnasium_sync(registry.find("distribution", "PointGoalSparse"), 2)
+
+
+def test_a_peer_that_is_not_installed_names_the_cure(monkeypatch):
+    monkeypatch.setitem(sys.modules, "envpool", None)
+    with pytest.raises(MetarlError, match=r"pip install 'metarl\[bench\]'"):
+        peers.env_pool(registry.find("distribution", "HalfCheetahVel"), 2, 1)
+
+
+def test_options_are_checked_and_read_from_the_command_line():
+    options = tyro.cli(COMMAND.options, args=["--num-envs", "8", "--no-peers", "--seconds", "0.5"])
+    assert options == SpeedOptions(num_envs=8, peers=False, seconds=0.5)
+    with pytest.raises(MetarlError, match="rounds must be at least 1, got 0"):
+        SpeedOptions(rounds=0)
+    with pytest.raises(MetarlError, match="threads 4096 are more than"):
+        COMMAND.run(SpeedOptions(threads=4096))
+
+
+def test_every_target_is_of_sides_that_are_planned():
+    planned = plans(SpeedOptions(), registry.find("distribution", "HalfCheetahVel"), 1)
+    assert {side for target in TARGETS for side in (target.side, target.reference)} == set(planned)
+
+
+def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
+    path = tmp_path / "speed.json"
+    COMMAND.run(_tiny(short, peers=False, rounds=3, json=path))
+    found = json.loads(path.read_text())
+    assert set(found["sides"]) == {"bare", "tensor", "face", "tensor_train", "training"}
+    assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())
+    assert found["left_out"] == {}
+    assert found["training_peak_memory_bytes"] > 2**25
+    assert found["machine"]["cores"] >= found["machine"]["threads"] >= 1
+    assert found["machine"]["versions"]["mujoco"]
+    printed = capsys.readouterr().out
+    assert all(side["about"] in printed for side in found["sides"].values())
+
+
+@pytest.mark.slow
+def test_a_tiny_run_beside_every_peer(short, tmp_path, capsys):
+    path = tmp_path / "speed.json"
+    COMMAND.run(_tiny(short, json=path))
+    found = json.loads(path.read_text())
+    wanted = plans(SpeedOptions(), registry.find("distribution", short), 1)
+    assert len(found["sides"]) + len(found["left_out"]) == len(wanted)
+    assert len(found["ratios"]) == sum({t.side, t.reference} <= set(found["sides"]) for t in TARGETS)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert all(f"left out: {about}" in printed for about in found["left_out"])
+    assert ("envpool" in found["sides"]) == (find_spec("envpool") is not None)
+
+
+def test_what_was_left_out_is_printed_with_its_reason():
+    machine = {"cpu": "a cpu", "cores": 2, "threads": 2, "load": 0.0, "versions": {"mujoco": "4.0.0", "envpool": None}}
+    console = Console(record=True, width=200)
+    Report(
+        machine, {"distribution": "D"}, {"bare": ("bare", [Sample(1, 1.0)])}, {"EnvPool": "why [x]"}, {}, 2**31
+    ).print(console)
+    text = console.export_text()
+    assert "left out: EnvPool: why [x]" in text
+    assert "2.00 GiB ✗" in text
+
+
+def _tiny(distribution, **options):
+    return SpeedOptions(
+        distribution=distribution, num_envs=4, gymnasium_envs=2, train_envs=4, hidden_size=8, epochs=1, seconds=0.0,
+        **{"rounds": 1, "threads": 1, **options},
+    )  # fmt: skip

@@ -1,0 +1,336 @@
+"""Trials: slots in step, rests, restarts, and that nobody depends on who else is in the batch."""
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+import metarl
+from metarl.environment import Environment
+from metarl.errors import MetarlError
+
+ROBOTS = ["TestFalling", "HalfCheetahVel", "PointGoalSparse"]
+STEPS = 50  # of trajectories that are compared bit for bit
+
+
+@pytest.fixture
+def family(request, falling_robot):
+    return metarl.get(request.param)
+
+
+def every(*names):
+    return pytest.mark.parametrize("family", names, indirect=True)
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+# Slots and rests -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["HalfCheetahDir", "PointGoalSparse"])
+def test_a_trial_is_k_slots_of_h_steps_in_step(name, roll):
+    env = metarl.get(name).make(num_envs=2)
+    h, k = env.horizon, env.episodes
+    _, lived = roll(env, env.environment.distribution.tasks("train", 2))
+    assert len(lived) == h * k
+    assert env.done
+    for t, step in enumerate(lived, 1):
+        assert step.truncated.tolist() == [t % h == 0] * 2
+        assert not step.terminated.any()
+        assert not step.resting.any()
+        assert not step.flags.any()
+        restarted = t % h == 0 and t < h * k
+        assert torch.equal(step.obs, step.final_obs) != restarted
+        assert step.reward.dtype == step.obs.dtype == step.final_obs.dtype == torch.float32
+
+
+def gravities(family, *values):
+    return family.task_set(metarl.TaskSet({"gravity": list(values), "velocity": [0.5] * len(values)}))
+
+
+def test_the_fallen_rest_without_physics_until_the_slot_is_over(falling_robot):
+    env = falling_robot.make(num_envs=4)
+    env.begin(gravities(falling_robot, 0.01, 8.0, 8.0, 0.01), seed=0)
+    physics, fell = env.environment.simulation.physics, 0
+    while env.episode == 0:
+        asleep, at = env.resting.clone(), env.time
+        before = physics.qpos.clone(), physics.qvel.clone(), env.environment._observe()
+        step = env.step(torch.zeros(4, 1))
+        assert torch.equal(step.resting, asleep)
+        for flags in (step.reward, step.terminated, step.truncated, step.flags):
+            assert not flags[asleep].any()
+        assert not torch.stack([term[asleep] for term in env.environment.reward_terms.values()]).any()
+        assert torch.equal(step.final_obs[asleep], before[2][asleep])
+        if env.episode == 0:
+            assert torch.equal(physics.qpos[asleep], before[0][asleep])
+            assert torch.equal(physics.qvel[asleep], before[1][asleep])
+        assert torch.equal(step.terminated, falling_robot.simulated_world.fallen(physics) & ~asleep) or env.episode == 1
+        fell += int(step.terminated.sum())
+    assert at == env.horizon - 1  # someone stood to the end
+    assert fell == 2
+    assert step.truncated.tolist() == [True, False, False, True]
+    assert not env.resting.any()  # all begin the next episode together
+    assert env.environment.time.tolist() == [0] * 4
+    assert env.environment.episode.tolist() == [1] * 4
+
+
+def test_a_slot_is_cut_short_when_all_rest(falling_robot, roll):
+    env = falling_robot.make(num_envs=3)
+    _, lived = roll(env, gravities(falling_robot, 9.0, 9.0, 10.0))
+    assert env.done
+    assert len(lived) < 2 * env.horizon
+    ends = torch.stack([s.terminated | s.truncated for s in lived])
+    assert ends.sum(0).tolist() == [2, 2, 2]  # K episodes each
+    last_of_first = max(int(column.nonzero()[0]) for column in ends.T)
+    assert [not torch.equal(s.obs, s.final_obs) for s in lived].index(True) == last_of_first
+
+
+def test_a_fall_does_not_end_the_episode_unless_it_should(falling_robot, roll):
+    standing = metarl.TaskDistribution(
+        "TestStanding", world="TestPole", goal="velocity", parameters=falling_robot.parameters,
+        settings={"fall_ends": False}, horizon=20, episodes=1,
+    )  # fmt: skip
+    env = standing.make(num_envs=2)
+    assert not env.environment.simulation.may_terminate
+    _, lived = roll(env, gravities(standing, 9.0, 9.0))
+    assert len(lived) == 20
+    assert not torch.stack([s.terminated for s in lived]).any()
+
+
+def test_derived_fields_are_of_the_state_now(falling_robot, roll):
+    env = falling_robot.make(num_envs=3)
+    first, lived = roll(env, falling_robot.tasks("train", 3))
+    for obs in (first, *(s.obs for s in lived), *(s.final_obs for s in lived)):
+        x, angle, tip = obs[:, 0], obs[:, 1], obs[:, 4:]
+        torch.testing.assert_close(tip[:, 0], x + 0.5 * angle.sin(), rtol=0, atol=1e-6)
+        torch.testing.assert_close(tip[:, 2], 0.5 * angle.cos(), rtol=0, atol=1e-6)
+
+
+# What may not be done ------------------------------------------------------------------------------------------------
+
+
+def test_steps_outside_a_trial_raise(falling_robot, roll):
+    env = falling_robot.make()
+    with pytest.raises(MetarlError, match=r"call begin\(tasks\) before"):
+        env.step(torch.zeros(1, 1))
+    roll(env, falling_robot.tasks())
+    with pytest.raises(MetarlError, match="over after 2 episodes"):
+        env.step(torch.zeros(1, 1))
+    env.begin(falling_robot.tasks())
+    env.step(torch.zeros(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (torch.zeros(1, 1), r"shape \(1, 1\), expected \(2, 1\)"),
+        (torch.zeros(2), r"shape \(2,\), expected \(2, 1\)"),
+        (torch.zeros(2, 1, dtype=torch.int64), "dtype torch.int64, expected a floating-point"),
+        (torch.zeros(2, 1, device="meta"), "on meta, the environment is on cpu"),
+        (np.zeros((2, 1), np.float32), "torch tensor"),
+    ],
+)
+def test_wrong_actions_raise(falling_robot, action, message):
+    env = falling_robot.make(num_envs=2)
+    env.begin(falling_robot.tasks())
+    with pytest.raises(MetarlError, match=message):
+        env.step(action)
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda d: d.make(num_envs=3).begin(d.tasks("train", 2)), "2 tasks for 3 environments"),
+        (lambda d: d.make(num_envs=0), "num_envs must be a whole number of at least 1, got 0"),
+        (lambda d: d.make(engine="bullet"), "unknown engine 'bullet'"),
+        (lambda d: d.make(num_envs=2).begin(d.tasks(), keys=torch.tensor([1])), r"keys have shape \(1,\), expected"),
+        (lambda d: d.make().begin(d.tasks(), seed=-1), "0 <= seed"),
+        (lambda d: d.make().begin({"velocity": 1.0}), "missing: gravity"),
+        (lambda d: d.make().begin({"velocity": 1.0, "gravity": 1e9}), r"1000000000.0 is too high"),
+        (lambda d: d.make().begin({"velocity": 1.0, "gravity": 1, "gravty": 1}), "did you mean 'gravity'"),
+        (lambda d: d.make().begin({"velocity": "fast", "gravity": 1.0}), "give numbers"),
+        (lambda d: d.make().begin(3), "a TaskSet or a dict of parameters, got int"),
+        (lambda d: Environment(d).reset(), "assign tasks before"),
+        (lambda d: Environment(d, 2).assign(d.tasks("train", 2), torch.tensor([True, False])), "every environment a task"),
+    ],
+)  # fmt: skip
+def test_errors_name_the_cure(falling_robot, use, message):
+    with pytest.raises(MetarlError, match=message):
+        use(falling_robot)
+
+
+def test_a_nan_action_is_flagged_and_zero_is_applied(falling_robot):
+    def run(actions):
+        env = falling_robot.make(num_envs=2)
+        env.begin(gravities(falling_robot, 0.1, 0.1))
+        return env.step(torch.tensor(actions)[:, None]), env.step(torch.ones(2, 1))
+
+    with_nan, without = run([float("nan"), 0.5]), run([0.0, 0.5])
+    assert with_nan[0].flags.tolist() == [1, 0]
+    assert with_nan[1].flags.tolist() == [0, 0]
+    for a, b in zip(with_nan, without, strict=True):
+        assert same(a[:6], b[:6])
+
+
+def test_actions_saturate(falling_robot):
+    def run(value):
+        env = falling_robot.make()
+        env.begin(gravities(falling_robot, 0.1))
+        return env.step(torch.full((1, 1), value))
+
+    assert all(same(run(value), run(1.0)) for value in (1.5, 1e30, float("inf")))
+    assert run(1.0).reward == run(1.5).reward  # costs count the clipped action
+    assert not same(run(0.9), run(1.0))
+
+
+# Nobody depends on the batch -----------------------------------------------------------------------------------------
+
+
+@every(*ROBOTS)
+@pytest.mark.parametrize("num_envs", [7, 18])
+def test_a_batch_equals_singles_bit_for_bit(family, num_envs, roll):
+    tasks, keys = family.tasks("train", num_envs, seed=2), torch.arange(num_envs) * 3 + 1
+    first, together = roll(family.make(num_envs), tasks, 5, keys, STEPS)
+    for i in {0, 1, num_envs // 2, num_envs - 1}:
+        start, alone = roll(family.make(1), tasks[i], 5, keys[i : i + 1], STEPS)
+        assert torch.equal(start[0], first[i])
+        for t, (one, all_) in enumerate(zip(alone, together, strict=False)):
+            if one.resting[0] or one.terminated[0] or one.truncated[0]:
+                break  # then the one alone goes on to its next episode while the batch waits
+            assert same((x[0] for x in one), (x[i] for x in all_)), t
+
+
+def test_a_second_episode_does_not_depend_on_how_long_the_first_took(falling_robot, roll):
+    """An environment alone falls and starts anew at once; in a batch it waits for the others. Its start is the same."""
+    tasks = gravities(falling_robot, 9.0, 0.01)
+    env, alone = falling_robot.make(2), falling_robot.make(1)
+
+    def second_start(env, tasks):
+        env.begin(tasks, 1)
+        while env.episode == 0:
+            step = env.step(torch.zeros(env.num_envs, 1))
+        return step.obs
+
+    assert torch.equal(second_start(env, tasks)[0], second_start(alone, tasks[0])[0])
+
+
+@every(*ROBOTS)
+def test_same_seed_same_trajectory_other_seed_other_start(family, roll):
+    env, tasks = family.make(3), family.tasks("train", 3)
+    first, lived = roll(env, tasks, 7, None, 20)
+    for again in (env, family.make(3)):  # an environment used before, and a new one
+        start, steps = roll(again, tasks, 7, None, 20)
+        assert torch.equal(start, first)
+        assert all(same(a, b) for a, b in zip(steps, lived, strict=True))
+    other = env.begin(tasks, 8)
+    assert not (other == first).all(1).any()
+
+
+@every(*ROBOTS)
+def test_common_random_numbers(family):
+    """Start states are of the key alone: not of the task, the batch or the place in it."""
+    keys = torch.tensor([4, 9, 4, 1])
+    obs = family.make(4).begin(family.tasks("train", 4, seed=1), 3, keys)
+    assert torch.equal(obs[0], obs[2])
+    more = family.make(6).begin(family.tasks("train", 6, seed=2), 3, torch.tensor([0, 1, 2, 9, 4, 3]))
+    assert torch.equal(more[[4, 3, 4, 1]], obs)
+    assert len({tuple(row.tolist()) for row in more}) == 6  # initial states differ
+
+
+# Tasks and their physics ---------------------------------------------------------------------------------------------
+
+
+def masked(*values):
+    return torch.tensor(values, dtype=torch.bool)
+
+
+def test_masked_assign_and_reset_leave_neighbours_untouched():
+    d = cheetah("mass", "friction")
+    tasks, others = d.tasks("train", 3, seed=0), d.tasks("train", 3, seed=1)
+    env, undisturbed = Environment(d, 3), Environment(d, 3)
+    for e in (env, undisturbed):
+        e.assign(tasks)
+        e.seed(0)
+        e.reset()
+    actions = torch.rand(20, 3, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for t in range(20):
+        a, b = env.step(actions[t]), undisturbed.step(actions[t])
+        keep = [0, 2] if t >= 10 else [0, 1, 2]
+        assert same((x[keep] for x in a), (x[keep] for x in b))
+        if t == 9:
+            env.assign(others, masked(0, 1, 0))
+            env.reset(masked(0, 1, 0))
+            assert env.time.tolist() == [10, 0, 10]
+            assert env.episode.tolist() == [0, 1, 0]
+    assert not torch.equal(a.obs[1], b.obs[1])
+    physics = env.simulation.physics
+    expected = physics.default("body_mass") * float(others.params["mass"][1])
+    assert torch.equal(physics.field("body_mass")[1], expected)
+    env.reset(masked(0, 0, 0))  # nobody
+    assert torch.equal(env._observe(), a.obs)
+
+
+def cheetah(*names):
+    laws = {name: metarl.LogUniform(0.4, 2.5) for name in names}
+    return metarl.TaskDistribution("TestCheetah", world="HalfCheetah", goal="velocity", parameters=laws)
+
+
+FIELDS = {
+    "mass": ("body_mass", "body_inertia"),
+    "gravity": ("opt.gravity",),
+    "friction": ("geom_friction",),
+    "damping": ("dof_damping",),
+    "strength": ("actuator_gear",),
+}
+
+
+def edited(robot, task):
+    """The robot's model with the fields of a task scaled, and MuJoCo's own derived constants."""
+    model = mujoco.MjModel.from_xml_path(str(robot.mjcf))
+    for name, factor in task.items():
+        for field in FIELDS[name]:
+            owner = model.opt if field.startswith("opt.") else model
+            getattr(owner, field.removeprefix("opt."))[:] *= factor
+    data = mujoco.MjData(model)
+    mujoco.mj_setConst(model, data)
+    return model, data
+
+
+@pytest.mark.parametrize("names", [*[(name,) for name in FIELDS], tuple(FIELDS)], ids=lambda names: "+".join(names))
+def test_a_task_is_a_plain_model_with_the_same_edits(names):
+    """Bit for bit over 50 steps, after other tasks: nothing compounds, derived constants are MuJoCo's own."""
+    d = cheetah(*names)
+    env = d.make(num_envs=3)
+    env.begin(d.tasks("train", 3, seed=0))
+    env.step(torch.ones(3, 6))
+    tasks = d.tasks("train", 3, seed=1)
+    env.begin(tasks)
+    physics = env.environment.simulation.physics
+    plain = [edited(d.simulated_world, tasks.task(i)) for i in range(3)]
+    for i, (model, data) in enumerate(plain):
+        mujoco.mj_resetData(model, data)
+        data.qpos[:], data.qvel[:] = physics.qpos[i], physics.qvel[i]
+        ours, _ = physics.single(i)
+        for field in ("body_subtreemass", "dof_invweight0", "body_invweight0", "actuator_acc0", "dof_M0"):
+            np.testing.assert_array_equal(getattr(ours, field), getattr(model, field), err_msg=field)
+    actions = torch.rand(STEPS, 3, 6, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for action in actions:
+        env.step(action)
+        for i, (model, data) in enumerate(plain):
+            data.ctrl[:] = action[i].double()
+            mujoco.mj_step(model, data, nstep=5)
+            np.testing.assert_array_equal(physics.qpos[i], data.qpos)
+            np.testing.assert_array_equal(physics.qvel[i], data.qvel)
+    assert np.ptp(physics.qpos[:, 0].numpy()) > 1e-3  # the tasks made a difference
+
+
+def test_a_neutral_task_is_the_compiled_model():
+    d = cheetah(*FIELDS)
+    physics = d.make()
+    physics.begin(dict.fromkeys(FIELDS, 1.0))
+    physics = physics.environment.simulation.physics
+    for fields in FIELDS.values():
+        for field in fields:
+            assert torch.equal(physics.field(field)[0], physics.default(field))
