@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from metarl.world import World
 
 Names = str | tuple[str, ...]  # one parameter, or several drawn jointly
-Laws = Mapping[Names, Law]
+Laws = Mapping[Any, Law]  # of Names to laws; Any, for mappings are invariant in their keys
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,8 @@ class TaskDistribution:
             if not isinstance(law, Law) or isinstance(law, Joint) == isinstance(names, str):
                 raise MetarlError(
                     f"{self.name}: {names!r} needs a law such as metarl.Uniform(0, 1), got {law!r}; "
-                    "a constant is metarl.Fixed(value), several parameters at once are ('a', 'b'): metarl.Joint(function)"
+                    "a constant is metarl.Fixed(value), several parameters drawn at once are "
+                    "('a', 'b'): metarl.Joint(function)"
                 )
         for names in self.ood:
             if names not in self.parameters:

@@ -46,7 +46,8 @@ class LoadedRun:
             return self.kind.restore(observation_space, action_space, settings, state["learner"], deterministic)
         except (AttributeError, KeyError, RuntimeError, TypeError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise MetarlError(f"the checkpoint in {self.path} does not fit its config ({reason}): restore both") from error
+            fault = f"the checkpoint in {self.path} does not fit its config ({reason})"
+            raise MetarlError(f"{fault}: restore both from a copy") from error
 
     def spaces(self) -> tuple[gym.Space, gym.Space]:
         env = self.make(1)
@@ -60,9 +61,14 @@ class LoadedRun:
 
 
 def evaluate_run(
-    loaded: LoadedRun, split: str | None, tasks: int, replicates: int, against: str | Sequence[str], deterministic: bool,
+    loaded: LoadedRun,
+    split: str | None,
+    tasks: int,
+    replicates: int,
+    against: str | Sequence[str],
+    deterministic: bool,
     out: str | Path | None,
-) -> dict[str, dict[str, Lifetimes]]:  # fmt: skip
+) -> dict[str, dict[str, Lifetimes]]:
     """See metarl.evaluate."""
     for name, value in (("tasks", tasks), ("replicates", replicates)):
         if not isinstance(value, int) or value < 1:
@@ -113,7 +119,7 @@ def _other(loaded: LoadedRun, name: str, deterministic: bool) -> tuple[str, Agen
         other = LoadedRun(name)
         if other.family != loaded.family:
             theirs, ours = other.distribution.name, loaded.distribution.name
-            raise MetarlError(f"{name} was trained on {theirs}, not on {ours} as it is here: compare runs on one family")
+            raise MetarlError(f"{name} was trained on {theirs}, not on {ours} as this one: compare runs on one family")
         label = other.kind.name if other.kind.name != loaded.kind.name else other.path.name
         return label, other.agent(deterministic), other.kind.task_visible
     kind: AgentType = registry.find("agent", name)

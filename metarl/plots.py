@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metarl.evaluation import Lifetimes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BINS = 10  # in an episode
 COLOURS = ("#0b6e99", "#d9730d", "#8a8a8a", "#0f7b6c", "#6940a5", "#ad1a72")
@@ -26,15 +30,16 @@ def adaptation_curve(path: Path, title: str, results: Mapping[str, Mapping[str, 
 
     figure, axes = plt.subplots(1, len(results), figsize=(1.5 + 4.6 * len(results), 3.9), squeeze=False, sharey=True)
     for axis, (split, agents) in zip(axes[0], results.items(), strict=True):
-        for colour, (name, lifetimes) in zip(COLOURS * 9, agents.items(), strict=False):
-            _line(axis, lifetimes, name, colour)
+        for i, (name, lifetimes) in enumerate(agents.items()):  # the first one on top
+            _line(axis, lifetimes, name, COLOURS[i % len(COLOURS)], zorder=2 + (len(agents) - i) / len(agents))
         one = next(iter(agents.values()))
         episodes, horizon = one.reward.shape[:2]
         for k in range(episodes):
             if k:
                 axis.axvline(k * horizon, color="#999999", lw=0.8, ls="--", zorder=0)
-            axis.annotate(f"episode {k + 1}", ((k + 0.5) * horizon, 1.0), xycoords=("data", "axes fraction"),
-                          xytext=(0, 4), textcoords="offset points", ha="center", fontsize=8, color="#666666")  # fmt: skip
+            above = {"xycoords": ("data", "axes fraction"), "xytext": (0, 4), "textcoords": "offset points"}
+            middle = ((k + 0.5) * horizon, 1.0)
+            axis.annotate(f"episode {k + 1}", middle, **above, ha="center", fontsize=8, color="#666666")
         axis.set_title(f"{split}: {len(one.tasks)} tasks", fontsize=10, pad=18)
         axis.set_xlabel("env steps of experience on the task")
         axis.set_xlim(0, episodes * horizon)
@@ -51,7 +56,7 @@ def adaptation_curve(path: Path, title: str, results: Mapping[str, Mapping[str, 
     temporary.replace(path)
 
 
-def _line(axis, lifetimes: Lifetimes, name: str, colour: str) -> None:
+def _line(axis: Axes, lifetimes: Lifetimes, name: str, colour: str, zorder: float) -> None:
     horizon = lifetimes.reward.shape[1]
     width = max(1, horizon // BINS)
     binned = lifetimes.binned(width)  # [K, bins, N]
@@ -60,5 +65,6 @@ def _line(axis, lifetimes: Lifetimes, name: str, colour: str) -> None:
     error = 1.96 * binned.std(2, ddof=1) / np.sqrt(binned.shape[2]) if binned.shape[2] > 1 else np.zeros_like(mean)
     for k in range(len(binned)):  # a gap between episodes: the state starts anew
         x = k * horizon + middle
-        axis.plot(x, mean[k], color=colour, lw=2, label=name if k == 0 else None)
-        axis.fill_between(x, mean[k] - error[k], mean[k] + error[k], color=colour, alpha=0.18, lw=0)
+        axis.plot(x, mean[k], color=colour, lw=2, label=name if k == 0 else None, zorder=zorder)
+        low, high = mean[k] - error[k], mean[k] + error[k]
+        axis.fill_between(x, low, high, color=colour, alpha=0.18, lw=0, zorder=zorder)

@@ -21,7 +21,7 @@ class Progress:
         self.title = f"{agent} on {distribution}"
         self.total = total
         self.start_steps = env_steps
-        self.console = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        self.console = Console(file=sys.stderr, highlight=False)
         self.live: Live | None = None
         if self.console.is_terminal:
             self.live = Live(Text(self.title), console=self.console, auto_refresh=False)
@@ -48,7 +48,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """A line of its own, above the live one."""
-        self.console.print(text, markup=False)
+        self.console.print(text, markup=False, soft_wrap=True)
 
     def _line(self, row: Mapping[str, Any], valid: Mapping[str, Any], steps: int, rate: float) -> str:
         left = max(0, self.total - steps) / max(rate, 1e-9)
@@ -75,7 +75,10 @@ def _count(steps: int) -> str:
 
 def _pair(name: str, first: float | None, last: float | None) -> str:
     """The first and the last episode's return; nothing where they are not known."""
-    return "" if first is None or last is None else f"{name} first {first:.1f} last {last:.1f}"
+    if first is None or last is None:
+        return ""
+    digits = 1 if max(abs(first), abs(last)) >= 10 else 2
+    return f"{name} first {first:.{digits}f} last {last:.{digits}f}"
 
 
 def _by_split(valid: Mapping[str, float | None]) -> dict[str, list[float | None]]:

@@ -227,7 +227,7 @@ def _file_module(path: Path) -> ModuleType:
     if not path.is_file():
         raise MetarlError(f"no file {path}")
     spec = importlib.util.spec_from_file_location(key, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[key] = module
     try:

@@ -11,14 +11,14 @@ from metarl.errors import MetarlError
 from metarl.laws import Joint
 
 if TYPE_CHECKING:
-    from metarl.distribution import Laws, Names, TaskDistribution
+    from metarl.distribution import Laws, TaskDistribution
 
 Params = dict[str, np.ndarray]  # name -> [n, *shape]
 
 SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
 SMALLEST_CUT = 10  # families of fewer tasks are not cut: a share would be a task or none
 LARGEST_ENUMERATED = 200_000  # larger finite families are cut by hash bucket instead of by rank
-MOST_REJECTED = 200  # rounds of drawing before an ood law is called impossible
+MOST_REJECTED = 200  # rounds of drawing before a split is called impossible
 
 
 def draw(distribution: TaskDistribution, split: str, n: int, seed: int) -> Params:
@@ -99,7 +99,7 @@ def _draw_bucket(distribution: TaskDistribution, split: str, identity: str, n: i
     edges[-1] = np.inf  # the shares' rounded sum is a little less than 1
     index = list(SHARES).index(split)
     kept: list[Params] = []
-    for attempt in range(1000):
+    for attempt in range(MOST_REJECTED):
         tasks = _sample(distribution.parameters, max(16, int(1.2 * n / SHARES[split])), identity, seed, attempt)
         h = content_hash(tasks).astype(np.float64)
         kept.append(select(tasks, np.flatnonzero((h >= edges[index]) & (h < edges[index + 1]))))
@@ -120,7 +120,8 @@ def _draw_ood(distribution: TaskDistribution, identity: str, n: int, seed: int) 
         kept: list[Params] = []
         for attempt in range(MOST_REJECTED):
             drawn = _sample({names: law}, n, identity, seed, attempt)
-            inside = distribution.parameters[names].contains(drawn if isinstance(law, Joint) else drawn[str(names)])
+            train = distribution.parameters[names]
+            inside = train.contains(drawn) if isinstance(train, Joint) else train.contains(drawn[names])
             kept.append(select(drawn, np.flatnonzero(~inside)))
             if sum(map(size, kept)) >= n:
                 break

@@ -69,15 +69,20 @@ def train(
         raise MetarlError(f"the agent {agent.name!r} has nothing to train: give it to `metarl evaluate` as --against")
     path = Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
     device = pick_device(options.device)
+    distribution.validate()
     with writing(path, "free some space or give another --run-dir; what a run has saved is kept"):
         resumed = Run.open(path) if options.resume and (path / CONFIG).exists() else None
         with threads.using(options.threads or (resumed and resumed.config.get("threads"))):
             config = describe(agent, distribution, settings, options, device, sources)
-            run = _resumed(resumed, config) if resumed else Run.create(path, config)
-            state = run.load_checkpoint(device) if run.has_checkpoint else {}
+            if resumed:
+                _check_as_it_began(resumed, config)
             learner = agent.learner(distribution, settings, options.seed, device)
+            run = resumed or Run.create(path, config)  # last, so that what cannot begin leaves nothing behind
+            state = run.load_checkpoint(device) if run.has_checkpoint else {}
             if state:
                 _restore(learner, state, path)
+            if run.config.get("steps") != options.steps:
+                run.write_config({**run.config, "steps": options.steps})
             _loop(run, learner, agent, distribution, options, state, device)
     return run
 
@@ -186,7 +191,8 @@ def _data(distribution: TaskDistribution, source: str | None) -> dict[str, Any]:
     try:
         return distribution.to_json()
     except MetarlError:
-        if source is None and registry.find("distribution", distribution.name) is not distribution:
+        named = distribution.name in registry.names("distribution")
+        if source is None and not (named and registry.find("distribution", distribution.name) is distribution):
             raise
         return {"name": distribution.name, "version": distribution.version}
 
@@ -198,14 +204,11 @@ def pick_device(device: str) -> str:
     return "cpu" if device == "auto" else device
 
 
-def _resumed(run: Run, config: Mapping[str, Any]) -> Run:
-    """The run, if it was started with this config; how far it goes may change."""
+def _check_as_it_began(run: Run, config: Mapping[str, Any]) -> None:
+    """MetarlError unless the run was started with this config; how far it goes may change."""
     was, now = run.config, json.loads(json.dumps(config))
     for key in ("agent", "distribution", "seed", "device", "threads", "evaluate_every"):
         _same(run.path, key, was.get(key), now[key])
-    if was.get("steps") != now["steps"]:
-        run.write_config({**was, "steps": now["steps"]})
-    return run
 
 
 def _restore(learner: Learner, state: Mapping[str, Any], path: Path) -> None:

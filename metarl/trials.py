@@ -6,7 +6,8 @@ An environment whose episode ends early rests until its slot is over: it is not 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import torch
@@ -24,7 +25,7 @@ class Step(NamedTuple):
     reward: Tensor  # float32 [B], raw
     terminated: Tensor  # bool [B], the episode ended in the MDP
     truncated: Tensor  # bool [B], the episode was cut by its horizon or by diverged physics
-    final_obs: Tensor  # float32 [B, *observation], what the action led to, before any restart
+    final_obs: Tensor  # float32 [B, *observation], what the action led to, before any restart; obs itself if none
     resting: Tensor  # bool [B], this environment's episode had ended before: nothing happened
     flags: Tensor  # int64 [B], bits of metarl.world.FLAG_NAMES
 
@@ -57,8 +58,11 @@ class Trials:
         """bool [B]: environments whose episode in this slot has ended."""
         return self._resting
 
-    def begin(self, tasks: TaskSet, seed: int = 0, keys: Tensor | None = None) -> Tensor:
-        """Start a trial: one task for all, or one each. Environment i draws from stream (seed, keys[i]), by default i."""
+    def begin(self, tasks: TaskSet | Mapping[str, Any], seed: int = 0, keys: Tensor | None = None) -> Tensor:
+        """Start a trial: one task (a dict will do) for all, or a set of one each; the first observation.
+
+        Environment i draws from stream (seed, keys[i]), by default keys[i] = i.
+        """
         environment = self.environment
         environment.assign(self.environment.distribution.task_set(tasks))
         environment.seed(seed, keys)

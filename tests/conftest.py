@@ -56,7 +56,9 @@ def _registry_as_it_was() -> Iterator[None]:
     """Whatever a test registers is gone after it."""
     tables = [*registry._registered.values(), registry._installed, registry._shipped, gym.registry]
     before = [table.copy() for table in tables]
-    points = {kind: dict(found) for kind, found in registry._installed.items()}  # distributions leave as they are loaded
+    points = {
+        kind: dict(found) for kind, found in registry._installed.items()
+    }  # distributions leave as they are loaded
     yield
     for table, was in zip(tables, before, strict=True):
         table.clear()

@@ -46,7 +46,7 @@ class RobotSimulation(Simulation):
         self._weights = {**robot.weights, **settings.get("weights", {})}
         self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
         self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
-        self._ctrl_middle, self._ctrl_half = self._ctrl_range(model)
+        self._ctrl_range = self._middle_and_half(model)
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, self.observe().shape[1:], np.float32)
         self.reward_terms = {}
         self.render_fps = round(1 / self.physics.dt)
@@ -66,7 +66,7 @@ class RobotSimulation(Simulation):
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
         nan = action.isnan().any(1)
         action = action.nan_to_num(nan=0.0).clamp(-1.0, 1.0).to(self.physics.dtype)
-        ctrl = action if self._ctrl_half is None else self._ctrl_middle + self._ctrl_half * action
+        ctrl = action if self._ctrl_range is None else self._ctrl_range[0] + self._ctrl_range[1] * action
         self.physics.ctrl.copy_(ctrl)
         before = self.robot.place(self.physics).clone()
         diverged = self.physics.step(active)
@@ -103,11 +103,11 @@ class RobotSimulation(Simulation):
         value = np.broadcast_to(np.asarray(parameter.neutral, dtype=np.float64), (self.num_envs, *parameter.shape))
         return torch.tensor(value.copy(), device=self.device)
 
-    def _ctrl_range(self, model: mujoco.MjModel) -> tuple[Tensor | None, Tensor | None]:
+    def _middle_and_half(self, model: mujoco.MjModel) -> tuple[Tensor, Tensor] | None:
         """Middle and half width of the actuators' ranges, or None where actions are the controls themselves."""
         low, high = torch.tensor(model.actuator_ctrlrange, device=self.device).T
         if bool((low == -1).all() and (high == 1).all()):
-            return None, None
+            return None
         return (low + high) / 2, (high - low) / 2
 
     def _check_weights(self, name: str) -> None:

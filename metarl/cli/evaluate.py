@@ -50,27 +50,26 @@ def main(arguments: list[str]) -> None:
 
 
 def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Console | None = None) -> None:
-    """Mean return of each episode, +- its standard error over tasks."""
-    episodes = len(next(iter(next(iter(results.values())).values())).reward)
-    table = Table(title="mean return of each episode of the trial, +- standard error over tasks")
-    for name in ("split", "tasks", "agent", *(f"episode {k + 1}" for k in range(episodes)), "env steps"):
-        table.add_column(name, justify="left" if name in ("split", "agent") else "right")
-    diverged = 0
+    """Mean return of each episode, and its standard error over tasks."""
+    console = console or Console(highlight=False)
+    episodes, _, tasks, replicates = next(iter(next(iter(results.values())).values())).reward.shape
+    console.print(f"mean return ± its standard error over {tasks} tasks, {replicates} trials on each")
+    table = Table("split", "agent")
+    for k in range(episodes):
+        table.add_column(f"episode {k + 1}", justify="right")
     for split, agents in results.items():
         for agent, lives in agents.items():
-            by_task = lives.returns.mean(2)  # [K, N]
-            cells = [_mean_and_error(episode) for episode in by_task]
-            table.add_row(split, str(len(lives.tasks)), agent, *cells, f"{int(lives.lived.sum()):,}")
-            diverged += lives.diverged
+            table.add_row(split, agent, *map(_mean_and_error, lives.returns.mean(2)))
         table.add_section()
-    console = console or Console(highlight=False)
     console.print(table)
+    diverged = sum(lives.diverged for agents in results.values() for lives in agents.values())
     if diverged:
         console.print(f"warning: {diverged} episodes ended by diverged physics")
 
 
 def _mean_and_error(returns: np.ndarray) -> str:
-    """Of one number a task; three figures or so."""
-    digits = 1 if abs(returns).max() >= 10 else 2 if abs(returns).max() >= 1 else 3
-    error = f" +- {returns.std(ddof=1) / len(returns) ** 0.5:.{digits}f}" if len(returns) > 1 else ""
+    """Of one number a task; the smaller, the more decimals."""
+    largest = abs(returns).max()
+    digits = 1 if largest >= 10 else 2 if largest >= 1 else 3
+    error = f" ± {returns.std(ddof=1) / len(returns) ** 0.5:.{digits}f}" if len(returns) > 1 else ""
     return f"{returns.mean():.{digits}f}{error}"

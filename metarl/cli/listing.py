@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
 import tyro
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 
 from metarl import registry
 from metarl.cli import parse
 from metarl.distribution import TaskDistribution
-from metarl.errors import unknown
+from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
 
 
@@ -62,38 +65,57 @@ def _everything(console: Console) -> None:
 
 
 def _one(console: Console, name: str) -> None:
-    kinds = [kind for kind in registry.KINDS if name in registry.names(kind)]
-    if ":" in name:
-        kinds = [kind for kind in registry.KINDS if getattr(registry.find_any(name), "kind", None) == kind]
-    if not kinds:
-        raise unknown("name", name, [n for kind in registry.KINDS for n in registry.names(kind)])
-    thing = registry.find(kinds[0], name)
-    console.print(f"[bold]{kinds[0]} {thing.name}[/]")
-    if isinstance(thing, TaskDistribution):
+    thing = registry.find_any(name) if ":" in name else _named(name)
+    if getattr(thing, "kind", None) not in registry.KINDS:
+        raise MetarlError(f"{name} names nothing to list: give a {', '.join(registry.KINDS[:-1])} or an agent")
+    console.print(f"[bold]{thing.kind} [cyan]{thing.name}[/][/]")
+    if thing.kind == "distribution":
         _distribution(console, thing)
-    elif kinds[0] == "world":
-        console.print(type(thing).__doc__ or "", markup=False)
-        for goal in thing.goals():
-            console.print(_parameters(f"goal {goal.name}", goal.parameters))
-        console.print(_parameters("perturbations", thing.perturbed()))
-    elif kinds[0] == "agent":
+    elif thing.kind == "agent":
         _agent(console, thing)
     else:
-        console.print(type(thing).__doc__ or "", markup=False)
+        console.print(Markdown(inspect.getdoc(thing) or ""))
+        _configured(console, thing)
+
+
+def _named(name: str) -> Any:
+    for kind in registry.KINDS:
+        if name in registry.names(kind):
+            return registry.find(kind, name)
+    raise unknown("name", name, [n for kind in registry.KINDS for n in registry.names(kind)])
+
+
+def _configured(console: Console, thing: Any) -> None:
+    """The parameters of a goal, and those of what a robot combines with."""
+    if isinstance(getattr(thing, "parameters", None), tuple):  # a goal's
+        console.print(_parameters("parameters", thing.parameters))
+    for goal in thing.goals() if hasattr(thing, "goals") else ():
+        console.print(_parameters(f"parameters of the goal {goal.name}", goal.parameters))
+    if hasattr(thing, "perturbed"):
+        console.print(_parameters("parameters of perturbations", thing.perturbed()))
 
 
 def _distribution(console: Console, d: TaskDistribution) -> None:
-    console.print(f"{d.tests}\nworld {d.world}, goal {d.goal}, H {d.horizon}, K {d.episodes}, splits {', '.join(d.splits)}")
+    if d.tests:
+        console.print(f"to {d.tests}")
+    console.print(f"world {d.world}" + (f", goal {d.goal}" if d.goal else ""))
+    console.print(f"{d.horizon} steps an episode at most (H), {d.episodes} episodes a trial (K)")
+    held_out = {"iid": "fresh draws from the same law", "disjoint": "no task is in two of them"}[d.split]
+    console.print(f"splits {', '.join(d.splits)}" + (f": {held_out}" if "test" in d.splits else ""))
     for label, laws in (("train", d.parameters), ("ood", d.ood)):
         for names, law in laws.items():
-            console.print(f"  {label}: {_label(names)} ~ {law}")
-    console.print(_parameters("every parameter a task may set", d.simulated_world.parameters(d)))
+            console.print(f"  {label}: {_label(names)} ~ {law}", markup=False)
+    known = d.simulated_world.parameters(d)
+    console.print(_parameters("what varies", tuple(p for p in known if p.name in d.specs)))
+    if others := tuple(p for p in known if p.name not in d.specs):
+        console.print(_parameters("what could vary, and is neutral here", others))
 
 
 def _parameters(title: str, parameters: tuple[Parameter, ...]) -> Table:
-    table = Table("parameter", "shape", "unit", "bounds", "neutral", "what it is", title=title, title_justify="left")
+    table = Table("parameter", "bounds", "neutral", "what it is", title=title, title_justify="left", min_width=76)
     for p in parameters:
-        table.add_row(p.name, str(p.shape), p.unit or "-", p.interval, str(p.neutral), p.doc)
+        shape = "".join(f"\\[{n}]" for n in p.shape)
+        table.add_row(p.name + shape, p.interval.replace("[", "\\["), str(np.asarray(p.neutral).tolist()), p.doc)
     return table
 
 
@@ -105,7 +127,9 @@ def _agent(console: Console, kind: Any) -> None:
         table.add_row(f.name, str(getattr(defaults, f.name)))
     console.print(table)
     for distribution, settings in kind.tuned.items():
-        console.print(f"tuned for {distribution}: {dict(settings)}")
+        console.print(f"tuned for {distribution}: {dict(settings)}", markup=False)
+    if kind.learner is not None:
+        console.print(f"what they mean: `metarl train {kind.name} DISTRIBUTION --help`")
 
 
 def _label(names: str | tuple[str, ...]) -> str:

@@ -210,7 +210,7 @@ def test_draws_in_a_cuda_graph_follow_the_step():
         (lambda: at(seed=-1), r"0 <= seed < 2\*\*63, got -1"),
         (lambda: at(seed=2**63), "0 <= seed"),
         (lambda: at(seed=1.5), "a seed is an integer"),
-        (lambda: Counted(stream(0, torch.arange(2)), 0, torch.zeros(2)), "step must be int64, got torch.float32"),
+        (lambda: Counted(stream(0, torch.arange(2)), 0, torch.zeros(2)).state, "step must be int64, got torch.float32"),
         (lambda: stream(0, torch.arange(2, dtype=torch.int32)), "key must be int64"),
         (lambda: at(keys=2).uniform("u", dtype=torch.float16), "float32 or torch.float64"),
         (lambda: at(keys=2).integers("i", 0), "need 1 <= high"),

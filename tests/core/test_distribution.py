@@ -12,15 +12,14 @@ import metarl
 from metarl import registry
 from metarl.errors import MetarlError
 
-# The first task sets of each family. A change here changes what every published number was measured on.
+# A change here changes what every published number was measured on. (Families whose laws use sines or logarithms are
+# left out: their last bit is the machine's own.)
 GOLDEN = {
-    ("HalfCheetahDir", "train"): "d74d",
-    ("HalfCheetahVel", "train"): "",
-    ("HalfCheetahVel", "test"): "",
-    ("HalfCheetahVel", "ood"): "",
-    ("PointGoalSparse", "train"): "",
-    ("PointGoalSparse", "test"): "",
-    ("PointGoalSparse", "ood"): "",
+    ("HalfCheetahDir", "train"): "81f8fcedca4b66c9",
+    ("HalfCheetahVel", "train"): "3ccf57212bc13f80",
+    ("HalfCheetahVel", "valid"): "c1f66761ddd1d4c9",
+    ("HalfCheetahVel", "test"): "4b5383c6fdaae4a6",
+    ("HalfCheetahVel", "ood"): "abf42e00132c73a5",
 }
 
 
@@ -67,7 +66,7 @@ def test_no_global_random_state_is_touched(roll):
     """A shared or re-seeded global generator gave whole papers the same tasks."""
 
     def states():
-        return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+        return random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
 
     before = states()
     for name in ("HalfCheetahVel", "PointGoalSparse"):
@@ -76,7 +75,8 @@ def test_no_global_random_state_is_touched(roll):
             family.tasks(split, 40)
         roll(family.make(2), family.tasks("train", 2), steps=family.horizon + 2)
     assert states() == before
-    torch.manual_seed(1), np.random.seed(1), random.seed(1)  # noqa: NPY002
+    for reseed in (torch.manual_seed, np.random.seed, random.seed):
+        reseed(1)
     assert metarl.get("HalfCheetahVel").tasks("test", 20).hash[:16] == GOLDEN["HalfCheetahVel", "test"]
 
 
@@ -89,7 +89,7 @@ def test_what_the_families_of_the_literature_are():
     assert set(direction.tasks("train", 10).params["direction"]) == {-1.0, 1.0}
     for family in (vel, direction):
         assert (family.horizon, family.episodes) == (200, 2)
-        assert family.simulated_world.weights == {"control": 0.05}
+        assert family.simulated_world.weights == {"control": 0.05}  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_two_tasks_have_nothing_held_out():
@@ -111,7 +111,10 @@ def test_two_tasks_have_nothing_held_out():
         (lambda d: d.tasks("train", True), "got True"),
         (lambda d: d.tasks("train", 1, seed=-1), "a seed is a whole number of at least 0, got -1"),
         (lambda d: d.tasks("train", 1, seed=0.5), "got 0.5"),
-        (lambda d: cheetah(parameters={**d.parameters, ("mass",): metarl.Joint(len)}).specs, "'mass' is given twice"),
+        (
+            lambda d: cheetah(parameters={**d.parameters, ("mass",): metarl.Joint(lambda rng, n: {})}).specs,
+            "'mass' is given twice",
+        ),
     ],
 )
 def test_errors_name_the_cure(use, message):

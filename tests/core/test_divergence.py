@@ -1,10 +1,14 @@
 """A simulation that blows up ends its own episode, is flagged, earns nothing, disturbs nobody, and recovers."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
 import metarl
 from metarl.environment import Environment
+from metarl.envs.physics import Physics
 from metarl.world import DIVERGED
 
 BLOW_UPS = {
@@ -16,6 +20,10 @@ BLOW_UPS = {
 ALONE = [0, 2]
 
 
+def physics_of(env: Any) -> Physics:
+    return getattr(env, "environment", env).simulation.physics
+
+
 @pytest.fixture(autouse=True)
 def _log_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # MuJoCo writes MUJOCO_LOG.TXT where it stands
@@ -23,7 +31,7 @@ def _log_elsewhere(tmp_path, monkeypatch):
 
 @pytest.fixture(params=["HalfCheetahVel", "TestFalling"])
 def family(request, falling_robot):
-    return metarl.get(request.param)
+    return replace(metarl.get(request.param), horizon=12)
 
 
 @pytest.mark.parametrize("blow_up", BLOW_UPS.values(), ids=BLOW_UPS)
@@ -36,7 +44,7 @@ def test_the_episode_ends_and_the_next_is_as_if_nothing_had_been(family, blow_up
     action = torch.full((3, *(env.action_space.shape or ())), 0.1)
     for e in (env, calm):
         e.step(action)
-    blow_up(env.environment.simulation.physics)
+    blow_up(physics_of(env))
 
     step, expected = env.step(action), calm.step(action)
     assert step.flags.tolist() == [0, DIVERGED, 0]
@@ -64,7 +72,7 @@ def test_every_divergence_is_flagged_and_only_those():
     env = Environment(d, 2)
     env.assign(d.tasks("train", 2))
     env.reset()
-    physics, action, first = env.simulation.physics, torch.zeros(2, 6), torch.tensor([True, False])
+    physics, action, first = physics_of(env), torch.zeros(2, 6), torch.tensor([True, False])
     for _ in range(3):  # again and again without a restart
         physics.qvel[0] = 1e12
         assert env.step(action).flags.tolist() == [DIVERGED, 0]
@@ -83,9 +91,9 @@ def test_a_diverged_robot_lies_at_its_start(falling_robot):
     env = Environment(falling_robot, 2)
     env.assign(falling_robot.tasks())
     env.reset()
-    env.simulation.physics.qvel[0] = 1e12
+    physics_of(env).qvel[0] = 1e12
     step = env.step(torch.ones(2, 1))
-    physics = env.simulation.physics
+    physics = physics_of(env)
     assert torch.equal(physics.qpos[0], physics.default("qpos0"))
     assert not physics.qvel[0].any()
     assert step.obs[0].tolist() == [0, 0, 0, 0, 0, 0, 0.5]  # derived fields included

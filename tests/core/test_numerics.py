@@ -26,6 +26,7 @@ def rollout():
 
 
 def advantage_by_hand(reward, value, ends, gamma, lam):
+    reward, value, ends = (x.numpy() for x in (reward, value, ends))
     out = np.zeros((T, B))
     for b in range(B):
         credit = 0.0
@@ -39,8 +40,9 @@ def advantage_by_hand(reward, value, ends, gamma, lam):
 
 @pytest.mark.parametrize(("gamma", "lam"), [(0.97, 0.9), (0.99, 1.0), (0.9, 0.0), (1.0, 1.0), (0.0, 0.5)])
 def test_advantage_is_the_plain_loop(rollout, gamma, lam):
-    ours = generalized_advantage(*rollout, gamma, lam)
-    np.testing.assert_allclose(ours, advantage_by_hand(*(x.numpy() for x in rollout), gamma, lam), rtol=1e-12)
+    reward, value, ends = rollout
+    ours = generalized_advantage(reward, value, ends, gamma, lam)
+    np.testing.assert_allclose(ours, advantage_by_hand(reward, value, ends, gamma, lam), rtol=1e-12)
 
 
 def test_lambda_1_is_the_discounted_return_minus_the_value(rollout):
@@ -80,7 +82,8 @@ def test_discounted_sum_of_literals():
 
 def test_inputs_are_left_alone(rollout):
     before = [x.clone() for x in rollout]
-    generalized_advantage(*rollout, 0.9, 0.9)
+    reward, value, ends = rollout
+    generalized_advantage(reward, value, ends, 0.9, 0.9)
     assert all(torch.equal(a, b) for a, b in zip(rollout, before, strict=True))
 
 

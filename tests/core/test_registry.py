@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import EntryPoint
 from textwrap import dedent
+from typing import Any
 
 import gymnasium as gym
 import pytest
@@ -15,6 +16,7 @@ from metarl import registry
 from metarl.agent import AgentType
 from metarl.envs.goals.velocity import Velocity
 from metarl.envs.perturbations.scaling import Scaling
+from metarl.envs.physics import Physics
 from metarl.envs.robots.point_mass import PointMass
 from metarl.errors import MetarlError
 
@@ -51,6 +53,10 @@ def file(tmp_path):
         return str(tmp_path / name)
 
     return write
+
+
+def physics_of(env: Any) -> Physics:
+    return getattr(env, "environment", env).simulation.physics
 
 
 # By name -------------------------------------------------------------------------------------------------------------
@@ -101,7 +107,7 @@ def test_the_example_of_the_design(roll):
     envs.close()
     env = d.make(2)
     roll(env, d.tasks("test", 2), steps=3)
-    physics = env.environment.simulation.physics
+    physics = physics_of(env)
     expected = physics.default("geom_friction") * float(d.tasks("test", 2).params["friction"][1])
     assert (physics.field("geom_friction")[1] == expected).all()
 
@@ -143,7 +149,7 @@ def test_built_in_names_are_taken(thing, loaded):
 def test_another_thing_of_a_registered_name_is_refused():
     metarl.register(icy())
     metarl.register(icy())  # the same definition again: a notebook's cell
-    with pytest.raises(MetarlError, match="another distribution named 'IcyCheetahVel'.*raise its version"):
+    with pytest.raises(MetarlError, match=r"another distribution named 'IcyCheetahVel'.*raise its version"):
         metarl.register(icy(horizon=100))
     metarl.register(icy(horizon=100, version=1))
     assert metarl.get("IcyCheetahVel").horizon == 100
@@ -235,7 +241,7 @@ def test_a_module_by_name(file, monkeypatch, tmp_path):
         (ICY, "number", "is a int, not a distribution"),
         (ICY, "", "defines no distribution named ''"),
         ("x = 1", "Icy", "defines no distribution at all"),
-        ("from metarl.envs.robots.half_cheetah import HalfCheetah", "HalfCheetah", "is a HalfCheetah, not a distribution"),
+        ("from metarl.envs.robots.point_mass import PointMass", "PointMass", "is a PointMass, not a distribution"),
         ("import metarl\nIcy = metarl.TaskDistribution", "Icy", "cannot be made without arguments"),
         ("def f(:", "Icy", r"mine.py cannot be run: SyntaxError.*line 1"),
         ("1 / 0", "Icy", "cannot be run: ZeroDivisionError"),
@@ -316,7 +322,9 @@ def install(site, package, text, **groups):
     info = site / f"{package}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
-    lines = [f"[metarl.{group}]\n" + "".join(f"{n} = {v}\n" for n, v in points.items()) for group, points in groups.items()]
+    lines = [
+        f"[metarl.{group}]\n" + "".join(f"{n} = {v}\n" for n, v in points.items()) for group, points in groups.items()
+    ]
     (info / "entry_points.txt").write_text("\n".join(lines))
 
 
@@ -358,7 +366,9 @@ def test_strangers_cannot_break_or_shadow_us(tmp_path):
     )
     said = done.stderr
     assert said.rstrip().endswith("ZeroDivisionError: division by zero")  # all before it went well
-    assert "left out the distributions of broken: all: the entry point all = broken:DISTRIBUTIONS cannot be loaded" in said
+    assert (
+        "left out the distributions of broken: all: the entry point all = broken:DISTRIBUTIONS cannot be loaded" in said
+    )
     assert "left out the distributions of empty: all" in said
     assert "left out the distributions of number: all" in said
     assert "another named 'HalfCheetahVel' is there already" in said
@@ -367,7 +377,12 @@ def test_strangers_cannot_break_or_shadow_us(tmp_path):
 
 def test_importing_a_strangers_package_first_works(tmp_path):
     """Its import imports metarl, which finds it half imported: its distributions wait until somebody asks."""
-    install(tmp_path, "stranger", STRANGER.replace('"Drifter"', '"PointMass"'), distributions={"all": "stranger:DISTRIBUTIONS"})
+    install(
+        tmp_path,
+        "stranger",
+        STRANGER.replace('"Drifter"', '"PointMass"'),
+        distributions={"all": "stranger:DISTRIBUTIONS"},
+    )
     done = python(tmp_path, "import stranger, metarl\nassert metarl.get('Drift') is stranger.DISTRIBUTIONS[0]")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -375,11 +390,11 @@ def test_importing_a_strangers_package_first_works(tmp_path):
 def test_an_entry_point_of_the_wrong_thing_says_so(monkeypatch):
     point = EntryPoint("Wrong", "metarl.envs.robots.point_mass:PointMass", "metarl.worlds")
     monkeypatch.setitem(registry._installed, "world", {"Wrong": point})
-    with pytest.raises(MetarlError, match="an entry point of metarl.worlds, Wrong, holds .*PointMass"):
+    with pytest.raises(MetarlError, match=r"an entry point of metarl.worlds, Wrong, holds .*PointMass"):
         registry.find("world", "Wrong")
     gone = EntryPoint("Gone", "metarl.no_such_module:Gone", "metarl.worlds")
     monkeypatch.setitem(registry._installed, "world", {"Gone": gone})
-    with pytest.raises(MetarlError, match="Gone = metarl.no_such_module:Gone cannot be loaded: ModuleNotFoundError"):
+    with pytest.raises(MetarlError, match=r"Gone = metarl.no_such_module:Gone cannot be loaded: ModuleNotFoundError"):
         registry.find("world", "Gone")
 
 
@@ -393,14 +408,15 @@ def test_two_owners_of_one_parameter_are_refused():
             self._parameter = metarl.Parameter("friction", neutral=1.0)
 
     metarl.register(Claim())
-    with pytest.raises(MetarlError, match="perturbation 'icy' and the perturbation 'friction' both claim|perturbation "
-                       "'friction' and the perturbation 'icy' both claim"):  # fmt: skip
+    with pytest.raises(MetarlError, match=r"perturbation '\w+' and the perturbation '\w+' both claim .*'friction'"):
         metarl.register(icy())
 
 
 def test_a_goal_and_a_perturbation_of_one_parameter_are_refused():
     metarl.register(type("Heavy", (Velocity,), {"name": "heavy", "parameters": (metarl.Parameter("mass"),)}))
-    with pytest.raises(MetarlError, match="the perturbation 'mass' and the goal 'heavy' both claim the parameter 'mass'"):
+    with pytest.raises(
+        MetarlError, match="the perturbation 'mass' and the goal 'heavy' both claim the parameter 'mass'"
+    ):
         metarl.register(icy(goal="heavy", parameters={"mass": metarl.Uniform(1, 2)}, ood={}))
     metarl.register(icy())  # the clash concerns those with that goal alone
 
@@ -410,13 +426,14 @@ WRONG = {
     "goal": ({"goal": "velocities"}, "unknown goal 'velocities'; did you mean 'velocity'"),
     "no goal": ({"goal": None}, "a robot needs a goal: direction, sparse_place, velocity"),
     "goal in a plane": (
-        {"goal": "sparse_place", "parameters": {"place": metarl.Disc(1.0)}, "ood": {}}, "needs a robot that moves in a plane"
+        {"goal": "sparse_place", "parameters": {"place": metarl.Disc(1.0)}, "ood": {}},
+        "needs a robot that moves in a plane",
     ),
     "parameter": ({"parameters": {"velosity": metarl.Uniform(0, 1)}, "ood": {}}, "did you mean 'velocity'"),
     "parameter of another goal": (
         {"parameters": {"direction": metarl.Fixed(1.0)}, "ood": {}}, r"unknown parameter of IcyCheetahVel .*'direction'"
     ),
-    "setting": ({"settings": {"wieghts": {}}}, "unknown setting of the robot HalfCheetah 'wieghts'; did you mean 'weights'"),
+    "setting": ({"settings": {"wieghts": {}}}, "unknown setting of .* 'wieghts'; did you mean 'weights'"),
     "observation part": ({"settings": {"observation": ("postion",)}}, "did you mean 'position'"),
     "no observation": ({"settings": {"observation": ()}}, "lists parts, such as"),
     "observation as a string": ({"settings": {"observation": "position"}}, "lists parts, such as"),
@@ -425,10 +442,12 @@ WRONG = {
     "weights as a number": ({"settings": {"weights": 0.1}}, "weights.*numbers"),
     "fall_ends of a word": ({"settings": {"fall_ends": "no"}}, "fall_ends is True or False, got 'no'"),
     "out of bounds": (
-        {"parameters": {"friction": metarl.Uniform(-1, 1)}, "ood": {}}, r"'friction'.*too low; it must lie in \[0.001, 1000\]"
+        {"parameters": {"friction": metarl.Uniform(-1, 1)}, "ood": {}},
+        r"'friction'.*too low; it must lie in \[0.001, 1000\]",
     ),
-    "shape": ({"parameters": {"velocity": metarl.Uniform(0, 1, 2)}, "ood": {}}, r"wants shape \[n\].*got \[16, 2\]"),
-    "ood inside": ({"ood": {"velocity": metarl.Uniform(1, 2)}}, "the ood law of 'velocity' lies inside its training law"),
+    "shape": (
+        {"parameters": {"velocity": metarl.Uniform([0, 0], [1, 1])}, "ood": {}}, r"wants shape \[n\].*got \[16, 2\]"),
+    "ood inside": ({"ood": {"velocity": metarl.Uniform(1, 2)}}, "the ood law of 'velocity' lies inside"),
     "ood out of bounds": ({"ood": {"friction": metarl.Uniform(1001, 1002)}}, "too high"),
 }  # fmt: skip
 

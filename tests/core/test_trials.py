@@ -1,5 +1,7 @@
 """Trials: slots in step, rests, restarts, and that nobody depends on who else is in the batch."""
 
+from typing import Any
+
 import mujoco
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 import metarl
 from metarl.environment import Environment
+from metarl.envs.physics import Physics
 from metarl.errors import MetarlError
 
 ROBOTS = ["TestFalling", "HalfCheetahVel", "PointGoalSparse"]
@@ -20,6 +23,10 @@ def family(request, falling_robot):
 
 def every(*names):
     return pytest.mark.parametrize("family", names, indirect=True)
+
+
+def physics_of(env: Any) -> Physics:
+    return getattr(env, "environment", env).simulation.physics
 
 
 def same(a, b):
@@ -53,7 +60,7 @@ def gravities(family, *values):
 def test_the_fallen_rest_without_physics_until_the_slot_is_over(falling_robot):
     env = falling_robot.make(num_envs=4)
     env.begin(gravities(falling_robot, 0.01, 8.0, 8.0, 0.01), seed=0)
-    physics, fell = env.environment.simulation.physics, 0
+    physics, fell, at, step = physics_of(env), 0, 0, None
     while env.episode == 0:
         asleep, at = env.resting.clone(), env.time
         before = physics.qpos.clone(), physics.qvel.clone(), env.environment._observe()
@@ -70,6 +77,7 @@ def test_the_fallen_rest_without_physics_until_the_slot_is_over(falling_robot):
         fell += int(step.terminated.sum())
     assert at == env.horizon - 1  # someone stood to the end
     assert fell == 2
+    assert step is not None
     assert step.truncated.tolist() == [True, False, False, True]
     assert not env.resting.any()  # all begin the next episode together
     assert env.environment.time.tolist() == [0] * 4
@@ -153,7 +161,7 @@ def test_wrong_actions_raise(falling_robot, action, message):
         (lambda d: d.make().begin({"velocity": "fast", "gravity": 1.0}), "give numbers"),
         (lambda d: d.make().begin(3), "a TaskSet or a dict of parameters, got int"),
         (lambda d: Environment(d).reset(), "assign tasks before"),
-        (lambda d: Environment(d, 2).assign(d.tasks("train", 2), torch.tensor([True, False])), "every environment a task"),
+        (lambda d: Environment(d, 2).assign(d.tasks("train", 2), masked(1, 0)), "give every environment a task"),
     ],
 )  # fmt: skip
 def test_errors_name_the_cure(falling_robot, use, message):
@@ -208,10 +216,10 @@ def test_a_second_episode_does_not_depend_on_how_long_the_first_took(falling_rob
     env, alone = falling_robot.make(2), falling_robot.make(1)
 
     def second_start(env, tasks):
-        env.begin(tasks, 1)
+        obs = env.begin(tasks, 1)
         while env.episode == 0:
-            step = env.step(torch.zeros(env.num_envs, 1))
-        return step.obs
+            obs = env.step(torch.zeros(env.num_envs, 1)).obs
+        return obs
 
     assert torch.equal(second_start(env, tasks)[0], second_start(alone, tasks[0])[0])
 
@@ -264,12 +272,27 @@ def test_masked_assign_and_reset_leave_neighbours_untouched():
             env.reset(masked(0, 1, 0))
             assert env.time.tolist() == [10, 0, 10]
             assert env.episode.tolist() == [0, 1, 0]
-    assert not torch.equal(a.obs[1], b.obs[1])
-    physics = env.simulation.physics
+    assert not torch.equal(env._observe()[1], undisturbed._observe()[1])
+    physics = physics_of(env)
     expected = physics.default("body_mass") * float(others.params["mass"][1])
     assert torch.equal(physics.field("body_mass")[1], expected)
-    env.reset(masked(0, 0, 0))  # nobody
-    assert torch.equal(env._observe(), a.obs)
+    before = env._observe()
+    assert torch.equal(env.reset(masked(0, 0, 0)), before)  # nobody
+
+
+def test_everyone_has_a_clock_of_its_own(falling_robot):
+    """A start depends on how many episodes that environment has begun, not on the others'."""
+    one_by_one, together = Environment(falling_robot, 3), Environment(falling_robot, 3)
+    for env in (one_by_one, together):
+        env.assign(falling_robot.tasks("train", 3))
+        env.seed(4)
+        env.reset()
+    third = [together.reset() for _ in range(2)][-1]
+    one_by_one.reset(masked(1, 0, 0))
+    one_by_one.reset(masked(0, 1, 1))
+    one_by_one.reset(masked(0, 0, 1))
+    assert not torch.equal(one_by_one.reset(masked(1, 0, 0))[1], third[1])
+    assert torch.equal(one_by_one.reset(masked(0, 1, 0)), third)
 
 
 def cheetah(*names):
@@ -307,7 +330,7 @@ def test_a_task_is_a_plain_model_with_the_same_edits(names):
     env.step(torch.ones(3, 6))
     tasks = d.tasks("train", 3, seed=1)
     env.begin(tasks)
-    physics = env.environment.simulation.physics
+    physics = physics_of(env)
     plain = [edited(d.simulated_world, tasks.task(i)) for i in range(3)]
     for i, (model, data) in enumerate(plain):
         mujoco.mj_resetData(model, data)
@@ -328,9 +351,9 @@ def test_a_task_is_a_plain_model_with_the_same_edits(names):
 
 def test_a_neutral_task_is_the_compiled_model():
     d = cheetah(*FIELDS)
-    physics = d.make()
-    physics.begin(dict.fromkeys(FIELDS, 1.0))
-    physics = physics.environment.simulation.physics
+    env = d.make()
+    env.begin(dict.fromkeys(FIELDS, 1.0))
+    physics = physics_of(env)
     for fields in FIELDS.values():
         for field in fields:
             assert torch.equal(physics.field(field)[0], physics.default(field))

@@ -1,0 +1,182 @@
+"""What every registered distribution keeps: one sweep over all of them, games and strangers' included."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import metarl
+from metarl import registry
+from metarl.distribution import TaskDistribution
+from metarl.environment import Environment
+
+B = 4
+every = pytest.mark.parametrize("name", registry.names("distribution"))
+
+
+def actions(family: TaskDistribution, steps: int, num_envs: int = B, seed: int = 0) -> torch.Tensor:
+    """Random ones; where they are numbers, extreme ones too: +-1 and far outside."""
+    space, g = family.make().action_space, torch.Generator().manual_seed(seed)
+    if isinstance(space, gym.spaces.Discrete):
+        return torch.randint(int(space.n), (steps, num_envs), generator=g)
+    shape = (steps, num_envs, *space.shape)
+    random = torch.rand(shape, generator=g) * 2 - 1
+    sort = torch.randint(4, (steps, num_envs, *[1] * len(space.shape)), generator=g)
+    return torch.where(sort == 1, random.sign(), torch.where(sort == 2, 100 * random, random))
+
+
+def begun(family: TaskDistribution, tasks=None, seed: int = 0, keys=None) -> Environment:
+    """B environments side by side, without trials: they are stepped past ends, which the physics must survive too."""
+    env = Environment(family, B)
+    env.assign(family.tasks("train", B) if tasks is None else tasks)
+    env.seed(seed, keys)
+    env.reset()
+    return env
+
+
+@every
+def test_spaces(name):
+    family = metarl.get(name)
+    trials = family.make(B)
+    obs = trials.begin(family.tasks("train", B))
+    space = trials.observation_space
+    assert obs.shape == (B, *space.shape)
+    assert obs.dtype == torch.float32
+    assert space.dtype == np.float32
+    assert all(space.contains(row) for row in obs.numpy())
+    if isinstance(trials.action_space, gym.spaces.Box):
+        assert trials.action_space.dtype == np.float32
+        assert (trials.action_space.low == -1).all()
+        assert (trials.action_space.high == 1).all()
+    step = trials.step(actions(family, 1)[0])
+    assert step.reward.dtype == torch.float32
+    assert step.terminated.dtype == step.truncated.dtype == step.resting.dtype == torch.bool
+    assert step.flags.dtype == torch.int64
+    assert step.final_obs.shape == obs.shape
+    assert all(x.shape == (B,) for x in (step.reward, step.terminated, step.truncated, step.resting, step.flags))
+
+
+@every
+def test_300_wild_steps_are_finite_and_the_reward_is_the_sum_of_its_terms(name):
+    family = metarl.get(name)
+    env = begun(family)
+    seen = []
+    for t, action in enumerate(actions(family, 300)):
+        moved = env.step(action)
+        seen.append(moved.obs)
+        assert env.observation_space.contains(moved.obs[0].numpy()), t
+        assert torch.isfinite(moved.obs).all()
+        assert torch.isfinite(moved.reward).all()
+        assert not moved.flags.any()
+        total = torch.zeros(B)
+        for term in env.reward_terms.values():
+            assert term.dtype == torch.float32
+            total += term
+        assert torch.equal(moved.reward, total)
+        env.reset(moved.terminated | moved.truncated)
+    states = torch.stack(seen)
+    assert ((states.amax((0, 1)) - states.amin((0, 1))) > 0).all()  # no element is constant
+    env.close()
+
+
+@every
+def test_the_same_seed_gives_the_same_bits(name):
+    family = metarl.get(name)
+    a, b = begun(family, seed=3), begun(family, seed=3)
+    for action in actions(family, 40):
+        assert all(torch.equal(x, y) for x, y in zip(a.step(action), b.step(action), strict=True))
+
+
+@every
+def test_initial_states_differ(name):
+    """Between environments, seeds and episodes; a world that starts always alike says so by leaving reset alone."""
+    family = metarl.get(name)
+    env, other = begun(family), begun(family, seed=1)
+    first, second = env._observe(), env.reset()
+    rows = torch.cat([first, second, other._observe()]).flatten(1)
+    assert len({tuple(row.tolist()) for row in rows}) == 3 * B
+
+
+@every
+def test_what_is_returned_is_never_written_again(name):
+    family = metarl.get(name)
+    trials = family.make(B)
+    kept = [trials.begin(family.tasks("train", B))]
+    copies = [kept[0].clone()]
+    action = actions(family, family.horizon + 2)
+    for a in action:
+        before = a.clone()
+        step = trials.step(a)
+        assert torch.equal(a, before)  # nor is what is given
+        kept += [step.obs, step.reward, step.terminated, step.truncated, step.final_obs, step.resting, step.flags]
+        copies += [x.clone() for x in kept[-7:]]
+        if trials.done:
+            break
+    assert all(torch.equal(x, y) for x, y in zip(kept, copies, strict=True))
+    for i, x in enumerate(kept[:15:7]):  # the first observations: none shares memory with the next
+        kept[7 * (i + 1)].add_(1)
+        assert torch.equal(x, copies[7 * i] + (i > 0))
+
+
+@every
+def test_tasks_change_rewards_or_dynamics(name):
+    family = metarl.get(name)
+    keys = torch.zeros(B, dtype=torch.int64)  # one stream for all: nothing differs but the task
+    env = begun(family, keys=keys)
+    assert torch.equal(env._observe(), env._observe()[:1].expand_as(env._observe()))
+    different = torch.zeros(B, dtype=torch.bool)
+    for action in actions(family, family.horizon):
+        moved = env.step(action[:1].expand_as(action))
+        different |= (moved.reward != moved.reward[0]) | (moved.obs != moved.obs[0]).flatten(1).any(1)
+    tasks = family.tasks("train", B)
+    new = [i for i in range(B) if tasks[i] != tasks[0]]
+    assert new
+    if not isinstance(env.action_space, gym.spaces.Discrete) and not sparse(family):
+        assert different[new].all()
+
+
+def sparse(family: TaskDistribution) -> bool:
+    """Random walks need not come near a hidden place."""
+    return family.goal == "sparse_place"
+
+
+@every
+def test_the_task_is_not_in_the_observation_unless_asked_for(name):
+    family = metarl.get(name)
+    tasks = family.tasks("train", 2 * B)
+    keys = torch.arange(B)
+    one, other = (begun(family, tasks[half], keys=keys)._observe() for half in (slice(0, B), slice(B, 2 * B)))
+    assert torch.equal(one, other)
+
+    trials = family.make(B, task_visible=True)
+    seen = trials.begin(tasks[:B], keys=keys)
+    assert torch.equal(seen[:, : one.shape[1]], one)
+    values = [torch.from_numpy(v[:B].copy()).reshape(B, -1).float() for v in tasks.params.values()]
+    assert torch.equal(seen[:, one.shape[1] :], torch.cat(values, 1))
+    assert trials.observation_space.shape == tuple(seen.shape[1:])
+    step = trials.step(actions(family, 1)[0])
+    assert torch.equal(step.obs[:, one.shape[1] :], torch.cat(values, 1))
+    assert all(trials.observation_space.contains(row) for row in step.obs.numpy())
+
+
+@every
+def test_data_survives_json_and_files(name, tmp_path):
+    family = metarl.get(name)
+    assert TaskDistribution.from_json(family.to_json()).to_json() == family.to_json()
+    for split in family.splits:
+        tasks = family.tasks(split, 6)
+        tasks.save(tmp_path / "tasks.json")
+        loaded = metarl.TaskSet.load(tmp_path / "tasks.json")
+        assert loaded == tasks
+        assert loaded.split == split
+        env = family.make(6)
+        assert torch.equal(env.begin(loaded), env.begin(tasks))
+
+
+@every
+def test_a_family_describes_itself(name):
+    family = metarl.get(name)
+    assert family.tests
+    assert family.simulated_world.fingerprint()
+    for parameter in family.simulated_world.parameters(family):
+        assert parameter.doc
