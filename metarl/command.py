@@ -1,4 +1,4 @@
-"""What a subcommand of `metarl` is; other rooms and installed packages add theirs by the entry-point group `metarl.commands`."""
+"""What a subcommand of `metarl` is; rooms and installed packages add theirs by the entry points `metarl.commands`."""
 
 from __future__ import annotations
 

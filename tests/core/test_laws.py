@@ -317,7 +317,7 @@ def test_a_strangers_law_is_read_back_and_cannot_hide_ours():
         assert law_from_json(Halves(0, 2).to_json()) == Halves(0, 2)
     finally:
         del Law.kinds["Halves"]
-    with pytest.raises(MetarlError, match=r"named 'Uniform', in metarl\.law_numbers; choose another name"):
+    with pytest.raises(MetarlError, match=r"named 'Uniform', in metarl\.laws\.numbers; choose another name"):
         type("Uniform", (Fixed,), {})
 
 

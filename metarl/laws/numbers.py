@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.law import MOST_LISTED, Law, common_shape, fill, finite_numbers, to_tuples
+from metarl.laws.law import MOST_LISTED, Law, common_shape, fill, finite_numbers, to_tuples
 
 
 class _Box(Law):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.law import MOST_LISTED, Law, finite_numbers, law_from_json
+from metarl.laws.law import MOST_LISTED, Law, finite_numbers, law_from_json
 from metarl.parameters import as_numbers
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.law import MOST_LISTED, Law, as_shape, fill, finite_numbers, one_number, to_tuples
+from metarl.laws.law import MOST_LISTED, Law, as_shape, fill, finite_numbers, one_number, to_tuples
 
 ROUNDING = 1e-9
 """What `contains` forgives, relative to the size of the value, because drawing rounds."""

@@ -3,10 +3,10 @@
 A law draws values [n, *shape], n tasks in rows, knows its support, and is plain data (JSON in and out).
 """
 
-from metarl.law import Law, law_from_json
-from metarl.law_mixtures import Joint, Union
-from metarl.law_numbers import Choice, Fixed, Integers, LogUniform, Normal, Uniform
-from metarl.law_vectors import Arc, Dirichlet, Disc, Permutation
+from metarl.laws.law import Law, law_from_json
+from metarl.laws.mixtures import Joint, Union
+from metarl.laws.numbers import Choice, Fixed, Integers, LogUniform, Normal, Uniform
+from metarl.laws.vectors import Arc, Dirichlet, Disc, Permutation
 
 __all__ = [
     "Arc",

@@ -14,7 +14,7 @@ from metarl.errors import MetarlError, unknown
 from metarl.parameters import as_numbers
 
 if TYPE_CHECKING:
-    from metarl.law_mixtures import Union
+    from metarl.laws.mixtures import Union
 
 MOST_LISTED = 2**20
 """A finite support larger than this is not listed by `Law.finite`."""
@@ -78,7 +78,7 @@ class Law(ABC):
         return cls(**data)
 
     def __or__(self, other: Law) -> Union:
-        from metarl.law_mixtures import Union  # a law itself, so it imports this module
+        from metarl.laws.mixtures import Union  # a law itself, so it imports this module
 
         parts = [law.laws if isinstance(law, Union) and law.weights is None else (law,) for law in (self, other)]
         return Union(*parts[0], *parts[1])
