@@ -98,18 +98,12 @@ class Environment:
     def step(self, action: Tensor, active: Tensor | None = None) -> Transition:
         """One env step of the active environments (all when None)."""
         active = self.everyone if active is None else active
-        outcome = self.simulation.step(self._checked(action), active, self._random())
+        reward, terminated, flags = self.simulation.step(self._checked(action), active, self._random())
         self.time = self.time + active
-        diverged = (outcome.flags & DIVERGED).bool()
-        terminated = outcome.terminated & active & ~diverged
-        truncated = active & ((self.time >= self.horizon) & ~terminated | diverged)
-        return Transition(
-            self._observe(),
-            outcome.reward.masked_fill(~active, 0.0),
-            terminated,
-            truncated,
-            outcome.flags.masked_fill(~active, 0),
-        )
+        diverged = (flags & DIVERGED).bool()
+        terminated = terminated & ~diverged
+        truncated = active & (self.time >= self.horizon) & ~terminated | diverged
+        return Transition(self._observe(), reward, terminated, truncated, flags)
 
     def render(self, index: int = 0, width: int = 480, height: int = 480) -> np.ndarray:
         """uint8 [height, width, 3], a picture of one environment."""

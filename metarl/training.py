@@ -207,7 +207,7 @@ def pick_device(device: str) -> str:
 def _check_as_it_began(run: Run, config: Mapping[str, Any]) -> None:
     """MetarlError unless the run was started with this config; how far it goes may change."""
     was, now = run.config, json.loads(json.dumps(config))
-    for key in ("agent", "distribution", "seed", "device", "threads", "evaluate_every"):
+    for key in ("distribution", "agent", "seed", "device", "threads", "evaluate_every"):
         _same(run.path, key, was.get(key), now[key])
 
 

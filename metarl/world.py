@@ -30,7 +30,7 @@ FLAG_NAMES = {NAN_ACTION: "NaN action", DIVERGED: "diverged physics", OVERFLOW: 
 
 
 class Outcome(NamedTuple):
-    """What one step of a simulation results in; entries of environments that were not active mean nothing."""
+    """What one step of a simulation results in; environments that were not active: reward 0, not terminated, no flags."""
 
     reward: Tensor  # float32 [B]
     terminated: Tensor  # bool [B], the MDP reached an end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import gymnasium as gym
@@ -49,6 +50,7 @@ class RobotSimulation(Simulation):
         self._ctrl_range = self._middle_and_half(model)
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, self.observe().shape[1:], np.float32)
         self.reward_terms = {}
+        self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
         self.render_fps = round(1 / self.physics.dt)
         self._renderer: mujoco.Renderer | None = None
         self._check_weights(distribution.name)
@@ -64,8 +66,8 @@ class RobotSimulation(Simulation):
         self.physics.reset(mask, *self.robot.start(self.physics, random))
 
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
-        nan = action.isnan().any(1)
-        action = action.nan_to_num(nan=0.0).clamp(-1.0, 1.0).to(self.physics.dtype)
+        nan = action.isnan().any(1) & active
+        action = action.nan_to_num(nan=0.0).clamp_(-1.0, 1.0).to(self.physics.dtype)
         ctrl = action if self._ctrl_range is None else self._ctrl_range[0] + self._ctrl_range[1] * action
         self.physics.ctrl.copy_(ctrl)
         before = self.robot.place(self.physics).clone()
@@ -73,14 +75,17 @@ class RobotSimulation(Simulation):
         place = self.robot.place(self.physics)
         motion = Motion(place, (place - before) / self.physics.dt, action)
         terms = self.goal.terms(motion, self._task) | self.robot.costs(self.physics, action)
-        nothing = diverged | ~active  # a diverged robot was put back to its start: that move earns nothing
-        self.reward_terms = {
-            n: (v * self._weights.get(n, 1.0)).float().masked_fill(nothing, 0.0) for n, v in terms.items()
-        }
-        reward = sum(self.reward_terms.values(), torch.zeros_like(nan, dtype=torch.float32))  # in order: exact
+        earns = active & ~diverged  # a diverged robot was put back to its start: that move earns nothing
+        self.reward_terms = {n: self._weighed(n, term, earns) for n, term in terms.items()}
+        reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
-        terminated = torch.zeros_like(nan) if fallen is None else fallen
+        terminated = self._nobody if fallen is None else fallen & active
         return Outcome(reward, terminated, nan * NAN_ACTION + diverged * DIVERGED)
+
+    def _weighed(self, name: str, term: Tensor, earns: Tensor) -> Tensor:
+        """float32 [B]: a reward term times its weight, 0 where nothing is earned (whatever it is there, NaN too)."""
+        weight = self._weights.get(name, 1.0)
+        return torch.where(earns, term if weight == 1.0 else term * weight, 0.0).float()
 
     def observe(self) -> Tensor:
         return torch.cat([part(self.physics) for part in self._parts], 1).float()

@@ -32,9 +32,9 @@ class GuessSimulation(Simulation):
 
     def step(self, action, active, random):
         action = action.clamp(-1, 1)
-        reward = -(action[:, 0] - self.target).square()
+        reward = -(action[:, 0] - self.target).square() * active
         self.reward_terms = {"guess": reward}
-        terminated = (action[:, 0] < -0.5) & self.fragile
+        terminated = (action[:, 0] < -0.5) & self.fragile & active
         return Outcome(reward, terminated, torch.zeros(self.num_envs, dtype=torch.int64))
 
     def observe(self):

@@ -56,13 +56,13 @@ class GridSimulation(Simulation):
         action = torch.where(slipped, random.integers("where to", 4), action)
         move = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])[action]
         self.place = torch.where(active[:, None], (self.place + move).clamp(0, SIZE - 1), self.place)
-        found = (self.place == self.task["goal"]).all(1)
+        found = (self.place == self.task["goal"]).all(1) & active
         self.reward_terms = {
             "found": found.float(),
-            "luck": self.task["luck"] * random.normal("luck"),
-            "time": torch.full((self.num_envs,), -0.1),
+            "luck": self.task["luck"] * random.normal("luck") * active,
+            "time": active * -0.1,
         }
-        flags = (self.place[:, 0] == SIZE - 1) * OVERFLOW + (self.place[:, 1] == SIZE - 1) * DIVERGED
+        flags = active * ((self.place[:, 0] == SIZE - 1) * OVERFLOW + (self.place[:, 1] == SIZE - 1) * DIVERGED)
         return Outcome(sum(self.reward_terms.values(), torch.zeros(self.num_envs)), found, flags)
 
     def observe(self) -> Tensor:
