@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -17,7 +18,7 @@ Memory = Literal["gru", "lstm", "none"]
 def mlp(sizes: list[int], last_gain: float) -> nn.Sequential:
     """Tanh between linear layers; orthogonal weights (Saxe et al. 2014) of gain sqrt 2, `last_gain` for the last."""
     layers: list[nn.Module] = []
-    for i, (n, m) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for i, (n, m) in enumerate(pairwise(sizes)):
         last = i == len(sizes) - 2
         linear = nn.Linear(n, m)
         nn.init.orthogonal_(linear.weight, last_gain if last else math.sqrt(2))

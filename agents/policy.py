@@ -145,4 +145,3 @@ class PolicyAgent:
             keep = ~self.last.done
             self.state = self.state * keep.unsqueeze(1)
             self.last = Last(self.last.action * keep.unsqueeze(1), self.last.reward * keep, self.last.done & keep)
-

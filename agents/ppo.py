@@ -49,7 +49,7 @@ class PPOSettings(PolicySettings):
     max_grad_norm: float = 0.5
     """gradients are scaled down to this norm"""
     target_kl: float = 0.0
-    """if above 0, the learning rate moves so that a minibatch's KL divergence from the policy that acted stays near this"""
+    """if above 0, the learning rate moves to keep a minibatch's KL divergence from the policy that acted near this"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -75,7 +75,9 @@ class PPOLearner(Learner):
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(seed, "weights"))
             self.policy = Policy(self.env.observation_space, self.env.action_space, settings).to(device)
-        self.optimizer = torch.optim.Adam(self.policy.network.parameters(), settings.learning_rate, eps=1e-5, fused=True)
+        self.optimizer = torch.optim.Adam(
+            self.policy.network.parameters(), settings.learning_rate, eps=1e-5, fused=True
+        )
         self.updates = 0
         self.env_steps = 0
         # Credit crosses episodes only where something remembers them.
@@ -115,7 +117,17 @@ class PPOLearner(Learner):
         times = times.unsqueeze(1).expand(*reward.shape, CLOCK_SIZE)
         value = policy.value_norm.unscale(policy.network.value(rollout.features, times))
         log_prob = gaussian.log_prob(rollout.action, rollout.mean, policy.network.log_std)
-        rows = [rollout.inputs, rollout.action, rollout.mean, times, reward, value, log_prob, rollout.done, rollout.resting]
+        rows = [
+            rollout.inputs,
+            rollout.action,
+            rollout.mean,
+            times,
+            reward,
+            value,
+            log_prob,
+            rollout.done,
+            rollout.resting,
+        ]
         if self.across_episodes and bool(rollout.resting.any()):
             order = numerics.compact(rollout.resting)
             rows = [numerics.take_rows(row, order) for row in rows]
@@ -139,7 +151,9 @@ class PPOLearner(Learner):
         count = settings.epochs * settings.minibatches
         for _ in range(settings.epochs):
             for index in torch.randperm(self.env.num_envs, generator=shuffle).chunk(settings.minibatches):
-                loss, parts = ppo_loss(self.policy, batch.environments(index.to(self.env.device)), old_log_std, settings)
+                loss, parts = ppo_loss(
+                    self.policy, batch.environments(index.to(self.env.device)), old_log_std, settings
+                )
                 self.optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), settings.max_grad_norm)

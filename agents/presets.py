@@ -37,7 +37,11 @@ class MemorylessSettings(PPOSettings):
 
 
 def _restore(
-    observation_space: gym.Space, action_space: gym.Space, settings: PPOSettings, state: Mapping[str, Any], deterministic: bool
+    observation_space: gym.Space,
+    action_space: gym.Space,
+    settings: PPOSettings,
+    state: Mapping[str, Any],
+    deterministic: bool,
 ) -> PolicyAgent:
     policy = Policy(observation_space, action_space, settings)
     policy.load_state_dict(state["policy"])

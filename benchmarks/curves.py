@@ -1,4 +1,4 @@
-"""`metarl curve RUN_DIR...`: a run's training curve as numbers, at marks or thinned into a file small enough to keep."""
+"""`metarl curve RUN_DIR...`: training curves as numbers, at marks or thinned into a small file."""
 
 from __future__ import annotations
 
@@ -48,7 +48,16 @@ def curve(run_dir: str, at: tuple[float, ...]) -> list[tuple[str, int, int, floa
         row = int(np.searchsorted(steps, mark))
         recent = slice(max(0, row + 1 - SMOOTH), row + 1)
         first, last = (float(np.mean(metrics[name][recent])) for name in ("return_first", "return_last"))
-        rows.append((label, config["seed"], int(steps[row]), round(times["seconds"][row] / 60, 2), round(first, 1), round(last, 1)))
+        rows.append(
+            (
+                label,
+                config["seed"],
+                int(steps[row]),
+                round(times["seconds"][row] / 60, 2),
+                round(first, 1),
+                round(last, 1),
+            )
+        )
     return rows
 
 

@@ -12,7 +12,7 @@ from metarl.cli.evaluate import print_returns
 from metarl.command import Command
 from metarl.run import PICTURE
 
-AGENT, DISTRIBUTION, STEPS = "rl2", "PointGoalSparse", 6_000_000
+AGENT, DISTRIBUTION, STEPS = "rl2", "PointGoalSparse", 3_000_000
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class DemoOptions:
 def demo(options: DemoOptions) -> None:
     console = Console()
     console.print(
-        "A ball on a plane must find a place it can neither see nor feel until it is within 20 cm of it, on a half circle\n"
-        "of radius 1 m. It has three episodes of 2 s. Nobody tells it how to search, to remember, or to go back: this is\n"
-        f"what {AGENT} is about to learn, on one set of places; it is tested on others.\n"
+        "A ball on a plane must find a place that it cannot see, and feels only within 20 cm of it: somewhere\n"
+        "on a half circle of radius 1 m. It has three episodes of 2 s. Nobody tells it how to search, to remember,\n"
+        f"or to go back: that is what {AGENT} is about to learn, on some places; it is tested on others.\n"
     )  # fmt: skip
     run = api.train(AGENT, DISTRIBUTION, steps=options.steps, seed=options.seed, run_dir=options.run_dir, resume=True)
     results = api.evaluate(run, "test", tasks=64, replicates=4, against=("wiped", "random"))
@@ -40,8 +40,8 @@ def demo(options: DemoOptions) -> None:
     lives = results["test"][AGENT]
     first, last = lives.by_episode()[[0, -1]]
     console.print(
-        f"On {len(lives.tasks)} places it never trained on, a return of {first:.1f} in the first episode and of {last:.1f} in the "
-        f"last: what it found, it went back to.\nThe picture: {Path(run) / PICTURE}"
+        f"On {len(lives.tasks)} places it never trained on it earned {first:.1f} in the first episode and "
+        f"{last:.1f} in the last: what it found, it went back to.\nThe picture: {Path(run) / PICTURE}"
     )  # fmt: skip
 
 

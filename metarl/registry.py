@@ -123,13 +123,19 @@ def _instance(thing: Any) -> Any:
 def _is_again(known: Any, thing: Any, is_class: bool) -> bool:
     """Whether `thing` is the same definition as `known`, or another version of that distribution."""
     if is_class:
-        return all(getattr(type(known), a) == getattr(type(thing), a) for a in ("__module__", "__qualname__"))
+        return _home(type(known)) == _home(type(thing))
     if thing.kind == "distribution" and known.version == thing.version:
         try:
             return known.to_json() == thing.to_json()
         except MetarlError:  # a law that is code cannot be compared
             return False
     return thing.kind == "distribution" or known == thing
+
+
+def _home(cls: type) -> tuple[str, str]:
+    """Where a class is written: its file, which may have been run as a module and by its path, or its module."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    return str(Path(file).resolve()) if file else cls.__module__, cls.__qualname__
 
 
 def _adopt(kind: str, thing: Any, name: str | None = None) -> bool:

@@ -30,7 +30,7 @@ FLAG_NAMES = {NAN_ACTION: "NaN action", DIVERGED: "diverged physics", OVERFLOW: 
 
 
 class Outcome(NamedTuple):
-    """What one step of a simulation results in; environments that were not active: reward 0, not terminated, no flags."""
+    """What a step of a simulation results in; environments not active have reward 0, no end and no flags."""
 
     reward: Tensor  # float32 [B]
     terminated: Tensor  # bool [B], the MDP reached an end

@@ -25,13 +25,17 @@ class ListOptions:
 
     name: tyro.conf.Positional[str | None] = None
     """any name, path/to/file.py:Name or package.module:Name; everything when left out"""
+    markdown: bool = False
+    """print the table of distributions as Markdown, as it stands in the README"""
 
 
 def main(arguments: list[str]) -> None:
     """Print tables."""
     options: ListOptions = parse(ListOptions, arguments, "metarl list")
     console = Console(highlight=False)
-    if options.name is None:
+    if options.markdown:
+        print(distribution_markdown())
+    elif options.name is None:
         _everything(console)
     else:
         _one(console, options.name)
@@ -45,6 +49,12 @@ def distribution_rows() -> list[tuple[str, ...]]:
         varies = "; ".join(f"{_label(names)} ~ {law}" for names, law in d.parameters.items())
         rows.append((name, d.world, varies, f"{d.horizon} x {d.episodes}", ", ".join(d.splits), d.tests))
     return rows
+
+
+def distribution_markdown() -> str:
+    """The table of built-in and installed distributions."""
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *distribution_rows()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 COLUMNS = ("distribution", "world", "what varies (train)", "H x K", "splits", "tests")

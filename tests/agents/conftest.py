@@ -55,7 +55,9 @@ class Guess(World):
 def guess(monkeypatch):
     """A two-task family: the target is -0.4 or +0.4; 6 steps, 2 episodes."""
     monkeypatch.setitem(registry._registered["world"], "Guess", Guess())
-    return TaskDistribution("GuessTwo", world="Guess", parameters={"target": Choice((-0.4, 0.4))}, horizon=6, episodes=2)
+    return TaskDistribution(
+        "GuessTwo", world="Guess", parameters={"target": Choice((-0.4, 0.4))}, horizon=6, episodes=2
+    )
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ def test_log_prob_sums_over_action_dimensions():
 
 def test_entropy():
     *_, log_std, _ = _pair()
-    torch.testing.assert_close(gaussian.entropy(log_std), Independent(Normal(torch.zeros(3), log_std.exp()), 1).entropy())
+    torch.testing.assert_close(
+        gaussian.entropy(log_std), Independent(Normal(torch.zeros(3), log_std.exp()), 1).entropy()
+    )
 
 
 def test_kl():

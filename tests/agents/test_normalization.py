@@ -12,7 +12,9 @@ def test_batches_merge_into_the_statistics_of_all():
         norm.update(part)
     torch.testing.assert_close(norm.mean, x.double().mean(0))
     torch.testing.assert_close(norm.var, x.double().var(0, unbiased=False))
-    torch.testing.assert_close(norm(x), ((x - x.mean(0)) / x.std(0, unbiased=False)).clamp(-10, 10), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        norm(x), ((x - x.mean(0)) / x.std(0, unbiased=False)).clamp(-10, 10), rtol=1e-4, atol=1e-4
+    )
     torch.testing.assert_close(norm.unscale(norm.centre(x)), x, rtol=1e-4, atol=1e-4)
 
 

@@ -17,8 +17,8 @@ def _agent(**settings):
 
 def _step(reward, done, resting):
     none = torch.zeros(2, dtype=torch.bool)
-    return Step(torch.zeros(2, 2), torch.tensor(reward), torch.tensor(done), none, torch.zeros(2, 2), torch.tensor(resting),
-                none.long())  # fmt: skip
+    obs = torch.zeros(2, 2)
+    return Step(obs, torch.tensor(reward), torch.tensor(done), none, obs, torch.tensor(resting), none.long())
 
 
 def test_a_new_episode_is_met_with_the_last_action_the_last_reward_and_the_flag():

@@ -8,8 +8,8 @@ import torch
 
 from metarl import MetarlError
 from metarl.agents import gaussian
-from metarl.agents.presets import ORACLE, PPO, RL2, RL2_WIPED
 from metarl.agents.ppo import PPOLearner
+from metarl.agents.presets import ORACLE, PPO, RL2, RL2_WIPED
 from metarl.evaluation import live
 
 
@@ -97,7 +97,14 @@ def test_settings_are_checked(name, value):
 
 
 def _train(kind, distribution, updates=60):
-    settings = {"num_envs": 64, "hidden_size": 16, "head_size": 16, "gamma": 0.9, "learning_rate": 1e-2, "initial_std": 0.4}
+    settings = {
+        "num_envs": 64,
+        "hidden_size": 16,
+        "head_size": 16,
+        "gamma": 0.9,
+        "learning_rate": 1e-2,
+        "initial_std": 0.4,
+    }
     learner = _learner(kind, distribution, **settings)
     for _ in range(updates):
         learner.update()

@@ -256,9 +256,7 @@ def test_mistakes_have_one_message(refused: Callable[..., str], arguments: str, 
         ("more", "Unrecognized options: more"),
     ],
 )
-def test_bad_options_have_one_message(
-    refused: Callable[..., str], options: str, message: str, tmp_path: Path
-) -> None:
+def test_bad_options_have_one_message(refused: Callable[..., str], options: str, message: str, tmp_path: Path) -> None:
     printed = refused(*TRAIN, "--run-dir", str(tmp_path / "run"), *options.split(), status=2)
     assert message in " ".join(printed.replace("│", " ").split())
     assert not (tmp_path / "run").exists()
@@ -331,9 +329,7 @@ def test_a_damaged_checkpoint(refused: Callable[..., str], run: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(("presses", "message"), [(1, "stopped at 960 of"), (2, "interrupted; a run keeps what")])
-def test_ctrl_c(
-    presses: int, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c(presses: int, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     original = PPOLearner.update
 
     def pressed(self: PPOLearner) -> dict[str, float]:

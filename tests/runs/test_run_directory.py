@@ -150,9 +150,7 @@ class Evil:
         return Path.touch, (Path("pwned"),)
 
 
-def test_a_checkpoint_runs_no_code(
-    tiny: Train, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_runs_no_code(tiny: Train, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"learner": Evil(), "run": {}}, run / "checkpoint.pt")
     refused(tiny, run, r"is damaged and cannot be read \(UnpicklingError\)")
