@@ -32,8 +32,9 @@ def demo(options: DemoOptions) -> None:
     console.print(
         "A ball on a plane must find a place that it cannot see, and feels only within 20 cm of it: somewhere\n"
         "on a half circle of radius 1 m. It has three episodes of 2 s. Nobody tells it how to search, to remember,\n"
-        f"or to go back: that is what {AGENT} is about to learn, on some places; it is tested on others.\n"
-    )  # fmt: skip
+        f"or to go back: that is what {AGENT} is about to learn, on some places; it is tested on others.\n",
+        soft_wrap=True,
+    )
     run = api.train(AGENT, DISTRIBUTION, steps=options.steps, seed=options.seed, run_dir=options.run_dir, resume=True)
     results = api.evaluate(run, "test", tasks=64, replicates=4, against=("wiped", "random"))
     print_returns(results, console)
@@ -41,8 +42,9 @@ def demo(options: DemoOptions) -> None:
     first, last = lives.by_episode()[[0, -1]]
     console.print(
         f"On {len(lives.tasks)} places it never trained on it earned {first:.1f} in the first episode and "
-        f"{last:.1f} in the last: what it found, it went back to.\nThe picture: {Path(run) / PICTURE}"
-    )  # fmt: skip
+        f"{last:.1f} in the last: what it found, it went back to.\nThe picture: {Path(run) / PICTURE}",
+        soft_wrap=True,
+    )
 
 
 COMMAND = Command("demo", DemoOptions, demo, "train RL² for minutes and see it adapt to tasks it has never seen")

@@ -1,0 +1,40 @@
+"""The demo, cut to a few updates, and the curve of its run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metarl import MetarlError
+from metarl.benchmarks.curves import COLUMNS, CurveOptions, curve
+from metarl.benchmarks.curves import run as print_curve
+from metarl.benchmarks.demo import DemoOptions, demo
+from metarl.run import METRICS, read_table
+
+
+def test_the_demo_trains_evaluates_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "demo"
+    demo(DemoOptions(run_dir=str(folder), steps=20_000))
+    printed = capsys.readouterr().out
+    assert "memory wiped" in printed
+    assert "random" in printed
+    assert "adaptation.png" in printed
+    assert (folder / "adaptation.png").stat().st_size > 10_000
+    before = (folder / METRICS).read_bytes()
+    demo(DemoOptions(run_dir=str(folder), steps=20_000))  # again: nothing is trained twice
+    assert (folder / METRICS).read_bytes() == before
+
+    rows = curve(str(folder), (1.0, 1e9))  # a mark that is reached and one that is not
+    metrics = read_table(folder / METRICS)
+    assert len(rows) == 1
+    row = dict(zip(COLUMNS, rows[0], strict=True))
+    assert row["env_steps"] == metrics["env_steps"][0]
+    assert row["return_last"] == pytest.approx(metrics["return_last"][0], abs=0.05)
+    print_curve(CurveOptions((str(folder),), csv=str(tmp_path / "curve.csv")))
+    assert (tmp_path / "curve.csv").read_text().startswith(",".join(COLUMNS))
+
+
+def test_a_run_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MetarlError, match="no run directory"):
+        curve(str(tmp_path), ())
