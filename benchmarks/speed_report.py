@@ -64,7 +64,7 @@ class Report:
         if self.memory is not None:
             mark = _mark(self.memory < MOST_MEMORY)
             console.print(
-                f"peak memory of training: {self.memory / GIB:.2f} GiB {mark} below {MOST_MEMORY / GIB:g}",
+                f"peak memory of training: {self.memory / GIB:.2f} GiB {mark} {MOST_MEMORY / GIB:g} at most",
                 highlight=False,
             )
         for about, why in self.left_out.items():
@@ -74,7 +74,7 @@ class Report:
         title = (
             f"{escape(str(self.options['distribution']))}: thousands of env steps a second, median (range) of rounds"
         )
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for name in ("side, environments", "1000/s", "times", "of", "floor"):
             table.add_column(name, justify="left" if name[0] in "so" else "right", no_wrap=True)
         ratios = self.ratios()
@@ -85,7 +85,7 @@ class Report:
                 about, f"{rate.median / 1e3:.1f} ({rate.low / 1e3:.1f}-{rate.high / 1e3:.1f})",
                 "\n".join(f"{ratio:.2f}" for _, ratio in own),
                 "\n".join(self.samples[target.reference][0] for target, _ in own),
-                "\n".join(f"{_mark(ratio >= target.floor)} {target.floor:.2f}" for target, ratio in own),
+                "\n".join(f"{_mark(ratio >= target.floor)} {target.floor:g}" for target, ratio in own),
             )  # fmt: skip
         return table
 

@@ -6,6 +6,7 @@ from metarl import registry
 from metarl.api import evaluate, get, load, register, train
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
+from metarl.faces.check import check_vector_env
 from metarl.faces.plain import play
 from metarl.laws import (
     Arc,
@@ -27,8 +28,8 @@ from metarl.tasks import TaskSet
 
 __all__ = [
     "Arc", "Choice", "Dirichlet", "Disc", "Fixed", "Integers", "Joint", "Law", "LogUniform", "MetarlError", "Normal",
-    "Parameter", "Permutation", "TaskDistribution", "TaskSet", "Uniform", "Union", "evaluate", "get", "load",
-    "play", "register", "train",
+    "Parameter", "Permutation", "TaskDistribution", "TaskSet", "Uniform", "Union", "check_vector_env", "evaluate",
+    "get", "load", "play", "register", "train",
 ]  # fmt: skip
 
 registry.load_distributions()  # data only, so that their Gymnasium ids work after `import metarl`
