@@ -11,14 +11,14 @@ import tyro
 from rich.console import Console
 
 from metarl import registry, threads
-from metarl.benchmarks import peers
-from metarl.benchmarks.bare import BarePhysics
-from metarl.benchmarks.loop import PARTS, TrainingLoop
-from metarl.benchmarks.speed import COMMAND, SpeedOptions, plans
-from metarl.benchmarks.speed_report import TARGETS, Report
-from metarl.benchmarks.tensors import TensorEnvironment
-from metarl.benchmarks.timing import Sample, Side, measure, summary, take_turns
-from metarl.benchmarks.vectors import our_face
+from metarl.benchmarks.speed import peers
+from metarl.benchmarks.speed.bare import BarePhysics
+from metarl.benchmarks.speed.command import COMMAND, SpeedOptions, plans
+from metarl.benchmarks.speed.loop import PARTS, TrainingLoop
+from metarl.benchmarks.speed.report import TARGETS, Report
+from metarl.benchmarks.speed.tensors import TensorEnvironment
+from metarl.benchmarks.speed.timing import Sample, Side, measure, summary, take_turns
+from metarl.benchmarks.speed.vectors import our_face
 from metarl.errors import MetarlError
 
 SHORT = """

@@ -13,8 +13,8 @@ from typing import Any
 import gymnasium as gym
 import mujoco
 
-from metarl.benchmarks.timing import Side
-from metarl.benchmarks.vectors import VectorSide
+from metarl.benchmarks.speed.timing import Side
+from metarl.benchmarks.speed.vectors import VectorSide
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from mujoco.batch import Batch
 
-from metarl.benchmarks.actions import random_actions
-from metarl.benchmarks.timing import Side
+from metarl.benchmarks.speed.actions import random_actions
+from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
 from metarl.envs.physics.cpu import CpuPhysics
 from metarl.errors import MetarlError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from metarl.benchmarks.actions import random_actions
-from metarl.benchmarks.timing import Side
+from metarl.benchmarks.speed.actions import random_actions
+from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
 
 

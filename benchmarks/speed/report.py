@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metarl.benchmarks.timing import Sample, summary
+from metarl.benchmarks.speed.timing import Sample, summary
 
 GIB = 2**30
 

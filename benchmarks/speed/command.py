@@ -17,7 +17,7 @@ from metarl.command import Command
 from metarl.errors import MetarlError
 
 if TYPE_CHECKING:
-    from metarl.benchmarks.timing import Sample, Side
+    from metarl.benchmarks.speed.timing import Sample, Side
     from metarl.distribution import TaskDistribution
 
 AGENT = "rl2"
@@ -73,11 +73,11 @@ class Plan:
 
 def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict[str, Plan]:
     """Every side that is asked for, by the key it has in the JSON file."""
-    from metarl.benchmarks import peers
-    from metarl.benchmarks.bare import BarePhysics
-    from metarl.benchmarks.loop import TrainingLoop
-    from metarl.benchmarks.tensors import TensorEnvironment
-    from metarl.benchmarks.vectors import our_face
+    from metarl.benchmarks.speed import peers
+    from metarl.benchmarks.speed.bare import BarePhysics
+    from metarl.benchmarks.speed.loop import TrainingLoop
+    from metarl.benchmarks.speed.tensors import TensorEnvironment
+    from metarl.benchmarks.speed.vectors import our_face
 
     d, n, few, train = distribution, o.num_envs, o.gymnasium_envs, o.train_envs
     shape = {"hidden_size": o.hidden_size, "epochs": o.epochs}
@@ -105,9 +105,9 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
 
 def run(options: SpeedOptions) -> None:
     """Measure, print a table, write the file asked for."""
-    from metarl.benchmarks.machine import describe, limited_to
-    from metarl.benchmarks.memory import training_peak
-    from metarl.benchmarks.speed_report import Report
+    from metarl.benchmarks.speed.machine import describe, limited_to
+    from metarl.benchmarks.speed.memory import training_peak
+    from metarl.benchmarks.speed.report import Report
     from metarl.run import write_atomically
 
     machine = describe()
@@ -130,8 +130,8 @@ def _measure(
     wanted: dict[str, Plan], options: SpeedOptions
 ) -> tuple[dict[str, tuple[str, list[Sample]]], dict[str, str], dict[str, float]]:
     """Samples of each side beside what it is; why others were left out; where training's time went."""
-    from metarl.benchmarks.loop import TrainingLoop
-    from metarl.benchmarks.timing import measure, take_turns
+    from metarl.benchmarks.speed.loop import TrainingLoop
+    from metarl.benchmarks.speed.timing import measure, take_turns
 
     sides: dict[str, Side] = {}
     left_out: dict[str, str] = {}

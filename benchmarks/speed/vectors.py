@@ -8,8 +8,8 @@ import gymnasium as gym
 import numpy as np
 
 import metarl
-from metarl.benchmarks.actions import random_actions
-from metarl.benchmarks.timing import Side
+from metarl.benchmarks.speed.actions import random_actions
+from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
 from metarl.faces.registration import register_ids
 

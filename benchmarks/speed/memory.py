@@ -1,6 +1,6 @@
 """Peak memory of training, measured in a process that does nothing else.
 
-python -m metarl.benchmarks.memory AGENT DISTRIBUTION UPDATES
+python -m metarl.benchmarks.speed.memory AGENT DISTRIBUTION UPDATES
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from metarl.errors import MetarlError
 
 def training_peak(agent: str, distribution: str, updates: int, threads: int) -> int:
     """Bytes of resident memory that training with default settings takes at its peak."""
-    command = [sys.executable, "-m", "metarl.benchmarks.memory", agent, distribution, str(updates)]
+    command = [sys.executable, "-m", "metarl.benchmarks.speed.memory", agent, distribution, str(updates)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:

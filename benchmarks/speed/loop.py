@@ -7,7 +7,7 @@ from typing import Any
 
 from metarl import registry
 from metarl.agent import AgentType
-from metarl.benchmarks.timing import Side
+from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
 
 PARTS = ("physics", "rest of the environment", "policy", "update")

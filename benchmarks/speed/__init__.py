@@ -1,0 +1,1 @@
+"""`metarl speed`: our environments and training loop beside bare physics and beside what others offer."""
