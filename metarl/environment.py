@@ -57,6 +57,9 @@ class Environment:
         self.episode = torch.full((num_envs,), -1, dtype=torch.int64, device=self.device)
         self.time = torch.zeros(num_envs, dtype=torch.int64, device=self.device)  # steps into the episode
         self._stream = stream(0, torch.arange(num_envs, device=self.device))
+        # Asked at every step, and slow to find out.
+        self._action_shape = torch.Size((num_envs, *(self.action_space.shape or ())))
+        self._discrete = isinstance(self.action_space, gym.spaces.Discrete)
 
     @property
     def reward_terms(self) -> dict[str, Tensor]:
@@ -133,16 +136,15 @@ class Environment:
         return gym.spaces.Box(low.astype(np.float32), high.astype(np.float32))
 
     def _checked(self, action: Tensor) -> Tensor:
-        shape = (self.num_envs, *(self.action_space.shape or ()))
+        shape = self._action_shape
         if not isinstance(action, Tensor):
-            raise MetarlError(f"an action is a torch tensor of shape {shape}, got {type(action).__name__}")
+            raise MetarlError(f"an action is a torch tensor of shape {tuple(shape)}, got {type(action).__name__}")
         if action.shape != shape:
-            raise MetarlError(f"actions have shape {tuple(action.shape)}, expected {shape}")
+            raise MetarlError(f"actions have shape {tuple(action.shape)}, expected {tuple(shape)}")
         if action.device.type != self.device.type:
             raise MetarlError(f"actions are on {action.device}, the environment is on {self.device}: move them there")
-        discrete = isinstance(self.action_space, gym.spaces.Discrete)
-        if action.is_floating_point() == discrete:
-            kind = "an integer" if discrete else "a floating-point"
+        if action.is_floating_point() == self._discrete:
+            kind = "an integer" if self._discrete else "a floating-point"
             raise MetarlError(f"actions have dtype {action.dtype}, expected {kind} type")
         return action
 

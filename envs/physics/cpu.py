@@ -37,6 +37,8 @@ class CpuPhysics(Physics):
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
         self._stage = int(mujoco.mjtStage.mjSTAGE_VEL if derived else mujoco.mjtStage.mjSTAGE_NONE)
         self._fields: dict[str, Tensor] = {}
+        self._nobody = torch.zeros(num_envs, dtype=torch.bool)
+        self._warnings = self.batch.warning.tobytes()
 
     def data(self, name: str) -> Tensor:
         return self._derived[name]
@@ -67,11 +69,14 @@ class CpuPhysics(Physics):
             self.batch.step(self._ids(active), self.frame_skip, self._stage)
         except SimulationError as error:  # these kept the state they had; the others ran to completion
             failed = error.ids
+        if failed is None and self.batch.warning.tobytes() == self._warnings:  # the same as ever: nobody diverged
+            return self._nobody
         diverged = self.batch.warning[:, _BLOW_UPS, 1].any(1)
         if failed is not None:
             diverged[failed] = True
         if diverged.any():  # to qpos0, and their counts of warnings to zero, which MuJoCo leaves at one
             self.batch.reset(diverged, stage=self._stage)
+        self._warnings = self.batch.warning.tobytes()  # after the reset: no count of a blow-up in it is above zero
         return torch.from_numpy(diverged)
 
     def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
@@ -83,7 +88,8 @@ class CpuPhysics(Physics):
     @staticmethod
     def _ids(mask: Tensor) -> np.ndarray | None:
         """None for all: the engine then skips building a list of simulations."""
-        return None if bool(mask.all()) else mask.numpy()
+        ids = mask.numpy()
+        return None if ids.all() else ids
 
 
 def _writable(view: np.ndarray) -> np.ndarray:
