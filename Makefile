@@ -29,7 +29,7 @@ lint: setup ## ruff: rules and format
 	$(BIN)/ruff format --check
 
 types: setup ## pyright
-	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --project pyproject.toml  # not one of a folder above
 
 bench: .venv/.stamp-bench ## measure speed, beside envpool where it can be installed
 	$(BIN)/metarl speed
