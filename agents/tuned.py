@@ -1,4 +1,4 @@
-"""Settings that work, per distribution, each with what it reached (commands and curves: benchmarks/results)."""
+"""Settings that work, per distribution, each with what it reached (commands and curves: docs/results)."""
 
 from __future__ import annotations
 
