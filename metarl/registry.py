@@ -1,7 +1,8 @@
 """Names of worlds, goals, perturbations, distributions and agents: registered, installed, or in a user's file.
 
 Built-ins are found as a user's installed package is: through entry points of the groups `metarl.worlds`,
-`metarl.goals`, `metarl.perturbations`, `metarl.distributions` and `metarl.agents`, loaded when first asked for.
+`metarl.goals`, `metarl.perturbations`, `metarl.distributions` and `metarl.agents`. Distributions are data, loaded by
+`import metarl`, so that their Gymnasium ids work; the others when first asked for.
 """
 
 from __future__ import annotations

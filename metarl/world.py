@@ -69,6 +69,7 @@ class Simulation(ABC):
     observation_space: gym.spaces.Box  # of one environment
     action_space: gym.spaces.Box | gym.spaces.Discrete
     may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
+    render_fps: int = 30  # env steps in a second of the world's time, for videos
     reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
 
     @abstractmethod

@@ -175,7 +175,7 @@ class Lanes:
     @property
     def render_fps(self) -> int:
         """Env steps a second of simulated time, for videos."""
-        return getattr(self.environment.simulation, "render_fps", 30)
+        return self.environment.simulation.render_fps
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(array).to(self.environment.device)
