@@ -1,4 +1,4 @@
-"""Every built-in distribution, as data. `metarl list` and the README's table are printed from here."""
+"""The robots' distributions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import pi
 from metarl.distribution import TaskDistribution
 from metarl.laws import Arc, Choice, Uniform, Union
 
-DISTRIBUTIONS = (
+ROBOTS = (
     TaskDistribution(
         "HalfCheetahDir", world="HalfCheetah", goal="direction",
         parameters={"direction": Choice((-1.0, 1.0))},
