@@ -92,5 +92,9 @@ class Simulation(ABC):
         """uint8 [height, width, 3], a picture of one environment."""
         raise NotImplementedError(f"{type(self).__name__} draws no pictures")
 
+    def text(self, index: int) -> str:
+        """One environment in characters, lines of equal width; "" from a world that has no such view."""
+        return ""
+
     def close(self) -> None:  # noqa: B027 - most simulations hold nothing to release
         """Release what the simulation holds (a renderer, threads)."""

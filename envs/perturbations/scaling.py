@@ -1,36 +1,59 @@
-"""Perturbations that scale what the model was compiled with."""
+"""Perturbations that scale what the model was compiled with: whole fields, or each of their elements."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import mujoco
-from torch import Tensor
 
-from metarl.envs.perturbations.perturbation import Perturbation
-from metarl.envs.physics import Physics
+from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task, wide
 from metarl.parameters import Parameter
+
+Shape = Callable[[mujoco.MjModel], tuple[int, ...]]
+LOW, HIGH = 1e-3, 1e3  # of factors
 
 
 class Scaling(Perturbation):
-    """One factor for whole model fields: every element of `fields` times the parameter."""
+    """Factors on model fields: one for all elements, or one for each row of them.
 
-    def __init__(self, name: str, fields: tuple[str, ...], doc: str, derived_constants: bool = False) -> None:
+    shape: of the parameter, given the model. Where there are fewer factors than rows, the first rows are left alone:
+    row 0 of a field of bodies is the world, which has no mass.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        fields: tuple[str, ...],
+        doc: str,
+        shape: Shape = lambda model: (),
+        derived_constants: bool = False,
+        low: float = LOW,
+    ) -> None:
         self.name = name
         self.fields = fields
         self.derived_constants = derived_constants
-        self._parameter = Parameter(name, low=1e-3, high=1e3, neutral=1.0, doc=doc)
+        self._doc, self._shape, self._low = doc, shape, low
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
-        return (self._parameter,)
+        shape = self._shape(model)
+        if 0 in shape:
+            return ()
+        return (Parameter(self.name, shape, low=self._low, high=HIGH, neutral=1.0, doc=self._doc),)
 
-    def apply(self, physics: Physics, task: Mapping[str, Tensor], mask: Tensor) -> None:
-        factor = task[self.name][mask]
+    def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
+        factor = task[self.name]
         for name in self.fields:
-            default = physics.default(name)
-            physics.field(name)[mask] = default * factor.reshape(-1, *[1] * default.dim())
+            field = fields[name].clone()
+            rows = field if factor.dim() == 1 else field[:, field.shape[1] - factor.shape[1] :]
+            rows *= wide(factor, rows)
+            fields[name] = field
 
 
+def _bodies(model: mujoco.MjModel) -> tuple[int, ...]:
+    return (model.nbody - 1,)
+
+
+# One factor for all.
 friction = Scaling("friction", ("geom_friction",), "factor on sliding, torsional and rolling friction of every geom")
 mass = Scaling(
     "mass", ("body_mass", "body_inertia"), "factor on every body's mass and inertia together", derived_constants=True
@@ -38,3 +61,34 @@ mass = Scaling(
 gravity = Scaling("gravity", ("opt.gravity",), "factor on gravity")
 damping = Scaling("damping", ("dof_damping",), "factor on every joint's damping")
 strength = Scaling("strength", ("actuator_gear",), "factor on every motor's strength", derived_constants=True)
+
+# One factor for each.
+body_mass_scale = Scaling(
+    "body_mass_scale", ("body_mass", "body_inertia"), "factor on each body's mass and inertia together",
+    _bodies, derived_constants=True,
+)  # fmt: skip
+dof_damping_scale = Scaling(
+    "dof_damping_scale", ("dof_damping",), "factor on each degree of freedom's damping", lambda m: (m.nv,)
+)
+geom_friction_scale = Scaling(
+    "geom_friction_scale", ("geom_friction",), "factor on each geom's sliding, torsional and rolling friction",
+    lambda m: (m.ngeom,),
+)  # fmt: skip
+motor_strength = Scaling(
+    "motor_strength", ("actuator_gear",), "factor on each motor's strength; 0 is a dead one",
+    lambda m: (m.nu,), derived_constants=True, low=0.0,
+)  # fmt: skip
+
+# As published code scales (rand_param_envs): mass without inertia, and each component of inertia on its own, so that
+# no mass distribution need have such an inertia.
+classic_mass_scale = Scaling(
+    "classic_mass_scale", ("body_mass",), "factor on each body's mass alone", _bodies, derived_constants=True
+)
+classic_inertia_scale = Scaling(
+    "classic_inertia_scale", ("body_inertia",), "factor on each component of each body's inertia alone",
+    lambda m: (m.nbody - 1, 3), derived_constants=True,
+)  # fmt: skip
+classic_friction_scale = Scaling(
+    "classic_friction_scale", ("geom_friction",), "factor on each geom's sliding, torsional and rolling friction alone",
+    lambda m: (m.ngeom, 3),
+)  # fmt: skip

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.goals.goal import Motion
+from metarl.envs.perturbations.changes import ModelChanges
 from metarl.envs.physics import make_physics
 from metarl.envs.robots.drawing import make_renderer
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError, unknown
+from metarl.parameters import Parameter
 from metarl.world import DIVERGED, NAN_ACTION, Outcome, Simulation
 
 if TYPE_CHECKING:
@@ -39,9 +41,11 @@ class RobotSimulation(Simulation):
             raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} needs a robot that moves in a plane")
         varied = set(distribution.specs)
         model = robot.model
-        self.perturbations = [p for p in robot.perturbations() if varied & {q.name for q in p.parameters(model)}]
+        perturbations = [p for p in robot.perturbations() if varied & {q.name for q in p.parameters(model)}]
+        self._changes = ModelChanges(self.physics, perturbations)
         # A parameter that no task sets keeps its neutral value.
-        self._task = {q.name: self._neutral(q) for q in self.goal.parameters}
+        known = (*self.goal.parameters, *(q for p in perturbations for q in p.parameters(model)))
+        self._task = {q.name: self._neutral(q) for q in known}
         settings = distribution.settings
         self._parts = [robot.observation_parts[p] for p in settings.get("observation", robot.observation)]
         self._weights = {**robot.weights, **settings.get("weights", {})}
@@ -56,11 +60,8 @@ class RobotSimulation(Simulation):
         self._check_weights(distribution.name)
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
-        self._task = {**self._task, **{name: task[name] for name in self._task if name in task}}
-        for perturbation in self.perturbations:
-            perturbation.apply(self.physics, task, mask)
-        if any(p.derived_constants for p in self.perturbations):
-            self.physics.refresh(mask)
+        self._task = {**self._task, **task}
+        self._changes.write(self._changes.values(self._task), mask)
 
     def reset(self, mask: Tensor, random: Counted) -> None:
         self.physics.reset(mask, *self.robot.start(self.physics, random))
@@ -104,9 +105,9 @@ class RobotSimulation(Simulation):
             self._renderer.close()
             self._renderer = None
 
-    def _neutral(self, parameter) -> Tensor:
-        value = np.broadcast_to(np.asarray(parameter.neutral, dtype=np.float64), (self.num_envs, *parameter.shape))
-        return torch.tensor(value.copy(), device=self.device)
+    def _neutral(self, parameter: Parameter) -> Tensor:
+        value = torch.tensor(np.asarray(parameter.neutral), device=self.device)
+        return value.expand(self.num_envs, *parameter.shape)
 
     def _middle_and_half(self, model: mujoco.MjModel) -> tuple[Tensor, Tensor] | None:
         """Middle and half width of the actuators' ranges, or None where actions are the controls themselves."""

@@ -1,0 +1,87 @@
+"""What tests of perturbations share: our simulation beside a plain loop over a model edited by hand."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+import metarl
+from metarl.trials import Trials
+
+
+@pytest.fixture
+def family() -> Callable[..., metarl.TaskDistribution]:
+    """A distribution of some parameters over HalfCheetah, or another robot, told to run at 1 m/s."""
+
+    def make(parameters, world="HalfCheetah", horizon=40, **more):
+        goal = {"velocity": metarl.Fixed(1.0)}
+        return metarl.TaskDistribution(
+            "TestPerturbed", world=world, goal="velocity", parameters={**goal, **parameters}, horizon=horizon, **more
+        )
+
+    return make
+
+
+@pytest.fixture
+def actions() -> Callable[[Trials, int], torch.Tensor]:
+    """actions(env, T) [T, B, nu], some beyond the bounds."""
+
+    def draw(env, steps):
+        g = torch.Generator().manual_seed(7)
+        return torch.rand(steps, env.num_envs, *env.action_space.shape, generator=g) * 3 - 1.5
+
+    return draw
+
+
+@pytest.fixture
+def moves_as(actions) -> Callable[..., None]:
+    """moves_as(d, edit): each environment moves as MjData stepped alone, on a model that `edit(model, task)` changed.
+
+    `edit` changes a copy of the compiled model in place, or returns another model.
+    """
+
+    def check(d: metarl.TaskDistribution, edit: Callable[..., Any], steps: int = 30, tol: float = 0.0, B: int = 3):
+        env, tasks = d.make(B), d.tasks("train", B)
+        env.begin(tasks, seed=1)
+        physics = env.environment.simulation.physics
+        for name in set(d.parameters) - {"velocity"}:
+            assert len({str(tasks.task(i)[name]) for i in range(B)}) > 1, name
+        pairs = []
+        for i in range(B):
+            model = copy.copy(physics.model)
+            model = edit(model, {n: np.asarray(v) for n, v in tasks.task(i).items()}) or model
+            data = mujoco.MjData(model)
+            mujoco.mj_setConst(model, data)
+            mujoco.mj_resetData(model, data)
+            data.qpos[:], data.qvel[:] = physics.qpos[i], physics.qvel[i]
+            pairs.append((model, data))
+        for action in actions(env, steps):
+            env.step(action)
+            for i, (model, data) in enumerate(pairs):
+                data.ctrl[:] = physics.ctrl[i]
+                mujoco.mj_step(model, data, nstep=physics.frame_skip)
+                np.testing.assert_allclose(physics.qpos[i], data.qpos, rtol=0, atol=tol)
+                np.testing.assert_allclose(physics.qvel[i], data.qvel, rtol=0, atol=tol)
+
+    return check
+
+
+@pytest.fixture
+def neutral(actions) -> Callable[..., None]:
+    """neutral(d): with every parameter but the goal's at its neutral value, nothing differs from a robot left alone."""
+
+    def check(d: metarl.TaskDistribution, steps: int = 25):
+        values = {name: spec.neutral for name, spec in d.specs.items()} | {"velocity": 1.0}
+        alone = metarl.TaskDistribution(
+            "TestAlone", world=d.world, goal="velocity", parameters={"velocity": metarl.Fixed(1.0)}, horizon=d.horizon
+        )
+        ours, theirs = d.make(2), alone.make(2)
+        assert torch.equal(ours.begin(values), theirs.begin({"velocity": 1.0}))
+        for action in actions(ours, steps):
+            assert all(torch.equal(x, y) for x, y in zip(ours.step(action), theirs.step(action), strict=True))
+
+    return check

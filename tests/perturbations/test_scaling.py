@@ -1,0 +1,137 @@
+"""Factors on model fields, against models scaled by hand and stepped in plain loops."""
+
+import numpy as np
+import pytest
+import torch
+
+import metarl
+from metarl import registry
+from metarl.laws import LogUniform, Uniform
+
+
+def whole(*fields):
+    def edit(model, task):
+        for field in fields:
+            owner = model.opt if field == "gravity" else model
+            getattr(owner, field)[:] *= task[name_of[fields]]
+
+    name_of = {
+        ("body_mass", "body_inertia"): "mass", ("geom_friction",): "friction", ("dof_damping",): "damping",
+        ("gravity",): "gravity", ("actuator_gear",): "strength",
+    }  # fmt: skip
+    return name_of[fields], edit
+
+
+@pytest.mark.parametrize(
+    ("name", "edit"),
+    [
+        whole("body_mass", "body_inertia"), whole("geom_friction"), whole("dof_damping"), whole("gravity"),
+        whole("actuator_gear"),
+    ],
+)  # fmt: skip
+def test_one_factor_for_all(family, moves_as, neutral, name, edit):
+    d = family({name: LogUniform(0.5, 2.0)})
+    moves_as(d, edit)
+    neutral(d)
+
+
+def bodies(model, task):
+    for body in range(1, model.nbody):
+        factor = task["body_mass_scale"][body - 1]
+        model.body_mass[body] *= factor
+        model.body_inertia[body] *= factor
+
+
+def joints(model, task):
+    for dof in range(model.nv):
+        model.dof_damping[dof] *= task["dof_damping_scale"][dof]
+
+
+def geoms(model, task):
+    for geom in range(model.ngeom):
+        model.geom_friction[geom] *= task["geom_friction_scale"][geom]
+
+
+def motors(model, task):
+    for motor in range(model.nu):
+        model.actuator_gear[motor, 0] *= task["motor_strength"][motor]
+
+
+def classic(model, task):
+    model.body_mass[1:] *= task["classic_mass_scale"]
+    model.body_inertia[1:] *= task["classic_inertia_scale"]
+    model.geom_friction[:] *= task["classic_friction_scale"]
+
+
+@pytest.mark.parametrize(
+    ("laws", "edit"),
+    [
+        ({"body_mass_scale": LogUniform(0.3, 3.0, shape=(7,))}, bodies),
+        ({"dof_damping_scale": LogUniform(0.5, 2.0, shape=(9,))}, joints),
+        ({"geom_friction_scale": LogUniform(0.3, 3.0, shape=(9,))}, geoms),
+        ({"motor_strength": Uniform(0.0, 1.5, shape=(6,))}, motors),
+        (
+            {
+                "classic_mass_scale": LogUniform(0.5, 2.0, shape=(7,)),
+                "classic_inertia_scale": LogUniform(0.5, 2.0, shape=(7, 3)),
+                "classic_friction_scale": LogUniform(0.5, 2.0, shape=(9, 3)),
+            },
+            classic,
+        ),
+    ],
+)
+def test_one_factor_for_each(family, moves_as, neutral, laws, edit):
+    d = family(laws)
+    moves_as(d, edit)
+    neutral(d)
+
+
+def test_factors_of_the_same_field_multiply(family, moves_as):
+    def edit(model, task):
+        bodies(model, task)  # in this order, to the last bit
+        model.body_mass *= task["mass"]
+        model.body_inertia *= task["mass"]
+
+    moves_as(family({"mass": LogUniform(0.5, 2.0), "body_mass_scale": LogUniform(0.5, 2.0, shape=(7,))}), edit)
+
+
+def test_factors_do_not_compound_from_task_to_task(family):
+    d = family({"body_mass_scale": LogUniform(0.3, 3.0, shape=(7,)), "gravity": LogUniform(0.5, 2.0)})
+    env, fresh = d.make(2), d.make(2)
+    for seed in range(5):
+        env.begin(d.tasks("train", 2, seed))
+    fresh.begin(d.tasks("train", 2, seed))
+    for field in ("body_mass", "body_inertia", "opt.gravity", "body_invweight0", "dof_invweight0"):
+        ours, theirs = (e.environment.simulation.physics.field(field) for e in (env, fresh))
+        assert torch.equal(ours, theirs), field
+
+
+def test_ours_keeps_inertias_possible_and_the_published_law_does_not():
+    """A body's principal inertias obey the triangle inequality; independent factors break it nearly always."""
+    model = registry.find("world", "HalfCheetah").model
+
+    def share_possible(law, name):
+        d = metarl.TaskDistribution(
+            "TestInertia", world="HalfCheetah", goal="velocity",
+            parameters={"velocity": metarl.Fixed(1.0), name: law}, horizon=5,
+        )  # fmt: skip
+        env = d.make(200)
+        env.begin(d.tasks("train", 200))
+        inertia = np.sort(env.environment.simulation.physics.field("body_inertia")[:, 1:].numpy(), -1)
+        assert inertia.shape == (200, model.nbody - 1, 3)
+        return (inertia[..., 0] + inertia[..., 1] >= inertia[..., 2] * (1 - 1e-9)).all(1).mean()
+
+    assert share_possible(LogUniform(1.5**-3, 1.5**3, shape=(7,)), "body_mass_scale") == 1
+    assert share_possible(LogUniform(1.5**-3, 1.5**3, shape=(7, 3)), "classic_inertia_scale") < 0.02
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), 1e9])
+def test_impossible_factors_are_refused(family, value):
+    d = family({"mass": LogUniform(0.5, 2.0)})
+    with pytest.raises(metarl.MetarlError, match="mass"):
+        d.make().begin({"velocity": 1.0, "mass": value})
+
+
+def test_a_law_of_the_wrong_shape_says_both(family):
+    with pytest.raises(metarl.MetarlError, match=r"body_mass_scale.*\[n, 7\].*\[16, 3\]"):
+        family({"body_mass_scale": LogUniform(0.5, 2.0, shape=(3,))}).validate()
