@@ -405,7 +405,9 @@ def test_two_owners_of_one_parameter_are_refused():
     class Claim(Scaling):
         def __init__(self):
             super().__init__("icy", ("geom_friction",), "")
-            self._parameter = metarl.Parameter("friction", neutral=1.0)
+
+        def parameters(self, model):
+            return (metarl.Parameter("friction", neutral=1.0),)
 
     metarl.register(Claim())
     with pytest.raises(MetarlError, match=r"perturbation '\w+' and the perturbation '\w+' both claim .*'friction'"):
