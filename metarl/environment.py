@@ -18,13 +18,13 @@ from metarl.counted import Counted, stream
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
-from metarl.world import DIVERGED
+from metarl.world import DIVERGED, NAN_ACTION
 
 
 class Transition(NamedTuple):
     """What a step led to; entries of environments that were not active keep obs, have reward 0 and no flags."""
 
-    obs: Tensor  # float32 [B, *observation], after the step and before any restart
+    obs: Tensor  # float32 or uint8 [B, *observation], after the step and before any restart
     reward: Tensor  # float32 [B]
     terminated: Tensor  # bool [B]
     truncated: Tensor  # bool [B], by the horizon or by diverged physics
@@ -59,7 +59,7 @@ class Environment:
         self._stream = stream(0, torch.arange(num_envs, device=self.device))
         # Asked at every step, and slow to find out.
         self._action_shape = torch.Size((num_envs, *(self.action_space.shape or ())))
-        self._discrete = isinstance(self.action_space, gym.spaces.Discrete)
+        self._choices = int(self.action_space.n) if isinstance(self.action_space, gym.spaces.Discrete) else None
 
     @property
     def reward_terms(self) -> dict[str, Tensor]:
@@ -101,7 +101,13 @@ class Environment:
     def step(self, action: Tensor, active: Tensor | None = None) -> Transition:
         """One env step of the active environments (all when None)."""
         active = self.everyone if active is None else active
-        reward, terminated, flags = self.simulation.step(self._checked(action), active, self._random())
+        action = self._checked(action)
+        if self._choices is not None:
+            wrong = (action < 0) | (action >= self._choices)
+            action = action.masked_fill(wrong, 0)
+        reward, terminated, flags = self.simulation.step(action, active, self._random())
+        if self._choices is not None:
+            flags = flags | (wrong & active) * NAN_ACTION
         self.time = self.time + active
         diverged = (flags & DIVERGED).bool()
         terminated = terminated & ~diverged
@@ -122,17 +128,28 @@ class Environment:
         obs = self.simulation.observe()
         if not self.task_visible:
             return obs
-        return torch.cat([obs, *(v.reshape(self.num_envs, -1).to(obs.dtype) for v in self.task.values())], -1)
+        task = torch.cat([v.reshape(self.num_envs, -1).to(obs.dtype) for v in self.task.values()], -1)
+        if obs.dim() > 2:  # planes: one more for each number of the task, the same in every cell
+            task = task.view(self.num_envs, *[1] * (obs.dim() - 2), -1).expand(*obs.shape[:-1], -1)
+        return torch.cat([obs, task], -1)
 
     def _observation_space(self) -> gym.spaces.Box:
         space = self.simulation.observation_space
         if not self.task_visible:
             return space
-        if len(space.shape) != 1:
-            raise MetarlError(f"{self.distribution.name}: task_visible needs a vector observation, not {space.shape}")
+        if space.dtype != np.float32:
+            raise MetarlError(
+                f"{self.distribution.name}: task_visible appends numbers, which pixels ({space.dtype}) do not hold: "
+                'use a distribution that is seen as numbers, e.g. settings={"observation": "planes"}'
+            )
         specs = [spec for _, spec in sorted(self.distribution.specs.items())]  # the order of a task set, so of `task`
-        low = np.concatenate([space.low, *(np.full(spec.shape, spec.low).ravel() for spec in specs)])
-        high = np.concatenate([space.high, *(np.full(spec.shape, spec.high).ravel() for spec in specs)])
+        low, high = (
+            np.concatenate([np.full(spec.shape, getattr(spec, side)).ravel() for spec in specs])
+            for side in ("low", "high")
+        )
+        cells = space.shape[:-1]
+        low = np.concatenate([space.low, np.broadcast_to(low, (*cells, len(low)))], -1)
+        high = np.concatenate([space.high, np.broadcast_to(high, (*cells, len(high)))], -1)
         return gym.spaces.Box(low.astype(np.float32), high.astype(np.float32))
 
     def _checked(self, action: Tensor) -> Tensor:
@@ -143,8 +160,9 @@ class Environment:
             raise MetarlError(f"actions have shape {tuple(action.shape)}, expected {tuple(shape)}")
         if action.device.type != self.device.type:
             raise MetarlError(f"actions are on {action.device}, the environment is on {self.device}: move them there")
-        if action.is_floating_point() == self._discrete:
-            kind = "an integer" if self._discrete else "a floating-point"
+        discrete = self._choices is not None
+        if action.is_floating_point() == discrete:
+            kind = "an integer" if discrete else "a floating-point"
             raise MetarlError(f"actions have dtype {action.dtype}, expected {kind} type")
         return action
 

@@ -21,11 +21,13 @@ from metarl.tasks import TaskSet
 class Step(NamedTuple):
     """What a step led to, for B environments."""
 
-    obs: Tensor  # float32 [B, *observation], to act on next: a new episode's start where a slot ended
+    obs: Tensor  # float32 or uint8 [B, *observation], to act on next: a new episode's start where a slot ended
     reward: Tensor  # float32 [B], raw
     terminated: Tensor  # bool [B], the episode ended in the MDP
     truncated: Tensor  # bool [B], the episode was cut by its horizon or by diverged physics
-    final_obs: Tensor  # float32 [B, *observation], what the action led to, before any restart; obs itself if none
+    final_obs: (
+        Tensor  # float32 or uint8 [B, *observation], what the action led to, before any restart; obs itself if none
+    )
     resting: Tensor  # bool [B], this environment's episode had ended before: nothing happened
     flags: Tensor  # int64 [B], bits of metarl.world.FLAG_NAMES
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from metarl.distribution import TaskDistribution
 
 # What may happen inside a step that a captured graph cannot raise: one bit each in `flags`.
-NAN_ACTION = 1  # the action held a NaN; zero was applied in its place
+NAN_ACTION = 1  # the action held a NaN or is no choice there is; zero was applied in its place
 DIVERGED = 2  # the physics blew up; the episode was ended
 OVERFLOW = 4  # contacts or constraints did not fit and were dropped
 FLAG_NAMES = {NAN_ACTION: "NaN action", DIVERGED: "diverged physics", OVERFLOW: "contact overflow"}
@@ -66,7 +66,7 @@ class Simulation(ABC):
 
     num_envs: int
     device: torch.device
-    observation_space: gym.spaces.Box  # of one environment
+    observation_space: gym.spaces.Box  # of one environment: float32, or uint8 for pixels
     action_space: gym.spaces.Box | gym.spaces.Discrete
     may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
     render_fps: int = 30  # env steps in a second of the world's time, for videos
@@ -86,7 +86,7 @@ class Simulation(ABC):
 
     @abstractmethod
     def observe(self) -> Tensor:
-        """float32 [B, *observation shape], memory of its own."""
+        """float32 [B, *observation shape], or pixels, uint8 [B, height, width, 3]; memory of its own."""
 
     def render(self, index: int, width: int, height: int) -> np.ndarray:
         """uint8 [height, width, 3], a picture of one environment."""

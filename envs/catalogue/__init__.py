@@ -1,6 +1,7 @@
-"""Every built-in distribution, as data: robots and games. `metarl list` and the README's table are printed from here."""
+"""Every built-in distribution, as data. `metarl list` and the README's table are printed from here."""
 
+from metarl.envs.catalogue.arcade import ARCADE
 from metarl.envs.catalogue.games import GAMES
 from metarl.envs.catalogue.robots import ROBOTS
 
-DISTRIBUTIONS = (*ROBOTS, *GAMES)
+DISTRIBUTIONS = (*ROBOTS, *GAMES, *ARCADE)

@@ -33,7 +33,7 @@ HAPPENED = {"diverged": DIVERGED, "overflow": OVERFLOW}  # key in info -> its fl
 class Moved(NamedTuple):
     """What a step led to. Lanes at rest keep their observation, have reward 0 and no flags."""
 
-    obs: np.ndarray  # float32 [B, *observation], before any restart
+    obs: np.ndarray  # float32 or uint8 [B, *observation], before any restart
     reward: np.ndarray  # float64 [B], exactly the sum of `terms`, added in their order
     terminated: np.ndarray  # bool [B]
     truncated: np.ndarray  # bool [B]

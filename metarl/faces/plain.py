@@ -56,10 +56,11 @@ def _check_actions(space: gym.Space[Any]) -> None:
 
 
 def _observed(obs: Any) -> Tensor:
-    """float32 [1, *observation]."""
+    """[1, *observation], uint8 for pixels, else float32."""
     import torch
 
-    return torch.from_numpy(np.asarray(obs, np.float32)[None].copy())
+    array = np.asarray(obs)
+    return torch.from_numpy(array[None].astype(np.uint8 if array.dtype == np.uint8 else np.float32))
 
 
 def _chosen(action: Tensor, space: gym.Space[Any]) -> Any:

@@ -34,6 +34,10 @@ def begun(family: TaskDistribution, tasks=None, seed: int = 0, keys=None) -> Env
     return env
 
 
+def in_pixels(space: gym.spaces.Box) -> bool:
+    return space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[-1] == 3
+
+
 @every
 def test_spaces(name):
     family = metarl.get(name)
@@ -41,8 +45,8 @@ def test_spaces(name):
     obs = trials.begin(family.tasks("train", B))
     space = trials.observation_space
     assert obs.shape == (B, *space.shape)
-    assert obs.dtype == torch.float32
-    assert space.dtype == np.float32
+    assert obs.numpy().dtype == space.dtype
+    assert space.dtype == (np.uint8 if in_pixels(space) else np.float32)
     assert all(space.contains(row) for row in obs.numpy())
     if isinstance(trials.action_space, gym.spaces.Box):
         assert trials.action_space.dtype == np.float32
@@ -75,7 +79,8 @@ def test_300_wild_steps_are_finite_and_the_reward_is_the_sum_of_its_terms(name):
         assert torch.equal(moved.reward, total)
         env.reset(moved.terminated | moved.truncated)
     states = torch.stack(seen)
-    assert ((states.amax((0, 1)) - states.amin((0, 1))) > 0).all()  # no element is constant
+    over = tuple(range(states.dim() - 1)) if states.dim() > 3 else (0, 1)  # of planes, not every cell need change
+    assert (states.amax(over) > states.amin(over)).all()  # no element is constant
     env.close()
 
 
@@ -94,7 +99,11 @@ def test_initial_states_differ(name):
     env, other = begun(family), begun(family, seed=1)
     first, second = env._observe(), env.reset()
     rows = torch.cat([first, second, other._observe()]).flatten(1)
-    assert len({tuple(row.tolist()) for row in rows}) == 3 * B
+    different = len({tuple(row.tolist()) for row in rows})
+    if isinstance(env.action_space, gym.spaces.Discrete):
+        assert different > 1  # start states may be few
+    else:
+        assert different == 3 * B
 
 
 @every
@@ -148,14 +157,20 @@ def test_the_task_is_not_in_the_observation_unless_asked_for(name):
     one, other = (begun(family, tasks[half], keys=keys)._observe() for half in (slice(0, B), slice(B, 2 * B)))
     assert torch.equal(one, other)
 
+    if in_pixels(family.make().observation_space):
+        with pytest.raises(metarl.MetarlError, match="pixels"):
+            family.make(B, task_visible=True)
+        return
     trials = family.make(B, task_visible=True)
     seen = trials.begin(tasks[:B], keys=keys)
-    assert torch.equal(seen[:, : one.shape[1]], one)
-    values = [torch.from_numpy(v[:B].copy()).reshape(B, -1).float() for v in tasks.params.values()]
-    assert torch.equal(seen[:, one.shape[1] :], torch.cat(values, 1))
+    size = one.shape[-1]
+    assert torch.equal(seen[..., :size], one)
+    rows = torch.cat([torch.from_numpy(v[:B].copy()).reshape(B, -1).float() for v in tasks.params.values()], 1)
+    told = rows.reshape(B, *[1] * (one.dim() - 2), -1).expand(*one.shape[:-1], -1)  # the same in every cell of a board
+    assert torch.equal(seen[..., size:], told)
     assert trials.observation_space.shape == tuple(seen.shape[1:])
     step = trials.step(actions(family, 1)[0])
-    assert torch.equal(step.obs[:, one.shape[1] :], torch.cat(values, 1))
+    assert torch.equal(step.obs[..., size:], told)
     assert all(trials.observation_space.contains(row) for row in step.obs.numpy())
 
 

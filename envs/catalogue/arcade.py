@@ -1,0 +1,46 @@
+"""The arcade's distributions: 10x10 boards, seen as planes unless the name says pixels."""
+
+from __future__ import annotations
+
+from metarl.distribution import TaskDistribution
+from metarl.laws import Choice, Integers, Permutation
+
+SIGN = Choice((-1.0, 1.0))
+TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # something is worth having
+PIXELS = {"observation": "pixels"}
+
+CATCH = {"controls": Permutation(3), "value": TWO_SIGNS, "speed": Integers(4, 8), "reach": Integers(0, 2)}
+BREAKOUT_VALUES = Choice(((1.0, 1.0, 1.0), (1.0, -1.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 1.0, -1.0), (1.0, -1.0, -1.0)))
+BREAKOUT = {"controls": Permutation(3), "value": BREAKOUT_VALUES, "speed": Integers(4, 7), "reach": Integers(1, 2)}
+
+ARCADE = (
+    TaskDistribution(
+        "Catch", world="Catch", parameters=CATCH, ood={"speed": Integers(9, 12)},
+        horizon=80, episodes=3,
+        tests="find out which key does what and what is worth catching, from rewards alone",
+    ),
+    TaskDistribution(
+        "CatchGravity", world="Catch",
+        parameters={
+            "gravity": Integers(0, 3), "wind": Integers(-1, 1), "speed": Integers(1, 6), "reach": Integers(0, 1),
+        },
+        ood={"gravity": Integers(4, 6)},
+        horizon=80, episodes=3,
+        tests="predict where a thing lands, having seen others fall",
+    ),
+    TaskDistribution(
+        "CatchPixels", world="Catch", settings=PIXELS, parameters=CATCH, ood={"speed": Integers(9, 12)},
+        horizon=80, episodes=3,
+        tests="Catch from the screen: the same tasks, to be seen first",
+    ),
+    TaskDistribution(
+        "Breakout", world="Breakout", parameters=BREAKOUT, ood={"speed": Choice((8,))},
+        horizon=150, episodes=3,
+        tests="keep a ball in play with unknown keys and paddle, and learn which bricks to leave alone",
+    ),
+    TaskDistribution(
+        "BreakoutPixels", world="Breakout", settings=PIXELS, parameters=BREAKOUT, ood={"speed": Choice((8,))},
+        horizon=150, episodes=3,
+        tests="Breakout from the screen: the same tasks, to be seen first",
+    ),
+)  # fmt: skip

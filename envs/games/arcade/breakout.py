@@ -1,0 +1,93 @@
+"""Breakout: a ball, a paddle, and three rows of bricks worth hitting or not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
+from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.parameters import Parameter
+
+FLOOR = SIZE - 1  # the paddle's row
+TOP, ROWS = 1, 3  # the first row of bricks, and how many there are
+LAUNCH = TOP + ROWS  # the row a ball starts from, downwards
+
+
+class Breakout(Game):
+    """Actions: left, stay, right. The ball moves diagonally; losing it ends the episode.
+
+    It bounces off walls, off the paddle, and off a brick, which is gone then and pays its row's value. Struck by the
+    paddle's left half it leaves to the left, by the right half to the right, by the middle as it came. When all bricks
+    are gone they come back.
+    """
+
+    name = "Breakout"
+    actions = ("left", "stay", "right")
+    planes = (
+        Plane("paddle", (80, 120, 160), "=", "bar"),
+        Plane("ball", (95, 95, 95), "o", "dot"),
+        Plane("ahead", (95, 95, 95), ".", "mark"),
+        Plane("upper brick", (160, 40, 40), "1"),
+        Plane("middle brick", (150, 110, 0), "2"),
+        Plane("lower brick", (30, 140, 30), "3"),
+    )
+    own_parameters = (
+        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="of the ball"),
+        Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="of the paddle to either side"),
+        Parameter("value", (ROWS,), low=-1, high=1, neutral=1, doc="of a brick in the upper, middle and lower row"),
+    )
+    may_terminate = True
+
+    def start(self, task: Task, random: Counted) -> State:
+        column = 1 + random.integers("column", SIZE - 2)
+        down = torch.ones_like(column)
+        return {
+            "paddle": torch.full_like(column, SIZE // 2),
+            "row": torch.full_like(column, LAUNCH),
+            "column": column,
+            "down": down,  # +1 or -1, the ball's heading
+            "right": 2 * random.integers("right", 2) - 1,
+            "phase": torch.zeros_like(column),
+            "bricks": torch.ones(len(column), ROWS, SIZE, dtype=torch.bool, device=column.device),
+        }
+
+    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+        paddle = (state["paddle"] + action - 1).clamp_(0, FLOOR)
+        phase, ticks = advance(state["phase"], task["speed"])
+        down, right = state["down"], state["right"]
+        row = (state["row"] + down * ticks).clamp_(max=FLOOR)  # a lost ball goes no further
+        column = state["column"] + right * ticks
+
+        brick = (row - TOP).clamp(0, ROWS - 1)
+        place = (brick * SIZE + column)[:, None]
+        bricks = state["bricks"].flatten(1)
+        hit = bricks.gather(1, place).squeeze(1) & (ticks > 0) & (row == brick + TOP)
+        earned = task["value"].gather(1, brick[:, None]).squeeze(1) * hit
+        bricks = bricks.scatter(1, place, bricks.gather(1, place) & ~hit[:, None])
+        bricks = bricks | ~bricks.any(1, keepdim=True)
+        row, down = torch.where(hit, state["row"], row), torch.where(hit, -down, down)
+
+        at_floor = row == FLOOR
+        offset = column - paddle
+        struck = at_floor & (offset.abs() <= task["reach"])
+        row, down = row - struck.long(), torch.where(struck, -1, down)
+        right = torch.where(struck & (offset != 0), offset.sign(), right)
+
+        # Turned at a wall before it gets there, so that where the ball heads is always a cell.
+        down = torch.where(row == 0, 1, down)
+        right = torch.where(column == 0, 1, torch.where(column == SIZE - 1, -1, right))
+        after = {
+            "paddle": paddle, "row": row, "column": column, "down": down, "right": right, "phase": phase,
+            "bricks": bricks.view_as(state["bricks"]),
+        }  # fmt: skip
+        return Move(after, {"bricks": earned.float()}, at_floor & ~struck)
+
+    def draw(self, state: State, canvas: Canvas) -> None:
+        row, column = state["row"], state["column"]
+        canvas.put(0, FLOOR, state["paddle"])
+        canvas.put(1, row, column, brightness(state["phase"]))
+        canvas.put(2, (row + state["down"]).clamp(max=FLOOR), column + state["right"])
+        for brick in range(ROWS):
+            canvas.board[:, TOP + brick, :, 3 + brick] = state["bricks"][:, brick].float()

@@ -1,0 +1,69 @@
+"""Catch: things of two kinds fall one at a time; a paddle on the bottom row catches what is worth it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, brightness
+from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.parameters import Parameter
+
+FLOOR = SIZE - 1  # the paddle's row
+
+
+class Catch(Game):
+    """Actions: left, stay, right. An episode lasts for its horizon; after each landing the next thing falls.
+
+    A thing has fallen s t + g t (t - 1) / 2 eighths of a cell after t steps, and moves `wind` columns sideways with
+    each row, around the edges. Where it lands within `reach` columns of the paddle, its value is earned; what is missed
+    costs nothing.
+    """
+
+    name = "Catch"
+    actions = ("left", "stay", "right")
+    planes = (
+        Plane("paddle", (80, 160, 255), "=", "bar"),
+        Plane("apple", (255, 60, 60), "a", "dot"),
+        Plane("pear", (60, 220, 60), "p", "dot"),
+    )
+    own_parameters = (
+        Parameter("speed", unit="cells/8 a step", low=1, high=16, neutral=8, integer=True, doc="s, of a fall's start"),
+        Parameter("gravity", unit="cells/8 a step a step", low=0, high=8, integer=True, doc="g, what a fall gains"),
+        Parameter("wind", unit="columns a row", low=-2, high=2, integer=True, doc="drift of what falls, to the right"),
+        Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="of the paddle to either side"),
+        Parameter("value", (2,), low=-1, high=1, neutral=1, doc="of an apple and of a pear"),
+    )
+
+    def start(self, task: Task, random: Counted) -> State:
+        paddle = torch.full_like(task["speed"], SIZE // 2)
+        return {"paddle": paddle, **self._drop(task, random)}
+
+    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+        paddle = (state["paddle"] + action - 1).clamp_(0, FLOOR)
+        fallen = state["fallen"] + state["pace"]
+        landed = fallen >= FLOOR * EIGHTHS
+        rows = (fallen // EIGHTHS).clamp_(max=FLOOR) - state["fallen"] // EIGHTHS
+        column = (state["column"] + task["wind"] * rows) % SIZE
+        caught = landed & ((column - paddle).abs() <= task["reach"])
+        value = task["value"].gather(1, state["kind"][:, None]).squeeze(1)
+        going = {"column": column, "fallen": fallen, "pace": state["pace"] + task["gravity"], "kind": state["kind"]}
+        drop = self._drop(task, random)
+        after = {name: torch.where(landed, drop[name], going[name]) for name in going}
+        return Move({"paddle": paddle, **after}, {"caught": (value * caught).float()})
+
+    def _drop(self, task: Task, random: Counted) -> State:
+        """The next thing, on the top row."""
+        column = random.integers("column", SIZE)
+        return {
+            "column": column,
+            "fallen": torch.zeros_like(column),  # eighths of a cell
+            "pace": task["speed"],  # eighths of a cell a step
+            "kind": random.integers("kind", 2),  # 0 apple, 1 pear
+        }
+
+    def draw(self, state: State, canvas: Canvas) -> None:
+        canvas.put(0, FLOOR, state["paddle"])
+        row, phase = state["fallen"] // EIGHTHS, state["fallen"] % EIGHTHS
+        canvas.put(1 + state["kind"], row, state["column"], brightness(phase))

@@ -1,0 +1,151 @@
+"""What every arcade game is: a world of pure functions on tensors, and the simulation that runs them.
+
+A game says how an episode starts, how a step changes its state and what that earns, and how a state is drawn. State,
+task and terms are dicts of tensors with the B environments along their first axis.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.games.arcade.board import CELL, SIZE, Canvas, Plane, pixels, sprites
+from metarl.errors import MetarlError, unknown
+from metarl.parameters import Parameter
+from metarl.world import Outcome, Simulation, World
+
+if TYPE_CHECKING:
+    from metarl.distribution import TaskDistribution
+
+State = dict[str, Tensor]
+Task = Mapping[str, Tensor]
+OBSERVATIONS = ("planes", "pixels")
+
+
+class Move(NamedTuple):
+    """What a step of a game leads to, in every environment."""
+
+    state: State
+    terms: dict[str, Tensor]  # float32 [B] each; their sum is the reward
+    over: Tensor | None = None  # bool [B], the episode ended; None in a game that never does
+
+
+class Game(World):
+    """An arcade game. `controls[i]` of a task says which of the game's actions the agent's action i is."""
+
+    actions: tuple[str, ...]
+    planes: tuple[Plane, ...]
+    own_parameters: tuple[Parameter, ...]
+    may_terminate: bool = False
+    rules: int = 1  # raised when they change: results before and after do not compare
+
+    def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
+        if distribution.goal is not None:
+            raise MetarlError(f"{distribution.name}: {self.name} is a game, which has no goal; leave goal out")
+        for name, value in distribution.settings.items():
+            if name != "observation":
+                raise unknown(f"setting of {self.name}", name, ["observation"])
+            if value not in OBSERVATIONS:
+                raise unknown(f"observation of {self.name}", str(value), OBSERVATIONS)
+        n = len(self.actions)
+        controls = Parameter(
+            "controls", (n,), low=0, high=n - 1, neutral=range(n), integer=True,
+            doc=f"what each action does: {', '.join(f'{i} {action}' for i, action in enumerate(self.actions))}",
+        )  # fmt: skip
+        return (controls, *self.own_parameters)
+
+    def build(
+        self, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
+    ) -> ArcadeSimulation:
+        if engine is not None:
+            raise MetarlError(f"{self.name} is a game on tensors: it has no engine {engine!r}; leave engine out")
+        seen = distribution.settings.get("observation", OBSERVATIONS[0])
+        return ArcadeSimulation(self, self.parameters(distribution), num_envs, device, seen == "pixels")
+
+    def fingerprint(self) -> Mapping[str, str]:
+        return {"rules": f"{self.name} {self.rules}"}
+
+    @abstractmethod
+    def start(self, task: Task, random: Counted) -> State:
+        """The first state of an episode. What is drawn of it must not depend on the task."""
+
+    @abstractmethod
+    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+        """One step. `action`: int64 [B], index into `actions`. Changes no tensor that it is given."""
+
+    @abstractmethod
+    def draw(self, state: State, canvas: Canvas) -> None:
+        """All of the state that matters, so that the next state follows from it, the task and the action."""
+
+
+class ArcadeSimulation(Simulation):
+    """B boards of one game on one device."""
+
+    render_fps = 10
+
+    def __init__(
+        self, game: Game, parameters: tuple[Parameter, ...], num_envs: int, device: torch.device, in_pixels: bool
+    ) -> None:
+        self.game = game
+        self.num_envs = num_envs
+        self.device = device
+        self.may_terminate = game.may_terminate
+        self.in_pixels = in_pixels
+        self.action_space = gym.spaces.Discrete(len(game.actions))
+        if in_pixels:
+            self.observation_space = gym.spaces.Box(0, 255, (SIZE * CELL, SIZE * CELL, 3), np.uint8)
+        else:
+            self.observation_space = gym.spaces.Box(0.0, 1.0, (SIZE, SIZE, len(game.planes)), np.float32)
+        self.reward_terms = {}
+        self._light = sprites(game.planes, device)
+        # A parameter that no task sets keeps its neutral value.
+        self._task = {p.name: self._neutral(p) for p in parameters}
+        self._state: State = {}
+        self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
+        self._no_flags = torch.zeros(num_envs, dtype=torch.int64, device=device)
+
+    def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
+        self._task = {**self._task, **task}
+
+    def reset(self, mask: Tensor, random: Counted) -> None:
+        start = self.game.start(self._task, random)
+        self._state = _where(mask, start, self._state) if self._state else start
+
+    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+        pressed = self._task["controls"].gather(1, action[:, None]).squeeze(1)
+        move = self.game.move(self._state, pressed, self._task, random)
+        self._state = _where(active, move.state, self._state)
+        self.reward_terms = {name: term * active for name, term in move.terms.items()}
+        reward = torch.stack(list(self.reward_terms.values())).sum(0)
+        over = self._nobody if move.over is None else move.over & active
+        return Outcome(reward, over, self._no_flags)
+
+    def observe(self) -> Tensor:
+        board = self.board()
+        return pixels(board, self._light) if self.in_pixels else board
+
+    def board(self) -> Tensor:
+        """float32 [B, SIZE, SIZE, C], the planes, whatever the agent sees of them."""
+        canvas = Canvas(self.num_envs, len(self.game.planes), self.device)
+        self.game.draw(self._state, canvas)
+        return canvas.board
+
+    def render(self, index: int, width: int, height: int) -> np.ndarray:
+        picture = pixels(self.board()[index : index + 1], self._light)[0].cpu().numpy()
+        side = SIZE * CELL
+        return picture[np.arange(height) * side // height][:, np.arange(width) * side // width]
+
+    def _neutral(self, parameter: Parameter) -> Tensor:
+        value = np.broadcast_to(np.asarray(parameter.neutral, parameter.dtype), (self.num_envs, *parameter.shape))
+        return torch.tensor(value.copy(), device=self.device)
+
+
+def _where(mask: Tensor, new: State, old: State) -> State:
+    return {name: torch.where(mask.view(-1, *[1] * (v.dim() - 1)), v, old[name]) for name, v in new.items()}

@@ -1,0 +1,100 @@
+"""What all arcade games share: planes and pixels agree, the state is in what is seen, wrong keys are flagged."""
+
+import numpy as np
+import pytest
+import torch
+
+import metarl
+from metarl import registry
+from metarl.environment import Environment
+from metarl.envs.games.arcade.board import CELL, SIZE, pixels, sprites
+from metarl.envs.games.arcade.game import Game
+from metarl.world import NAN_ACTION
+
+B = 16
+NAMES = [n for n in registry.names("distribution") if isinstance(metarl.get(n).simulated_world, Game)]
+every = pytest.mark.parametrize("name", NAMES)
+
+
+def play(name, steps=150, tasks=None):
+    """Environments under random actions, before each step and after the last."""
+    family = metarl.get(name)
+    env = Environment(family, B)
+    env.assign(family.tasks("train", B) if tasks is None else tasks)
+    env.seed(0)
+    env.reset()
+    g = torch.Generator().manual_seed(0)
+    for _ in range(steps):
+        yield env
+        moved = env.step(torch.randint(int(env.action_space.n), (B,), generator=g))
+        env.reset(moved.terminated | moved.truncated)
+    yield env
+
+
+@every
+def test_planes_can_be_read_off_the_pixels(name):
+    """By least squares, cell by cell: lights add up, none is clipped, and no two kinds of object look alike."""
+    for env in play(name):
+        board = env.simulation.board()
+        light = sprites(env.simulation.game.planes, env.device)
+        assert (board @ light).max() <= 255
+        picture = pixels(board, light)
+        cells = (
+            picture.numpy().reshape(B, SIZE, CELL, SIZE, CELL, 3).transpose(0, 1, 3, 2, 4, 5).reshape(-1, CELL**2 * 3)
+        )
+        read, *_ = np.linalg.lstsq(light.numpy().T, cells.T.astype(float), rcond=None)
+        np.testing.assert_array_equal((read.T * 16).round() / 16, board.reshape(-1, board.shape[-1]).numpy())
+        if env.simulation.in_pixels:
+            assert torch.equal(env._observe(), picture)
+
+
+@every
+def test_what_is_seen_and_the_task_make_a_markov_state(name):
+    """Under one task no two states look alike, so what happens next is in what is seen."""
+    states = {}
+    for env in play(name, tasks=metarl.get(name).tasks("train", 1)):
+        board = env.simulation.board()
+        for i in range(B):
+            seen = board[i].numpy().tobytes()
+            state = [(key, values[i].tolist()) for key, values in sorted(env.simulation._state.items())]
+            assert states.setdefault(seen, state) == state
+    assert len(states) > 100
+
+
+@every
+def test_a_key_there_is_not_is_flagged_and_the_first_one_is_pressed_instead(name):
+    env, other = next(play(name)), next(play(name))
+    wrong = torch.arange(B) - 2
+    n = int(env.action_space.n)
+    bad = (wrong < 0) | (wrong >= n)
+    a, b = env.step(wrong), other.step(torch.where(bad, 0, wrong))
+    assert torch.equal(a.obs, b.obs)
+    assert torch.equal(a.flags, bad * NAN_ACTION)
+    assert not b.flags.any()
+
+
+def test_pixels_and_planes_are_the_same_game():
+    for a, b in zip(
+        play("Catch", tasks=metarl.get("Catch").tasks("train", B)),
+        play("CatchPixels", tasks=metarl.get("Catch").tasks("train", B)),
+        strict=True,
+    ):
+        assert torch.equal(a.simulation.board(), b.simulation.board())
+
+
+def test_wrong_settings_name_the_cure():
+    for settings, message in (({"observation": "pixel"}, "did you mean 'pixels'"), ({"frames": 4}, "observation")):
+        family = metarl.TaskDistribution("Bad", "Catch", {"speed": metarl.Integers(1, 2)}, settings=settings)
+        with pytest.raises(metarl.MetarlError, match=message):
+            family.make()
+    with pytest.raises(metarl.MetarlError, match="leave goal out"):
+        metarl.TaskDistribution("Bad", "Catch", {"speed": metarl.Integers(1, 2)}, goal="velocity").make()
+    with pytest.raises(metarl.MetarlError, match="no engine"):
+        metarl.get("Catch").make(engine="warp")
+
+
+def test_the_picture_is_that_of_the_agent_enlarged():
+    env = next(play("BreakoutPixels"))
+    picture = env.render(3, 80, 120)
+    assert picture.shape == (120, 80, 3)
+    np.testing.assert_array_equal(picture[::3, ::2], env._observe()[3].numpy())
