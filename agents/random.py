@@ -29,9 +29,9 @@ class RandomAgent:
     """Uniform actions, the same ones in every trial of as many environments."""
 
     def __init__(self, action_space: gym.Space, settings: RandomSettings) -> None:
-        if not isinstance(action_space, gym.spaces.Box):
-            raise MetarlError(f"the random agent acts in a Box, not in {action_space}")
-        self.size = action_space.shape[0]
+        if not isinstance(action_space, gym.spaces.Box | gym.spaces.Discrete):
+            raise MetarlError(f"the random agent acts in a Box or a Discrete space, not in {action_space}")
+        self.action_space = action_space
         self.settings = settings
 
     def begin(self, num_envs: int) -> None:
@@ -39,7 +39,10 @@ class RandomAgent:
         self.generator = generator(self.settings.seed, "random agent")
 
     def act(self, obs: Tensor) -> Tensor:
-        return torch.rand(self.num_envs, self.size, generator=self.generator).to(obs.device) * 2 - 1
+        shape = (self.num_envs, *(self.action_space.shape or ()))
+        if isinstance(self.action_space, gym.spaces.Discrete):
+            return torch.randint(int(self.action_space.n), shape, generator=self.generator).to(obs.device)
+        return torch.rand(shape, generator=self.generator).to(obs.device) * 2 - 1
 
     def observe(self, step: Step) -> None:
         """Nothing is learned."""

@@ -69,6 +69,10 @@ class Simulation(ABC):
     observation_space: gym.spaces.Box  # of one environment: float32, or uint8 for pixels
     action_space: gym.spaces.Box | gym.spaces.Discrete
     may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
+    starts_alike: bool = False  # whether every episode begins with the same observation
+    mostly_constant: bool = (
+        False  # whether hundreds of random actions may leave an element of the observation as it was
+    )
     render_fps: int = 30  # env steps in a second of the world's time, for videos
     reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
 

@@ -1,7 +1,146 @@
-"""The games' distributions."""
+"""The games' distributions: the small worlds, whose best play is known."""
 
 from __future__ import annotations
 
-from metarl.distribution import TaskDistribution
+from math import pi
 
-GAMES: tuple[TaskDistribution, ...] = ()
+from metarl.distribution import TaskDistribution
+from metarl.laws import Arc, Choice, Dirichlet, Integers, Normal, Permutation, Uniform, Union
+
+
+def _bandit(arms: int, pulls: int) -> TaskDistribution:
+    return TaskDistribution(
+        f"Bandit{arms}N{pulls}", world="Bandit", settings={"arms": arms},
+        parameters={"probabilities": Uniform(0.0, 1.0, shape=(arms,))},
+        split="iid", horizon=1, episodes=pulls,
+        tests=f"weigh trying {arms} arms against using the best so far, {pulls} pulls in all",
+    )  # fmt: skip
+
+
+def _mdp(episodes: int) -> TaskDistribution:
+    return TaskDistribution(
+        f"MDPN{episodes}", world="TabularMDP",
+        parameters={"rewards": Normal(1.0, 1.0, shape=(10, 5)), "transitions": Dirichlet(1.0, shape=(10, 5, 10))},
+        split="iid", horizon=10, episodes=episodes,
+        tests=f"learn an unknown MDP of 10 states and 5 actions in {episodes} short episodes",
+    )  # fmt: skip
+
+
+BANDITS = (
+    *(_bandit(arms, pulls) for pulls in (10, 100, 500) for arms in (5, 10, 50)),
+    TaskDistribution(
+        "GaussianBandit5N100", world="GaussianBandit", settings={"arms": 5},
+        parameters={"means": Normal(0.0, 1.0, shape=(5,))},
+        split="iid", horizon=1, episodes=100,
+        tests="compare arms through noise",
+    ),
+    TaskDistribution(
+        "LinkedBandit2N100", world="Bandit", settings={"arms": 2, "linked": True},
+        parameters={"probability": Uniform(0.0, 1.0)},
+        split="iid", horizon=1, episodes=100,
+        tests="find out that what one arm pays tells what the other does",
+    ),
+)  # fmt: skip
+
+MDPS = tuple(_mdp(episodes) for episodes in (10, 25, 50, 100))
+
+GRIDS = (
+    TaskDistribution(
+        "GridNavi", world="GridNavi",
+        # All cells but the start and its neighbours, the diagonal one included: 21, equally likely.
+        parameters={"goal": Union(Integers((2, 0), (4, 4)), Integers((0, 2), (1, 4)), weights=(15, 6))},
+        ood={"goal": Choice(((0, 1), (1, 0), (1, 1)))},
+        split="iid", horizon=15, episodes=4,
+        tests="search each cell once at most, then go back the shortest way",
+    ),
+    TaskDistribution(
+        "GridNavi7", world="GridNavi", settings={"size": 7},
+        parameters={"goal": Union(Integers((2, 0), (6, 6)), Integers((0, 2), (1, 6)), weights=(35, 10))},
+        ood={"goal": Choice(((0, 1), (1, 0), (1, 1)))},
+        split="iid", horizon=28, episodes=4,
+        tests="search where twice as many cells may hide the goal",
+    ),
+    TaskDistribution(
+        "DarkRoom", world="DarkRoom",
+        parameters={"goal": Integers(0, 8, shape=(2,))},
+        split="iid", horizon=20, episodes=10,
+        tests="search a room over several episodes, remembering where one has been",
+    ),
+    TaskDistribution(
+        "DarkRoomHard", world="DarkRoom", settings={"size": 17, "once": True},
+        parameters={"goal": Integers(0, 16, shape=(2,))},
+        split="iid", horizon=20, episodes=20,
+        tests="search 289 cells, each episode long enough for 20 of them",
+    ),
+    TaskDistribution(
+        "DarkKeyDoor", world="DarkKeyDoor",
+        parameters={"key": Integers(0, 8, shape=(2,)), "door": Integers(0, 8, shape=(2,))},
+        horizon=50, episodes=10,
+        tests="search for two places in order, from other starts each time",
+    ),
+    TaskDistribution(
+        "DarkKeyDoorPermuted", world="DarkKeyDoor",
+        parameters={
+            "key": Integers(0, 8, shape=(2,)), "door": Integers(0, 8, shape=(2,)), "actions": Permutation(5),
+        },
+        horizon=50, episodes=10,
+        tests="find out what one's actions do before searching",
+    ),
+)  # fmt: skip
+
+POINTS = (
+    TaskDistribution(
+        "PointNav", world="PointNav",
+        parameters={"goal": Uniform(-1.0, 1.0, shape=(2,))},
+        ood={"goal": Union(Uniform((-1.5, 1.001), (1.5, 1.5)), Uniform((-1.5, -1.5), (1.5, -1.001)))},
+        horizon=20, episodes=2,
+        tests="infer a place from distances",
+    ),
+    TaskDistribution(
+        "PointNavSparse", world="PointNav", settings={"radius": 0.2},
+        parameters={"goal": Arc(1.0, 0.0, pi)},
+        ood={"goal": Union(Arc(1.0, -pi / 6, 0.0), Arc(1.0, pi, 7 * pi / 6))},
+        split="iid", horizon=60, episodes=3,
+        tests="walk along an arc until something is felt, then go straight back",
+    ),
+    TaskDistribution(
+        "PointNavWind", world="PointNav", settings={"radius": 0.03, "reward": "inside"},
+        parameters={"wind": Uniform(-0.08, 0.08, shape=(2,))},
+        ood={"wind": Uniform(-0.095, 0.095, shape=(2,))},
+        horizon=75, episodes=2,
+        tests="infer a constant drift from one's own path and hold against it",
+    ),
+)  # fmt: skip
+
+MEMORIES = (
+    TaskDistribution(
+        "TMazePassive", world="TMaze",
+        parameters={"length": Integers(10, 100)},
+        ood={"length": Integers(101, 200)},
+        horizon=201, episodes=1,
+        tests="remember the first thing seen for a hundred steps",
+    ),
+    TaskDistribution(
+        "TMazeActive", world="TMaze", settings={"active": True},
+        parameters={"length": Integers(10, 100)},
+        ood={"length": Integers(101, 200)},
+        horizon=203, episodes=1,
+        tests="fetch a cue against the penalty for being late, and remember it",
+    ),
+    TaskDistribution(
+        "Harlow", world="Harlow",
+        parameters={"reliability": Uniform(0.8, 1.0)},
+        ood={"reliability": Uniform(0.6, 0.8)},
+        horizon=10, episodes=1,
+        tests="learn from the first pair of choices which of two new objects pays",
+    ),
+    TaskDistribution(
+        "HarlowReversal", world="Harlow",
+        parameters={"reversal": Integers(6, 15), "reliability": Uniform(0.8, 1.0)},
+        ood={"reversal": Union(Integers(2, 5), Integers(16, 18))},
+        horizon=20, episodes=1,
+        tests="change one's mind when what paid pays no more",
+    ),
+)  # fmt: skip
+
+GAMES: tuple[TaskDistribution, ...] = (*BANDITS, *MDPS, *GRIDS, *POINTS, *MEMORIES)

@@ -75,7 +75,11 @@ def _everything(console: Console) -> None:
 
 
 def _one(console: Console, name: str) -> None:
-    thing = registry.find_any(name) if ":" in name else _named(name)
+    for thing in [registry.find_any(name)] if ":" in name else _named(name):
+        _thing(console, name, thing)
+
+
+def _thing(console: Console, name: str, thing: Any) -> None:
     if getattr(thing, "kind", None) not in registry.KINDS:
         raise MetarlError(f"{name} names nothing to list: give a {', '.join(registry.KINDS[:-1])} or an agent")
     console.print(f"[bold]{thing.kind} [cyan]{thing.name}[/][/]")
@@ -88,10 +92,10 @@ def _one(console: Console, name: str) -> None:
         _configured(console, thing)
 
 
-def _named(name: str) -> Any:
-    for kind in registry.KINDS:
-        if name in registry.names(kind):
-            return registry.find(kind, name)
+def _named(name: str) -> list[Any]:
+    """What has this name: a game's world and its plainest distribution may share one."""
+    if found := [registry.find(kind, name) for kind in registry.KINDS if name in registry.names(kind)]:
+        return found
     raise unknown("name", name, [n for kind in registry.KINDS for n in registry.names(kind)])
 
 

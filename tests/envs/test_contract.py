@@ -15,10 +15,12 @@ every = pytest.mark.parametrize("name", registry.names("distribution"))
 
 
 def actions(family: TaskDistribution, steps: int, num_envs: int = B, seed: int = 0) -> torch.Tensor:
-    """Random ones; where they are numbers, extreme ones too: +-1 and far outside."""
+    """Random ones, half of them held for ten steps; where they are numbers, extreme ones too: +-1 and far outside."""
     space, g = family.make().action_space, torch.Generator().manual_seed(seed)
     if isinstance(space, gym.spaces.Discrete):
-        return torch.randint(int(space.n), (steps, num_envs), generator=g)
+        drawn = torch.randint(int(space.n), (steps, num_envs), generator=g)
+        held = torch.arange(steps)[:, None] // 10 * 10 + torch.zeros(num_envs, dtype=torch.int64)
+        return torch.where(torch.arange(num_envs) % 2 == 0, drawn, drawn.gather(0, held))
     shape = (steps, num_envs, *space.shape)
     random = torch.rand(shape, generator=g) * 2 - 1
     sort = torch.randint(4, (steps, num_envs, *[1] * len(space.shape)), generator=g)
@@ -80,7 +82,8 @@ def test_300_wild_steps_are_finite_and_the_reward_is_the_sum_of_its_terms(name):
         env.reset(moved.terminated | moved.truncated)
     states = torch.stack(seen)
     over = tuple(range(states.dim() - 1)) if states.dim() > 3 else (0, 1)  # of planes, not every cell need change
-    assert (states.amax(over) > states.amin(over)).all()  # no element is constant
+    if not env.simulation.mostly_constant:
+        assert (states.amax(over) > states.amin(over)).all()  # no element is constant
     env.close()
 
 
@@ -94,13 +97,15 @@ def test_the_same_seed_gives_the_same_bits(name):
 
 @every
 def test_initial_states_differ(name):
-    """Between environments, seeds and episodes; a world that starts always alike says so by leaving reset alone."""
+    """Between environments, seeds and episodes; a world that starts always alike says so, and does."""
     family = metarl.get(name)
     env, other = begun(family), begun(family, seed=1)
     first, second = env._observe(), env.reset()
     rows = torch.cat([first, second, other._observe()]).flatten(1)
     different = len({tuple(row.tolist()) for row in rows})
-    if isinstance(env.action_space, gym.spaces.Discrete):
+    if env.simulation.starts_alike:
+        assert different == 1
+    elif isinstance(env.action_space, gym.spaces.Discrete):
         assert different > 1  # start states may be few
     else:
         assert different == 3 * B
@@ -122,9 +127,12 @@ def test_what_is_returned_is_never_written_again(name):
         if trials.done:
             break
     assert all(torch.equal(x, y) for x, y in zip(kept, copies, strict=True))
-    for i, x in enumerate(kept[:15:7]):  # the first observations: none shares memory with the next
-        kept[7 * (i + 1)].add_(1)
-        assert torch.equal(x, copies[7 * i] + (i > 0))
+    kept[0].add_(1)  # the first observations: none shares memory with another
+    assert torch.equal(kept[1], copies[1])
+    if len(kept) > 8:
+        kept[1].add_(1)
+        assert torch.equal(kept[8], copies[8])
+        assert torch.equal(kept[0], copies[0] + 1)
 
 
 @every
@@ -146,7 +154,7 @@ def test_tasks_change_rewards_or_dynamics(name):
 
 def sparse(family: TaskDistribution) -> bool:
     """Random walks need not come near a hidden place."""
-    return family.goal == "sparse_place"
+    return family.goal == "sparse_place" or ("radius" in family.settings and "wind" not in family.specs)
 
 
 @every

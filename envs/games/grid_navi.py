@@ -1,0 +1,47 @@
+"""GridNavi: find a hidden cell of a grid, then go straight back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.games.game import Game, Lanes, Settings
+from metarl.envs.games.grid import ACTIONS, GridSimulation, place
+from metarl.parameters import Parameter
+from metarl.world import Outcome
+
+
+class GridNavi(Game):
+    r"""A walk on an n x n grid towards a cell that is not shown (Zintgraf et al. 2020, VariBAD).
+
+    Settings: `size` n (5).
+
+    Action, `Discrete(5)`: stay, up, right, down, left; walls keep one where one is.
+
+    Observation, 2n numbers: x one-hot, y one-hot.
+
+    Reward (term `goal`): +1 for each step that ends on the goal, else -0.1. Episodes end only by the horizon.
+
+    Start: (0, 0). Parameters: `goal` (x, y); `actions`, a permutation of what the actions do.
+    """
+
+    name = "GridNavi"
+    defaults = {"size": 5}
+
+    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
+        size = settings["size"]
+        return place("goal", size, size - 1, "the cell that rewards"), ACTIONS
+
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> GridSimulation:
+        return GridNaviSimulation(parameters, lanes, settings["size"], start=0)
+
+
+class GridNaviSimulation(GridSimulation):
+    """B walkers."""
+
+    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+        self.walk(action, active)
+        reward = torch.where(self.cell == self.places["goal"], 1.0, -0.1).mul_(active)
+        self.reward_terms = {"goal": reward}
+        return Outcome(reward, self.nobody, self.no_flags)
