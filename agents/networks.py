@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from metarl.agents.actions import Actions
 from metarl.agents.recurrent import Recurrent
 
 Memory = Literal["gru", "lstm", "none"]
+
+
+class Seen(NamedTuple):
+    """What a policy sees in a step."""
+
+    now: Tensor  # float32 [..., *observation], normalised where it is a vector
+    before: Tensor  # float32 [..., X]: last action, last reward, done flag; X = 0 without memory
 
 
 def mlp(sizes: list[int], last_gain: float) -> nn.Sequential:
@@ -28,25 +36,26 @@ def mlp(sizes: list[int], last_gain: float) -> nn.Sequential:
 
 
 class ActorCritic(nn.Module):
-    """Actor and critic heads over [memory, input]; without memory, over the input alone.
+    """Actor and critic heads over [what is seen now, memory]; without memory, over what is seen alone.
 
-    input_size: what the agent sees in a step. now_size: how many of those, from the first, describe the present (the
-    normalised observation); the heads see these directly, beside the memory. clock_size: numbers that tell the critic
-    alone how far the trial has come, so that a finite trial's value is a function of its inputs.
+    The heads see the present directly, beside the memory: the observation as the encoder (None for vectors) puts it.
+    now_size: numbers of that. before_size: numbers by which the memory alone is told what came before. clock_size:
+    numbers that tell the critic alone how far the trial has come, so that a finite trial's value is a function of its
+    inputs.
     """
 
     def __init__(
-        self, memory: Memory, input_size: int, now_size: int, clock_size: int, action_size: int, hidden_size: int,
-        head_size: int, initial_std: float,
+        self, memory: Memory, encoder: nn.Module | None, now_size: int, before_size: int, clock_size: int,
+        actions: Actions, hidden_size: int, head_size: int, initial_std: float,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.now_size = now_size
-        self.memory = None if memory == "none" else Recurrent(memory, input_size, hidden_size)
+        self.encoder = encoder
+        self.memory = None if memory == "none" else Recurrent(memory, now_size + before_size, hidden_size)
         hidden = [head_size] if self.memory else [hidden_size, head_size]
         features = now_size + (hidden_size if self.memory else 0)
-        self.actor = mlp([features, *hidden, action_size], last_gain=0.01)
+        self.actor = mlp([features, *hidden, actions.outputs], last_gain=0.01)
         self.critic = mlp([features + clock_size, *hidden, 1], last_gain=1.0)
-        self.log_std = nn.Parameter(torch.full((action_size,), math.log(initial_std)))
+        self.log_std = nn.Parameter(torch.full((actions.stds,), math.log(initial_std)))
 
     def initial_state(self, num_envs: int) -> Tensor:
         """[B, S]: an empty memory (S = 0 without one)."""
@@ -54,22 +63,27 @@ class ActorCritic(nn.Module):
             return torch.zeros(num_envs, 0, device=self.log_std.device)
         return self.memory.initial_state(num_envs, self.log_std.device)
 
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of x [B, I]: features [B, F] for the heads, and the next state [B, S]."""
-        now = x[:, : self.now_size]
+    def step(self, seen: Seen, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of what is seen [B, ...]: features [B, F] for the heads, and the next state [B, S]."""
+        now = self.encode(seen.now)
         if self.memory is None:
             return now, state
-        out, state = self.memory.step(x, state)
+        out, state = self.memory.step(torch.cat([now, seen.before], 1), state)
         return torch.cat([now, out], 1), state
 
-    def features(self, x: Tensor, starts: list[int]) -> Tensor:
-        """Features [T, B, F] of whole sequences x [T, B, I]; the memory is empty at each row of `starts`."""
-        now = x[..., : self.now_size]
+    def features(self, seen: Seen, starts: list[int]) -> Tensor:
+        """Features [T, B, F] of whole sequences [T, B, ...]; the memory is empty at each row of `starts`."""
+        now = self.encode(seen.now)
         if self.memory is None:
             return now
+        x = torch.cat([now, seen.before], -1)
         empty = self.initial_state(x.shape[1])
         pieces = [self.memory.sequence(part, empty)[0] for part in split_rows(x, starts)]
         return torch.cat([now, pieces[0] if len(pieces) == 1 else torch.cat(pieces)], -1)
+
+    def encode(self, now: Tensor) -> Tensor:
+        """[..., now_size] from observations [..., *observation]."""
+        return now if self.encoder is None else self.encoder(now)
 
     def value(self, features: Tensor, clock: Tensor) -> Tensor:
         """[...]: the critic's value of features [..., F] at clock [..., C]."""

@@ -14,7 +14,10 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.networks import ActorCritic, Memory
+from metarl.agents.action_laws import Law
+from metarl.agents.actions import actions_of
+from metarl.agents.encoders import encoder_of
+from metarl.agents.networks import ActorCritic, Memory, Seen
 from metarl.agents.normalization import RunningNorm
 from metarl.checks import check_number, check_whole
 from metarl.errors import MetarlError
@@ -33,11 +36,13 @@ class PolicySettings:
     """units of the memory, or of the first layer without one"""
     head_size: int = 128
     """units of the actor's and the critic's hidden layer"""
+    encoder_size: int = 128
+    """features that planes and pixels are encoded into; vectors are seen as they are"""
     initial_std: float = 0.6
-    """standard deviation of actions at the start of training; actions live in [-1, 1]"""
+    """standard deviation of continuous actions at the start of training; actions live in [-1, 1]"""
 
     def __post_init__(self) -> None:
-        check_whole(self, "hidden_size", "head_size", low=1)
+        check_whole(self, "hidden_size", "head_size", "encoder_size", low=1)
         check_number(self, "initial_std", above=0)
         if self.memory not in ("gru", "lstm", "none"):
             raise MetarlError(f"memory must be gru, lstm or none, got {self.memory!r}")
@@ -50,29 +55,32 @@ class Policy(nn.Module):
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: PolicySettings) -> None:
         super().__init__()
-        if not isinstance(observation_space, gym.spaces.Box) or len(observation_space.shape) != 1:
-            raise MetarlError(f"this agent sees vectors, not {observation_space}")
-        if not isinstance(action_space, gym.spaces.Box) or len(action_space.shape) != 1:
-            raise MetarlError(f"this agent acts by vectors in a Box, not by {action_space}")
+        encoder = encoder_of(observation_space, settings.encoder_size)
         self.settings = settings
-        self.observation_size, self.action_size = observation_space.shape[0], action_space.shape[0]
+        self.actions = actions_of(action_space)
+        self.observation_shape: tuple[int, ...] = observation_space.shape  # type: ignore[assignment]
         self.remembers = settings.memory != "none"
-        input_size = self.observation_size + (self.action_size + 2 if self.remembers else 0)
+        self.before_size = self.actions.seen_size + 2 if self.remembers else 0
         self.network = ActorCritic(
-            settings.memory, input_size, self.observation_size, CLOCK_SIZE, self.action_size, settings.hidden_size,
-            settings.head_size, settings.initial_std,
+            settings.memory, encoder, settings.encoder_size if encoder else self.observation_shape[0],
+            self.before_size, CLOCK_SIZE, self.actions, settings.hidden_size, settings.head_size, settings.initial_std,
         )  # fmt: skip
-        self.observation_norm = RunningNorm((self.observation_size,))
+        # Boards and pictures have their scale already.
+        self.observation_norm = None if encoder else RunningNorm(self.observation_shape)
         self.reward_norm = RunningNorm(())
         self.value_norm = RunningNorm((), limit=VALUE_SAMPLES)  # the critic's targets grow as the agent learns
 
-    def inputs(self, obs: Tensor, last: Last) -> Tensor:
-        """What the networks see, [..., I], from observations [..., N] and what came before."""
-        now = self.observation_norm(obs)
+    def seen(self, obs: Tensor, last: Last) -> Seen:
+        """What the networks see, from observations [..., *observation] and what came before."""
+        now = obs if self.observation_norm is None else self.observation_norm(obs)
         if not self.remembers:
-            return now
+            return Seen(now, last.reward.new_zeros(*last.reward.shape, 0))
         reward = self.reward_norm.scale(last.reward).clamp(-10.0, 10.0)
-        return torch.cat([now, last.action, reward.unsqueeze(-1), last.done.to(now.dtype).unsqueeze(-1)], -1)
+        return Seen(now, torch.cat([last.action, reward.unsqueeze(-1), last.done.float().unsqueeze(-1)], -1))
+
+    def law(self, out: Tensor) -> Law:
+        """The law of actions, from the actor's output [..., P]."""
+        return self.actions.law(out, self.network.log_std)
 
 
 CLOCK_SIZE = 3
@@ -88,7 +96,7 @@ def clock(time: Tensor, episode: Tensor, horizon: int, episodes: int) -> Tensor:
 class Last(NamedTuple):
     """What came before an observation; zeros at the start of a trial."""
 
-    action: Tensor  # float32 [..., A], as the world applied it: within [-1, 1]
+    action: Tensor  # float32 [..., A], as the world applied it: within [-1, 1]; one-hot where it is one of n
     reward: Tensor  # float32 [...], raw
     done: Tensor  # bool [...], the episode ended with that step
 
@@ -100,33 +108,32 @@ class PolicyAgent:
         self.policy = policy
         self.deterministic = deterministic
         self.generator = generator
-        self.inputs: Tensor  # what the last `act` saw, computed and chose, for whoever records it
+        self.seen: Seen  # what the last `act` saw, computed and chose, for whoever records it
         self.features: Tensor
-        self.mean: Tensor
+        self.out: Tensor
         self.action: Tensor
 
     def begin(self, num_envs: int) -> None:
         device = self.policy.network.log_std.device
         self.state = self._next_state = self.policy.network.initial_state(num_envs)
         self.last = Last(
-            torch.zeros(num_envs, self.policy.action_size, device=device),
+            torch.zeros(num_envs, self.policy.actions.seen_size, device=device),
             torch.zeros(num_envs, device=device),
             torch.zeros(num_envs, dtype=torch.bool, device=device),
         )
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
-        network = self.policy.network
-        if obs.shape != (len(self.state), self.policy.observation_size):
-            want = [len(self.state), self.policy.observation_size]
+        policy = self.policy
+        if obs.shape != (len(self.state), *policy.observation_shape):
+            want = [len(self.state), *policy.observation_shape]
             raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
-        self.inputs = self.policy.inputs(obs, self.last)
-        self.features, self._next_state = network.step(self.inputs, self.state)
-        self.mean = self.action = network.actor(self.features)
-        if not self.deterministic:
-            noise = torch.empty_like(self.mean).normal_(generator=self.generator)
-            self.action = torch.addcmul(self.mean, noise, network.log_std.exp())
-        return self.action.clamp(-1.0, 1.0)
+        self.seen = policy.seen(obs, self.last)
+        self.features, self._next_state = policy.network.step(self.seen, self.state)
+        self.out = policy.network.actor(self.features)
+        law = policy.law(self.out)
+        self.action = law.mode() if self.deterministic else law.sample(self.generator)
+        return policy.actions.applied(self.action)
 
     @torch.no_grad()
     def observe(self, step: Step) -> None:
@@ -137,7 +144,7 @@ class PolicyAgent:
         rest = step.resting
         self.state = torch.where(rest.unsqueeze(1), self.state, self._next_state)
         self.last = Last(
-            torch.where(rest.unsqueeze(1), self.last.action, self.action.clamp(-1.0, 1.0)),
+            torch.where(rest.unsqueeze(1), self.last.action, self.policy.actions.seen(self.action)),
             torch.where(rest, self.last.reward, step.reward),
             torch.where(rest, self.last.done, done),
         )

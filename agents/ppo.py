@@ -15,7 +15,7 @@ from torch import Tensor
 
 from metarl import numerics
 from metarl.agent import Learner
-from metarl.agents import gaussian
+from metarl.agents.networks import Seen
 from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, PolicySettings, clock
 from metarl.agents.rollout import Rollout, collect
 from metarl.checks import check_number, check_whole
@@ -94,7 +94,8 @@ class PPOLearner(Learner):
         losses = self._optimise(batch)
         # Statistics move only now, so that the update saw what the rollout saw.
         own = ~rollout.resting
-        self.policy.observation_norm.update(rollout.obs[own])
+        if self.policy.observation_norm is not None and rollout.obs is not None:
+            self.policy.observation_norm.update(rollout.obs[own])
         self.policy.reward_norm.update(rollout.reward[own])
         self.policy.value_norm.update(batch.target[batch.own])
         self.updates += 1
@@ -116,22 +117,14 @@ class PPOLearner(Learner):
         times = clock(rollout.time, rollout.episode, self.env.horizon, self.env.episodes).to(reward.device)
         times = times.unsqueeze(1).expand(*reward.shape, CLOCK_SIZE)
         value = policy.value_norm.unscale(policy.network.value(rollout.features, times))
-        log_prob = gaussian.log_prob(rollout.action, rollout.mean, policy.network.log_std)
+        log_prob = policy.law(rollout.out).log_prob(rollout.action)
         rows = [
-            rollout.inputs,
-            rollout.action,
-            rollout.mean,
-            times,
-            reward,
-            value,
-            log_prob,
-            rollout.done,
-            rollout.resting,
-        ]
+            *rollout.seen, rollout.action, rollout.out, times, reward, value, log_prob, rollout.done, rollout.resting,
+        ]  # fmt: skip
         if self.across_episodes and bool(rollout.resting.any()):
             order = numerics.compact(rollout.resting)
             rows = [numerics.take_rows(row, order) for row in rows]
-        inputs, action, mean, times, reward, value, log_prob, done, resting = rows
+        now, before, action, out, times, reward, value, log_prob, done, resting = rows
         ends = done | resting if not self.across_episodes else _last_own(resting)
         value = value * ~resting
         advantage = numerics.generalized_advantage(reward, value, ends, settings.gamma, settings.lam)
@@ -141,7 +134,7 @@ class PPOLearner(Learner):
         spread = numerics.masked_mean((advantage - centre).square(), own).sqrt()
         advantage = (advantage - centre) / (spread + 1e-8)
         starts = rollout.starts if settings.wipe_memory else [0]
-        return Batch(inputs, action, mean, times, value, log_prob, advantage, target, own, starts)
+        return Batch(now, before, action, out, times, value, log_prob, advantage, target, own, starts)
 
     def _optimise(self, batch: Batch) -> dict[str, float]:
         settings = self.settings
@@ -165,7 +158,7 @@ class PPOLearner(Learner):
         return {
             **{name: float(value) / count for name, value in totals.items()},
             "explained_variance": numerics.explained_variance(batch.value[own], batch.target[own]),
-            "std": float(self.policy.network.log_std.detach().exp().mean()),
+            **({"std": float(log_std.exp().mean())} if len(log_std := self.policy.network.log_std.detach()) else {}),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
 
@@ -193,9 +186,10 @@ class PPOLearner(Learner):
 class Batch:
     """What the losses of one update need; [T, B, ...] but `starts`."""
 
-    inputs: Tensor
+    now: Tensor  # what was seen, see Seen
+    before: Tensor
     action: Tensor
-    mean: Tensor  # of the policy that acted
+    out: Tensor  # of the actor that acted
     clock: Tensor
     value: Tensor
     log_prob: Tensor
@@ -216,17 +210,18 @@ def ppo_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     r"""Clipped surrogate (Schulman et al. 2017, equation 7) + critic's squared error - entropy, over own steps only."""
     network = policy.network
-    features = network.features(batch.inputs, batch.starts)
-    mean = network.actor(features)
-    ratio = (gaussian.log_prob(batch.action, mean, network.log_std) - batch.log_prob).exp()
+    features = network.features(Seen(batch.now, batch.before), batch.starts)
+    law = policy.law(network.actor(features))
+    ratio = (law.log_prob(batch.action) - batch.log_prob).exp()
     surrogate = torch.min(ratio * batch.advantage, ratio.clamp(1 - settings.clip, 1 + settings.clip) * batch.advantage)
     policy_loss = -numerics.masked_mean(surrogate, batch.own)
     error = network.value(features, batch.clock) - policy.value_norm.centre(batch.target)
     value_loss = numerics.masked_mean(error.square(), batch.own)
-    entropy = gaussian.entropy(network.log_std)
+    entropy = numerics.masked_mean(law.entropy().expand_as(ratio), batch.own)
     loss = policy_loss + settings.value_coef * value_loss - settings.entropy_coef * entropy
     with torch.no_grad():
-        kl = numerics.masked_mean(gaussian.kl(batch.mean, old_log_std, mean, network.log_std), batch.own)
+        old = policy.actions.law(batch.out, old_log_std)
+        kl = numerics.masked_mean(old.kl(law), batch.own)  # type: ignore[arg-type]
         clipped = numerics.masked_mean(((ratio - 1).abs() > settings.clip).float(), batch.own)
     parts = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
     return loss, {name: value.detach() for name, value in parts.items()}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metarl import threads
+from metarl.agents.networks import Seen
 from metarl.agents.policy import PolicyAgent
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
@@ -19,11 +20,11 @@ from metarl.world import FLAG_NAMES, NAN_ACTION
 class Rollout:
     """A trial, time first. Rows of one environment at rest are marked, and mean nothing else."""
 
-    inputs: Tensor  # float32 [T, B, I], what the policy saw, normalised as it was then
-    obs: Tensor  # float32 [T, B, N], raw
+    seen: Seen  # [T, B, ...], what the policy saw, normalised as it was then
+    obs: Tensor | None  # float32 [T, B, N], raw; None where it is seen as it is
     features: Tensor  # float32 [T, B, F], what its heads saw
-    mean: Tensor  # float32 [T, B, A]
-    action: Tensor  # float32 [T, B, A], as sampled, before the world's limits
+    out: Tensor  # float32 [T, B, P], what the actor put out: the law of the action
+    action: Tensor  # [T, B, ...], as sampled, before the world's limits
     reward: Tensor  # float32 [T, B], raw
     done: Tensor  # bool [T, B], the episode ended with this step
     resting: Tensor  # bool [T, B]
@@ -55,7 +56,7 @@ def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int) -> Rollo
             step = env.step(agent.act(obs))
             agent.observe(step)
             values = (
-                agent.inputs, obs, agent.features, agent.mean, agent.action, step.reward,
+                *agent.seen, obs, agent.features, agent.out, agent.action, step.reward,
                 step.terminated | step.truncated, step.resting,
             )  # fmt: skip
             for name, value in zip(_ROWS, values, strict=True):
@@ -63,13 +64,16 @@ def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int) -> Rollo
             flags |= step.flags
             obs = step.obs
     _raise_on_nan(flags)
+    raw = rows.pop("obs")
+    stacked = {name: torch.stack(values) for name, values in rows.items()}
     return Rollout(
-        **{name: torch.stack(values) for name, values in rows.items()},
-        episode=torch.tensor(episode), time=torch.tensor(time),
+        seen=Seen(stacked.pop("now"), stacked.pop("before")),
+        obs=torch.stack(raw) if agent.policy.observation_norm else None,
+        episode=torch.tensor(episode), time=torch.tensor(time), **stacked,
     )  # fmt: skip
 
 
-_ROWS = ("inputs", "obs", "features", "mean", "action", "reward", "done", "resting")
+_ROWS = ("now", "before", "obs", "features", "out", "action", "reward", "done", "resting")
 
 
 def _raise_on_nan(flags: Tensor) -> None:

@@ -51,6 +51,51 @@ class Guess(World):
         return GuessSimulation(num_envs, device, bool(distribution.settings.get("fragile", False)))
 
 
+class PickSimulation(Simulation):
+    """Reward 1 for picking the hidden one of 3 actions. What is seen is blank: a vector, or a board of 4 x 5 planes."""
+
+    may_terminate = False
+
+    def __init__(self, num_envs, device, shape):
+        self.num_envs, self.device, self.shape = num_envs, device, shape
+        self.observation_space = gym.spaces.Box(0.0, 1.0, shape, np.float32)
+        self.action_space = gym.spaces.Discrete(3)
+
+    def assign(self, task, mask):
+        self.target = task["target"].long()
+
+    def reset(self, mask, random):
+        pass
+
+    def step(self, action, active, random):
+        reward = (action == self.target).float() * active
+        self.reward_terms = {"pick": reward}
+        return Outcome(reward, torch.zeros_like(active), torch.zeros(self.num_envs, dtype=torch.int64))
+
+    def observe(self):
+        return torch.zeros(self.num_envs, *self.shape)
+
+
+class Pick(World):
+    name = "Pick"
+
+    def parameters(self, distribution):
+        return (Parameter("target", low=0, high=2, integer=True),)
+
+    def build(self, distribution, num_envs, device, engine):
+        return PickSimulation(num_envs, device, (4, 5, 2) if distribution.settings.get("planes") else (1,))
+
+
+@pytest.fixture(params=["vector", "planes"])
+def pick(request, monkeypatch):
+    """A three-task family with discrete actions; 4 steps, 2 episodes."""
+    monkeypatch.setitem(registry._registered["world"], "Pick", Pick())
+    return TaskDistribution(
+        "PickThree", world="Pick", parameters={"target": Choice((0, 1, 2))},
+        settings={"planes": request.param == "planes"}, horizon=4, episodes=2,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def guess(monkeypatch):
     """A two-task family: the target is -0.4 or +0.4; 6 steps, 2 episodes."""

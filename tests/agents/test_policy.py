@@ -25,13 +25,13 @@ def test_a_new_episode_is_met_with_the_last_action_the_last_reward_and_the_flag(
     agent = _agent()
     agent.begin(2)
     action = agent.act(torch.ones(2, 2))
-    assert torch.equal(agent.inputs[:, 2:], torch.zeros(2, 3))  # a trial begins with nothing behind it
+    assert torch.equal(agent.seen.before, torch.zeros(2, 3))  # a trial begins with nothing behind it
     agent.observe(_step([2.0, 3.0], [True, False], [False, False]))
     agent.act(torch.full((2, 2), 0.5))
-    assert torch.equal(agent.inputs[:, :2], torch.full((2, 2), 0.5))
-    assert torch.equal(agent.inputs[:, 2:3], action)
-    assert torch.equal(agent.inputs[:, 3], torch.tensor([2.0, 3.0]))
-    assert torch.equal(agent.inputs[:, 4], torch.tensor([1.0, 0.0]))
+    assert torch.equal(agent.seen.now, torch.full((2, 2), 0.5))
+    assert torch.equal(agent.seen.before[:, :1], action)
+    assert torch.equal(agent.seen.before[:, 1], torch.tensor([2.0, 3.0]))
+    assert torch.equal(agent.seen.before[:, 2], torch.tensor([1.0, 0.0]))
 
 
 def test_memory_lives_through_the_end_of_an_episode():
@@ -50,8 +50,8 @@ def test_wiped_memory_starts_an_episode_as_a_trial():
     assert torch.equal(agent.state[0], torch.zeros(5))
     assert agent.state[1].abs().sum() > 0
     agent.act(torch.ones(2, 2))
-    assert torch.equal(agent.inputs[0, 2:], torch.zeros(3))
-    assert agent.inputs[1, 3] == 3.0
+    assert torch.equal(agent.seen.before[0], torch.zeros(3))
+    assert agent.seen.before[1, 1] == 3.0
 
 
 def test_an_environment_at_rest_leaves_memory_and_last_step_alone():
@@ -74,7 +74,8 @@ def test_a_memoryless_policy_sees_the_observation_alone():
     agent.begin(2)
     obs = torch.tensor([[0.1, 0.2], [0.3, 0.4]])
     agent.act(obs)
-    assert torch.equal(agent.inputs, obs)
+    assert torch.equal(agent.seen.now, obs)
+    assert agent.seen.before.shape == (2, 0)
 
 
 def test_actions_stay_within_the_box():

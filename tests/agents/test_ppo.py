@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from metarl import MetarlError
-from metarl.agents import gaussian
+from metarl.agents.networks import Seen
 from metarl.agents.ppo import PPOLearner
 from metarl.agents.presets import ORACLE, PPO, RL2, RL2_WIPED
 from metarl.evaluation import live
@@ -29,8 +29,8 @@ def test_recomputed_probabilities_equal_those_of_the_rollout(kind, memory, fragi
     assert rollout.resting.any()
     batch = learner._batch(rollout)
     network = learner.policy.network
-    mean = network.actor(network.features(batch.inputs, batch.starts))
-    again = gaussian.log_prob(batch.action, mean, network.log_std)
+    out = network.actor(network.features(Seen(batch.now, batch.before), batch.starts))
+    again = learner.policy.law(out).log_prob(batch.action)
     torch.testing.assert_close(again[batch.own], batch.log_prob[batch.own], rtol=1e-4, atol=1e-4)
 
 
@@ -64,8 +64,8 @@ def test_steps_at_rest_change_nothing(fragile_guess):
     assert not batch.own.all()
     log_std = learner.policy.network.log_std.detach()
     loss, _ = ppo_loss(learner.policy, batch, log_std, learner.settings)
-    noise = torch.where(batch.own.unsqueeze(-1), batch.inputs, torch.randn_like(batch.inputs))
-    other, _ = ppo_loss(learner.policy, replace(batch, inputs=noise), log_std, learner.settings)
+    noise = torch.where(batch.own.unsqueeze(-1), batch.before, torch.randn_like(batch.before))
+    other, _ = ppo_loss(learner.policy, replace(batch, before=noise), log_std, learner.settings)
     torch.testing.assert_close(loss, other)
 
 
@@ -120,3 +120,16 @@ def test_what_can_be_known_is_learned(guess):
     assert (abs(blind + 6 * 0.16) < 0.1).all()
     assert adapts[1] > -0.1
     assert adapts[1] >= adapts[0] > -6 * 0.16
+
+
+def test_discrete_actions_and_planes(pick):
+    """RL² finds the rewarded one of three actions in its first episode and picks it all through the second."""
+    learner = _learner(
+        RL2, pick, num_envs=32, hidden_size=16, head_size=16, encoder_size=8, gamma=0.9, learning_rate=1e-2
+    )
+    for _ in range(40):
+        metrics = learner.update()
+    assert "std" not in metrics
+    first, last = live(learner.agent(), pick.make(30), pick.tasks("train", 30)).by_episode()
+    assert last > 3.8
+    assert last > first > 4 / 3

@@ -1,0 +1,72 @@
+"""The laws of actions, as values: a diagonal Gaussian and a categorical distribution over what a network puts out."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
+
+
+class Gaussian(NamedTuple):
+    """A diagonal Gaussian over actions [..., A]; log-probabilities sum over action dimensions."""
+
+    mean: Tensor  # [..., A]
+    log_std: Tensor  # [A], or anything that broadcasts
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        noise = torch.empty_like(self.mean).normal_(generator=generator)
+        return torch.addcmul(self.mean, noise, self.log_std.exp())
+
+    def mode(self) -> Tensor:
+        return self.mean
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        r"""$-\sum_i \frac12 ((a_i - \mu_i)/\sigma_i)^2 + \log\sigma_i + \frac12\log 2\pi$; [..., A] -> [...]."""
+        z = (action - self.mean) * (-self.log_std).exp()
+        return -(0.5 * z.square() + self.log_std).sum(-1) - _HALF_LOG_TAU * action.shape[-1]
+
+    def entropy(self) -> Tensor:
+        r"""$\sum_i \log\sigma_i + \frac{1}{2}\log 2\pi e$; the shape of log_std without its last axis."""
+        return self.log_std.sum(-1) + (0.5 + _HALF_LOG_TAU) * self.log_std.shape[-1]
+
+    def kl(self, other: Gaussian) -> Tensor:
+        """KL(self || other), summed over action dimensions, [...]."""
+        ratio = (2 * (self.log_std - other.log_std)).exp()
+        shift = (self.mean - other.mean).square() * (-2 * other.log_std).exp()
+        return 0.5 * (ratio + shift - 1 - 2 * (self.log_std - other.log_std)).sum(-1)
+
+
+class Categorical(NamedTuple):
+    """A distribution over n actions, by unnormalised log-probabilities."""
+
+    logits: Tensor  # [..., n]
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """int64 [...], by the Gumbel-max trick: one pass, and no check that waits for the device."""
+        noise = torch.empty_like(self.logits).exponential_(generator=generator)
+        return (self.logits - noise.log()).argmax(-1)
+
+    def mode(self) -> Tensor:
+        return self.logits.argmax(-1)
+
+    def log_prob(self, action: Tensor) -> Tensor:
+        """int64 [...] -> [...]."""
+        chosen = self.logits.gather(-1, action.unsqueeze(-1)).squeeze(-1)
+        return chosen - self.logits.logsumexp(-1)
+
+    def entropy(self) -> Tensor:
+        """[...]."""
+        log_p = self.logits.log_softmax(-1)
+        return -(log_p.exp() * log_p).sum(-1)
+
+    def kl(self, other: Categorical) -> Tensor:
+        """KL(self || other), [...]."""
+        log_p, log_q = self.logits.log_softmax(-1), other.logits.log_softmax(-1)
+        return (log_p.exp() * (log_p - log_q)).sum(-1)
+
+
+Law = Gaussian | Categorical
