@@ -16,7 +16,7 @@ class Motion(NamedTuple):
 
     place: Tensor  # [B, d], where it is now, m (d = 1 on a line, 2 in a plane)
     velocity: Tensor  # [B, d], (place now - place before) / dt, m/s
-    action: Tensor  # [B, nu], as applied, in [-1, 1]
+    action: Tensor  # [B, nu], as the agent chose it, clipped to [-1, 1]
 
 
 class Goal(ABC):

@@ -16,6 +16,7 @@ from metarl import registry
 from metarl.counted import Counted
 from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.perturbation import Perturbation
+from metarl.envs.perturbations.switch import AFTER, second_values
 from metarl.envs.physics import Physics
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
@@ -87,7 +88,14 @@ class Robot(World):
                     )
                 owners[parameter.name] = owner
                 known.append(parameter)
-        return tuple(known)
+        return (*known, *second_values({p.name: p for p in known}, _named(distribution)))
+
+    def configured(self, distribution: TaskDistribution) -> tuple[list[Perturbation], list[Parameter]]:
+        """The perturbations that these tasks need, and every parameter that goal and perturbations will ask for."""
+        named = {name.removesuffix(AFTER) for name in distribution.specs} | distribution.specs.keys()
+        perturbations = [p for p in self.perturbations() if named & {q.name for q in p.parameters(self.model)}]
+        own = {q.name: q for p in perturbations for q in p.parameters(self.model)}
+        return perturbations, [*self.goal(distribution).parameters, *({**own, **distribution.specs}).values()]
 
     def goal(self, distribution: TaskDistribution) -> Goal:
         if distribution.goal is None:
@@ -140,3 +148,8 @@ class Robot(World):
         fall_ends = distribution.settings.get("fall_ends", True)
         if not isinstance(fall_ends, bool):
             raise MetarlError(f"{distribution.name}: the setting fall_ends is True or False, got {fall_ends!r}")
+
+
+def _named(distribution: TaskDistribution) -> list[str]:
+    """Every parameter that varies."""
+    return [name for names in distribution.parameters for name in ([names] if isinstance(names, str) else names)]

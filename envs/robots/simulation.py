@@ -14,7 +14,7 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.goals.goal import Motion
-from metarl.envs.perturbations.changes import ModelChanges
+from metarl.envs.perturbations.perturbed import Perturbed
 from metarl.envs.physics import make_physics
 from metarl.envs.robots.drawing import make_renderer
 from metarl.envs.robots.robot import Robot
@@ -39,20 +39,20 @@ class RobotSimulation(Simulation):
         self.physics = make_physics(robot.model, num_envs, robot.frame_skip, device, engine, robot.derived)
         if robot.place(self.physics).shape[1] < self.goal.place_size:
             raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} needs a robot that moves in a plane")
-        varied = set(distribution.specs)
         model = robot.model
-        perturbations = [p for p in robot.perturbations() if varied & {q.name for q in p.parameters(model)}]
-        self._changes = ModelChanges(self.physics, perturbations)
-        # A parameter that no task sets keeps its neutral value.
-        known = (*self.goal.parameters, *(q for p in perturbations for q in p.parameters(model)))
-        self._task = {q.name: self._neutral(q) for q in known}
         settings = distribution.settings
         self._parts = [robot.observation_parts[p] for p in settings.get("observation", robot.observation)]
         self._weights = {**robot.weights, **settings.get("weights", {})}
         self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
         self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
         self._ctrl_range = self._middle_and_half(model)
-        self.observation_space = gym.spaces.Box(-np.inf, np.inf, self.observe().shape[1:], np.float32)
+        size = self._exact_observation().shape[1]
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
+        perturbations, known = robot.configured(distribution)
+        # A parameter that no task sets keeps its neutral value.
+        neutral = {parameter.name: self._neutral(parameter) for parameter in known}
+        self._perturbed = Perturbed(self.physics, perturbations, neutral, size)
+        self._seen = torch.zeros(num_envs, size, device=device)
         self.reward_terms = {}
         self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
         self.render_fps = round(1 / self.physics.dt)
@@ -60,27 +60,31 @@ class RobotSimulation(Simulation):
         self._check_weights(distribution.name)
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
-        self._task = {**self._task, **task}
-        self._changes.write(self._changes.values(self._task), mask)
+        self._perturbed.assign(task, mask)
 
     def reset(self, mask: Tensor, random: Counted) -> None:
+        self._perturbed.begin(mask)
         self.physics.reset(mask, *self.robot.start(self.physics, random))
+        self._sense(random)
 
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
         nan = action.isnan().any(1) & active
         action = action.nan_to_num(nan=0.0).clamp_(-1.0, 1.0).to(self.physics.dtype)
-        ctrl = action if self._ctrl_range is None else self._ctrl_range[0] + self._ctrl_range[1] * action
+        self._perturbed.advance(active, random)
+        applied = self._perturbed.act(action, random)
+        ctrl = applied if self._ctrl_range is None else self._ctrl_range[0] + self._ctrl_range[1] * applied
         self.physics.ctrl.copy_(ctrl)
         before = self.robot.place(self.physics).clone()
         diverged = self.physics.step(active)
         place = self.robot.place(self.physics)
         motion = Motion(place, (place - before) / self.physics.dt, action)
-        terms = self.goal.terms(motion, self._task) | self.robot.costs(self.physics, action)
+        terms = self.goal.terms(motion, self._perturbed.task) | self.robot.costs(self.physics, action)
         earns = active & ~diverged  # a diverged robot was put back to its start: that move earns nothing
         self.reward_terms = {n: self._weighed(n, term, earns) for n, term in terms.items()}
         reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = self._nobody if fallen is None else fallen & active
+        self._sense(Counted(random.streams, random.episode, random.step + active))
         return Outcome(reward, terminated, nan * NAN_ACTION + diverged * DIVERGED)
 
     def _weighed(self, name: str, term: Tensor, earns: Tensor) -> Tensor:
@@ -89,7 +93,15 @@ class RobotSimulation(Simulation):
         return torch.where(earns, term if weight == 1.0 else term * weight, 0.0).float()
 
     def observe(self) -> Tensor:
-        return torch.cat([part(self.physics) for part in self._parts], 1).float()
+        return self._seen.clone() if self._perturbed.senses else self._exact_observation().float()
+
+    def _exact_observation(self) -> Tensor:
+        return torch.cat([part(self.physics) for part in self._parts], 1)
+
+    def _sense(self, now: Counted) -> None:
+        """Let what is to be seen at this time pass through noise and delay."""
+        if self._perturbed.senses:
+            self._seen = self._perturbed.sense(self._exact_observation(), now).float()
 
     def render(self, index: int, width: int, height: int) -> np.ndarray:
         model, data = self.physics.single(index)
@@ -120,7 +132,7 @@ class RobotSimulation(Simulation):
         still = torch.zeros_like(self.physics.ctrl)
         place = self.robot.place(self.physics)
         known = [
-            *self.goal.terms(Motion(place, torch.zeros_like(place), still), self._task),
+            *self.goal.terms(Motion(place, torch.zeros_like(place), still), self._perturbed.task),
             *self.robot.costs(self.physics, still),
         ]
         for term in self._weights:

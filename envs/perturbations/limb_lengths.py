@@ -1,0 +1,128 @@
+"""Limbs that are longer or shorter than the model's."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+import torch
+from torch import Tensor
+
+from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task
+from metarl.parameters import Parameter
+
+CAPSULE = int(mujoco.mjtGeom.mjGEOM_CAPSULE)
+ALIGNED = 0.999  # cosine between a capsule's axis and a principal axis of its body
+
+
+class Limbs(NamedTuple):
+    """Bodies made of one capsule each, the first body and the world left out; L of them."""
+
+    body: list[int]
+    geom: list[int]
+    axis: Tensor  # bool [L, 3]: which principal axis of the body is the capsule's
+    anchor: Tensor  # float64 [nbody, 3]: where a body hangs on its parent, in its own frame; what stays put
+    hook: Tensor  # float64 [nbody, 3]: the same place in the parent's frame
+
+
+class LimbLengths(Perturbation):
+    """Each limb stretched by a factor about its joint: capsule, joints, sites and child bodies move, radius stays.
+
+    Mass and inertia are those of the longer capsule at the same density. Start heights stay as the robot sets them.
+    """
+
+    name = "limb_lengths"
+    fields = (
+        "body_pos", "body_ipos", "body_mass", "body_inertia", "geom_pos", "geom_size", "geom_rbound", "geom_aabb",
+        "jnt_pos", "site_pos",
+    )  # fmt: skip
+    derived_constants = True
+
+    def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
+        limbs = find_limbs(model)
+        if not limbs.body:
+            return ()
+        doc = f"factor on the length of each limb: {', '.join(model.body(b).name or str(b) for b in limbs.body)}"
+        return (Parameter(self.name, (len(limbs.body),), low=0.1, high=10.0, neutral=1.0, doc=doc),)
+
+    def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
+        limbs, factor = find_limbs(model), task[self.name]
+        stretch = torch.ones_like(fields["body_mass"])
+        stretch[:, limbs.body] = factor
+        longer, anchor = (stretch - 1)[:, :, None], limbs.anchor.to(stretch.device)
+
+        def shift(points: Tensor, owner: list[int]) -> Tensor:
+            return longer[:, owner] * (points - anchor[owner])
+
+        hook = limbs.hook.to(stretch.device).expand_as(fields["body_pos"])
+        fields["body_pos"] = fields["body_pos"] + shift(hook, model.body_parentid.tolist())
+        fields["body_ipos"] = fields["body_ipos"] + shift(fields["body_ipos"], list(range(model.nbody)))
+        for kind in ("geom", "jnt", "site"):
+            points = fields[f"{kind}_pos"]
+            fields[f"{kind}_pos"] = points + shift(points, getattr(model, f"{kind}_bodyid").tolist())
+        _stretch_capsules(fields, limbs, factor)
+
+
+def _stretch_capsules(fields: Fields, limbs: Limbs, factor: Tensor) -> None:
+    """Size, mass and inertia of the limbs' capsules; what encloses them, for the search for contacts."""
+    size, rbound, aabb = (fields[name].clone() for name in ("geom_size", "geom_rbound", "geom_aabb"))
+    radius, half = size[:, limbs.geom, 0], size[:, limbs.geom, 1]
+    longer = half * factor
+    size[:, limbs.geom, 1] = longer
+    rbound[:, limbs.geom] = radius + longer
+    aabb[:, limbs.geom, 5] = radius + longer
+    fields |= {"geom_size": size, "geom_rbound": rbound, "geom_aabb": aabb}
+    before, after = _capsule(radius, half), _capsule(radius, longer)
+    mass, inertia = fields["body_mass"].clone(), fields["body_inertia"].clone()
+    mass[:, limbs.body] *= after[0] / before[0]
+    along, across = (after[i] / before[i] for i in (1, 2))
+    inertia[:, limbs.body] *= torch.where(limbs.axis.to(mass.device), along[:, :, None], across[:, :, None])
+    fields |= {"body_mass": mass, "body_inertia": inertia}
+
+
+def _capsule(radius: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Mass over pi times the density, and inertia along and across the axis, of a cylinder with two half balls."""
+    height = 2 * half
+    cylinder, ball = radius**2 * height, radius**3 * 4 / 3
+    along = cylinder * radius**2 / 2 + ball * radius**2 * 2 / 5
+    across = cylinder * (3 * radius**2 + height**2) / 12
+    across = across + ball * (radius**2 * 2 / 5 + height**2 / 4 + height * radius * 3 / 8)
+    return cylinder + ball, along, across
+
+
+@lru_cache(maxsize=16)
+def find_limbs(model: mujoco.MjModel) -> Limbs:
+    """The limbs of a compiled model."""
+    found: list[tuple[int, int, np.ndarray]] = []
+    for body in range(2, model.nbody):
+        if model.body_geomnum[body] != 1 or model.body_mass[body] == 0:
+            continue
+        geom = int(model.body_geomadr[body])
+        turned = _matrix(model.body_iquat[body]).T @ _matrix(model.geom_quat[geom])[:, 2]
+        axis = np.abs(turned) > ALIGNED
+        centred = np.allclose(model.body_ipos[body], model.geom_pos[geom], atol=1e-6)
+        if model.geom_type[geom] == CAPSULE and axis.any() and centred:
+            found.append((body, geom, axis))
+    anchor = np.zeros((model.nbody, 3))
+    for body in range(model.nbody):
+        if model.body_jntnum[body]:
+            anchor[body] = model.jnt_pos[model.body_jntadr[body]]
+    offset = np.stack([_matrix(q) @ a for q, a in zip(model.body_quat, anchor, strict=True)])
+    return Limbs(
+        [body for body, _, _ in found],
+        [geom for _, geom, _ in found],
+        torch.tensor(np.array([axis for *_, axis in found]).reshape(-1, 3)),
+        torch.tensor(anchor),
+        torch.tensor(model.body_pos + offset),
+    )
+
+
+def _matrix(quat: np.ndarray) -> np.ndarray:
+    matrix = np.empty(9)
+    mujoco.mju_quat2Mat(matrix, quat)
+    return matrix.reshape(3, 3)
+
+
+limb_lengths = LimbLengths()

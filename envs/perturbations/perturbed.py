@@ -1,0 +1,82 @@
+"""The tasks of one simulation at work: what they make of the model, of actions and observations, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.perturbations.changes import ModelChanges
+from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task, wide
+from metarl.envs.perturbations.switch import AFTER, TIME, second
+from metarl.envs.physics import Physics
+
+
+class Perturbed:
+    """Perturbations of B environments. `task` holds what holds now: [B, *shape] for every parameter."""
+
+    def __init__(
+        self, physics: Physics, perturbations: Sequence[Perturbation], neutral: Task, observation_size: int
+    ) -> None:
+        """neutral: a value [B, *shape] for every parameter that may be asked for."""
+        self.task: dict[str, Tensor] = dict(neutral)
+        shape, device = physics.ctrl.shape, physics.device
+        in_order = sorted(perturbations, key=lambda p: p.order)
+        self._changes = ModelChanges(physics, in_order)
+        self._actions = _channels(p.action_channel((shape[0], shape[1]), device) for p in in_order)
+        self._observations = _channels(p.observation_channel((shape[0], observation_size), device) for p in in_order)
+        self._given: dict[str, Tensor] = dict(neutral)
+        self._switches = sorted(name.removesuffix(AFTER) for name in neutral if name.endswith(AFTER))
+        self._switched = torch.zeros(shape[0], dtype=torch.bool, device=device)
+
+    @property
+    def senses(self) -> bool:
+        """Whether observations pass through anything."""
+        return bool(self._observations)
+
+    def assign(self, task: Task, mask: Tensor) -> None:
+        """The masked environments have these tasks, from their beginning."""
+        self._given = {**self._given, **task}
+        self._first = self._changes.values(self._given)
+        self._second = self._changes.values(second(self._given)) if self._switches else {}
+        self._changes.write(self._first, mask)
+        self._hold(self._switched & ~mask)
+
+    def begin(self, mask: Tensor) -> None:
+        """The masked environments begin an episode: with the task's first values."""
+        if self._switches:
+            self._changes.write(self._first, mask & self._switched)
+            self._hold(self._switched & ~mask)
+
+    def advance(self, active: Tensor, now: Counted) -> None:
+        """Switch the active environments whose time has come."""
+        if self._switches:
+            switched = self._switched | active & (now.step >= self._given[TIME])
+            self._changes.write(self._second, switched & ~self._switched)
+            self._hold(switched)
+
+    def act(self, action: Tensor, now: Counted) -> Tensor:
+        """What reaches the motors, [B, nu] in [-1, 1]."""
+        for channel in self._actions:
+            action = channel.send(action, self.task, now)
+        return action
+
+    def sense(self, observation: Tensor, now: Counted) -> Tensor:
+        """What is seen, [B, n]."""
+        for channel in self._observations:
+            observation = channel.send(observation, self.task, now)
+        return observation
+
+    def _hold(self, switched: Tensor) -> None:
+        self._switched = switched
+        now = {}
+        for name in self._switches:
+            first, later = self._given[name], self._given[name + AFTER]
+            now[name] = torch.where(wide(switched, first), later, first)
+        self.task = {**self._given, **now}
+
+
+def _channels(made) -> list[Channel]:
+    return [channel for channel in made if channel is not None]
