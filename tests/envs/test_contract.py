@@ -140,7 +140,8 @@ def test_tasks_change_rewards_or_dynamics(name):
     family = metarl.get(name)
     keys = torch.zeros(B, dtype=torch.int64)  # one stream for all: nothing differs but the task
     env = begun(family, keys=keys)
-    assert torch.equal(env._observe(), env._observe()[:1].expand_as(env._observe()))
+    if not noisy(family):
+        assert torch.equal(env._observe(), env._observe()[:1].expand_as(env._observe()))
     different = torch.zeros(B, dtype=torch.bool)
     for action in actions(family, family.horizon):
         moved = env.step(action[:1].expand_as(action))
@@ -157,13 +158,19 @@ def sparse(family: TaskDistribution) -> bool:
     return family.goal == "sparse_place" or ("radius" in family.settings and "wind" not in family.specs)
 
 
+def noisy(family: TaskDistribution) -> bool:
+    """How strong the noise is shows in the noise: that is all there is to see."""
+    return "observation_noise" in family.specs
+
+
 @every
 def test_the_task_is_not_in_the_observation_unless_asked_for(name):
     family = metarl.get(name)
     tasks = family.tasks("train", 2 * B)
     keys = torch.arange(B)
     one, other = (begun(family, tasks[half], keys=keys)._observe() for half in (slice(0, B), slice(B, 2 * B)))
-    assert torch.equal(one, other)
+    if not noisy(family):
+        assert torch.equal(one, other)
 
     if in_pixels(family.make().observation_space):
         with pytest.raises(metarl.MetarlError, match="pixels"):
@@ -172,7 +179,7 @@ def test_the_task_is_not_in_the_observation_unless_asked_for(name):
     trials = family.make(B, task_visible=True)
     seen = trials.begin(tasks[:B], keys=keys)
     size = one.shape[-1]
-    assert torch.equal(seen[..., :size], one)
+    assert noisy(family) or torch.equal(seen[..., :size], one)
     rows = torch.cat([torch.from_numpy(v[:B].copy()).reshape(B, -1).float() for v in tasks.params.values()], 1)
     told = rows.reshape(B, *[1] * (one.dim() - 2), -1).expand(*one.shape[:-1], -1)  # the same in every cell of a board
     assert torch.equal(seen[..., size:], told)

@@ -1,0 +1,151 @@
+"""Distributions that test exploration, system identification, fault tolerance, memory and change."""
+
+from __future__ import annotations
+
+from math import pi
+
+from metarl.distribution import TaskDistribution
+from metarl.laws import Arc, Choice, Disc, Fixed, Integers, LogUniform, Permutation, Uniform, Union
+
+FORWARD = {"world": "HalfCheetah", "goal": "direction", "horizon": 200, "episodes": 2}  # 1 m/s earns 1 a step
+SWITCH = Integers(60, 140)  # of 200 steps
+NORTH = Arc(1.0, 0.0, pi)
+OUTSIDE_NORTH = Union(Arc(1.0, -pi / 6, 0.0), Arc(1.0, pi, 7 * pi / 6))
+
+IDENTIFICATION = (
+    TaskDistribution(
+        "HalfCheetahMass", **FORWARD,
+        parameters={"mass": LogUniform(0.5, 2.0)},
+        ood={"mass": Union(LogUniform(0.35, 0.5), LogUniform(2.0, 3.0))},
+        tests="feel how heavy one is and run accordingly",
+    ),
+    TaskDistribution(
+        "HalfCheetahIce", **FORWARD,
+        parameters={"friction": LogUniform(0.1, 1.0)},
+        ood={"friction": LogUniform(0.03, 0.1)},
+        tests="feel how slippery the ground is; what is best on ice is not what is best on stone",
+    ),
+    TaskDistribution(
+        "HalfCheetahGravity", **FORWARD,
+        parameters={"gravity": Uniform(0.5, 1.5)},
+        ood={"gravity": Union(Uniform(0.2, 0.5), Uniform(1.5, 2.0))},
+        tests="run on other planets",
+    ),
+    TaskDistribution(
+        "HalfCheetahBody", **FORWARD,
+        parameters={
+            "body_mass_scale": LogUniform(0.5, 2.0, shape=(7,)),
+            "dof_damping_scale": LogUniform(0.5, 2.0, shape=(9,)),
+            "motor_strength": LogUniform(0.7, 1.4, shape=(6,)),
+            "friction": LogUniform(0.5, 2.0),
+        },
+        ood={
+            "body_mass_scale": Union(LogUniform(0.3, 0.5, shape=(7,)), LogUniform(2.0, 3.0, shape=(7,))),
+            "friction": Union(LogUniform(0.3, 0.5), LogUniform(2.0, 3.0)),
+        },
+        tests="tell apart many hidden causes, each of which matters a little",
+    ),
+    TaskDistribution(
+        "HalfCheetahLimbs", **FORWARD,
+        parameters={"limb_lengths": Uniform(0.75, 1.1, shape=(6,))},
+        ood={"limb_lengths": Uniform(0.6, 0.75, shape=(6,))},
+        tests="find a gait for a body that is built differently",
+    ),
+    TaskDistribution(
+        "HalfCheetahSlope", **FORWARD,
+        parameters={"slope": Uniform(-0.2, 0.2)},
+        ood={"slope": Union(Uniform(-0.35, -0.2), Uniform(0.2, 0.35))},
+        tests="run uphill and downhill without seeing the hill",
+    ),
+    TaskDistribution(
+        "HalfCheetahPayload", **FORWARD,
+        parameters={"payload": Uniform(0.0, 8.0), "friction": LogUniform(0.5, 1.0)},
+        ood={"payload": Uniform(8.0, 12.0)},
+        tests="carry a load of unknown weight",
+    ),
+)  # fmt: skip
+
+FAULTS = (
+    TaskDistribution(
+        "HalfCheetahDeadMotor", **FORWARD,
+        parameters={"dead_motor": Choice((-1, 0, 1, 3, 5)), "strength": Uniform(0.8, 1.2)},
+        ood={"dead_motor": Choice((2, 4))},
+        tests="find which motor is dead, if any, and run without it",
+    ),
+    TaskDistribution(
+        "HalfCheetahWeak", **FORWARD,
+        parameters={"motor_strength": Uniform(0.4, 1.2, shape=(6,))},
+        ood={"motor_strength": Uniform(0.2, 0.4, shape=(6,))},
+        tests="make up for motors that are weak, each to another degree",
+    ),
+    TaskDistribution(
+        "HalfCheetahBreakdown", **FORWARD,
+        parameters={"dead_motor_after": Choice((0, 1, 3, 5)), "switch_time": SWITCH, "strength": Uniform(0.8, 1.2)},
+        ood={"dead_motor_after": Choice((2, 4))},
+        tests="keep running when a motor dies on the way",
+    ),
+    TaskDistribution(
+        "HalfCheetahPermuted", **FORWARD,
+        parameters={"motor_permutation": Permutation(6, signed=True), "strength": Uniform(0.9, 1.2)},
+        ood={"strength": Uniform(0.7, 0.9)},
+        tests="learn what each action does: one of 46080 wirings of the motors, some the wrong way round",
+    ),
+    TaskDistribution(
+        "HalfCheetahDelay", **FORWARD,
+        parameters={"action_delay": Integers(0, 3), "observation_delay": Integers(0, 3)},
+        ood={"action_delay": Integers(4, 5), "observation_delay": Integers(4, 5)},
+        tests="act for a time that one does not see yet, by a lag that one must find out",
+    ),
+    TaskDistribution(
+        "HalfCheetahNoise", world="HalfCheetah", goal="velocity", horizon=200, episodes=2,
+        parameters={"velocity": Uniform(0.0, 3.0), "observation_noise": LogUniform(0.02, 0.2)},
+        ood={"velocity": Uniform(3.0, 4.0), "observation_noise": LogUniform(0.2, 0.5)},
+        tests="hold a hidden velocity with sensors that must be averaged over time",
+    ),
+)  # fmt: skip
+
+CHANGE = (
+    TaskDistribution(
+        "HalfCheetahDirSwitch", world="HalfCheetah", goal="direction", horizon=200, episodes=2,
+        parameters={
+            "direction": Choice((-1.0, 1.0)), "direction_after": Choice((-1.0, 1.0)), "switch_time": SWITCH,
+        },
+        ood={"switch_time": Union(Integers(20, 59), Integers(141, 180))},
+        tests="notice from rewards alone that the task has changed, and turn round",
+    ),
+    TaskDistribution(
+        "HalfCheetahVelSwitch", world="HalfCheetah", goal="velocity", horizon=200, episodes=2,
+        parameters={"velocity": Uniform(0.0, 3.0), "velocity_after": Uniform(0.0, 3.0), "switch_time": SWITCH},
+        ood={"velocity": Uniform(3.0, 4.0), "velocity_after": Uniform(3.0, 4.0)},
+        tests="infer a number, then doubt it at the right time",
+    ),
+    TaskDistribution(
+        "PointGoalSwitch", world="PointMass", goal="sparse_place", horizon=60, episodes=3,
+        parameters={"place": NORTH, "place_after": NORTH, "switch_time": Integers(25, 35)},
+        ood={"place": OUTSIDE_NORTH, "place_after": OUTSIDE_NORTH},
+        tests="search again in the middle of an episode, and remember two places and an hour",
+    ),
+)  # fmt: skip
+
+EXPLORATION = (
+    TaskDistribution(
+        "PointGoalPermuted", world="PointMass", goal="sparse_place", horizon=50, episodes=3,
+        parameters={"place": NORTH, "motor_permutation": Permutation(2, signed=True)},
+        ood={"place": OUTSIDE_NORTH},
+        tests="learn to steer before searching, and keep both lessons",
+    ),
+    TaskDistribution(
+        "PointGoalWind", world="PointMass", goal="sparse_place", horizon=50, episodes=3,
+        parameters={"place": NORTH, "wind": Disc(1.5), "viscosity": Fixed(4.0)},
+        ood={"place": OUTSIDE_NORTH, "wind": Disc(2.5, inner=1.5)},
+        tests="search and hold a place in a wind that blows from somewhere",
+    ),
+    TaskDistribution(
+        "PointGoalFar", world="PointMass", goal="sparse_place", horizon=80, episodes=4,
+        parameters={"place": Disc(1.5, inner=0.5), "radius": Fixed(0.15)},
+        ood={"place": Disc(2.0, inner=1.5)},
+        tests="plan a search over a whole area that three episodes cannot cover twice",
+    ),
+)  # fmt: skip
+
+CHALLENGES = (*IDENTIFICATION, *FAULTS, *CHANGE, *EXPLORATION)
