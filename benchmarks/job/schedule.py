@@ -1,0 +1,179 @@
+"""The whole job: units shared out to processes of one thread each, one for a core or for a GPU; nothing is done twice.
+
+Killed at any moment and started again, it goes on: finished cells are left alone, trainings continue from their
+checkpoints.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from metarl import threads
+from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.unit import Unit, units
+from metarl.benchmarks.job.worker import to_line
+from metarl.errors import MetarlError
+from metarl.training import Interrupted
+
+LOCK_WAIT_S = 10.0  # for the processes of a job that was killed a moment ago to notice
+SINGLE = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+@dataclass
+class Job:
+    """Work in progress, shared by one thread for each process."""
+
+    folder: Folder
+    device: str
+    say: Callable[[str], None]
+    lock: int  # file descriptor
+    left: queue.SimpleQueue[Unit] = field(default_factory=queue.SimpleQueue)
+    total: int = 0
+    done: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False
+    fault: BaseException | None = None
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    began: float = field(default_factory=time.perf_counter)
+    steps_total: int = 0
+    steps_done: int = 0
+
+    def tell(self, unit: Unit, failures: dict[str, str]) -> None:
+        """Note what became of a unit, and say so."""
+        with self.guard:
+            self.done += 1
+            self.steps_done += unit.steps
+            self.failures |= failures
+            spent = time.perf_counter() - self.began
+            share = self.steps_done / self.steps_total if self.steps_total else self.done / self.total
+            left = f", about {max(0.0, spent / share - spent) / 60:.1f} min left" if 0 < share < 1 else ""
+            self.say(f"{self.done} of {self.total}: {unit.owner} on {unit.family}, seed {unit.seed}{left}")
+            for cell, reason in failures.items():
+                self.say(f"  failed: {cell}: {reason}")
+
+
+def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[[str], None]) -> dict[str, str]:
+    """Do all that is left to do; {cell: why it failed}. Interrupted where the user asked to stop."""
+    device = _device(device)
+    with _locked(folder.path) as lock:
+        job = Job(folder, device, say, lock)
+        todo = sorted(units(folder), key=lambda unit: -unit.steps)  # the longest first: they end together
+        for unit in todo:
+            job.left.put(unit)
+        job.total, job.steps_total = len(todo), sum(unit.steps for unit in todo)
+        count = min(len(todo), processes or (torch.cuda.device_count() if device == "cuda" else threads.available()))
+        workers = [threading.Thread(target=_serve, args=(job, i)) for i in range(count)]
+        for worker in workers:
+            worker.start()
+        _wait(job, workers)
+    if job.fault is not None:
+        raise job.fault
+    if job.stopped:
+        raise Interrupted(f"stopped; what is finished is kept in {folder.path}: the same command goes on")
+    return job.failures
+
+
+def _wait(job: Job, workers: list[threading.Thread]) -> None:
+    """Until all have ended; Ctrl-C reaches the processes as well, which finish the update they are at."""
+    while any(worker.is_alive() for worker in workers):
+        try:
+            for worker in workers:
+                worker.join(0.5)
+        except KeyboardInterrupt:
+            if job.stopped:
+                raise
+            job.stopped = True
+            job.say("stopping: every process saves what it has (once more to stop at once)")
+
+
+def _serve(job: Job, index: int) -> None:
+    """Feed one process until nothing is left; a process that dies fails its unit and is followed by another."""
+    process: subprocess.Popen[str] | None = None
+    try:
+        while not job.stopped and job.fault is None:
+            try:
+                unit = job.left.get_nowait()
+            except queue.Empty:
+                return
+            process = process or _start(job, index)
+            answer = _ask(process, unit)
+            if answer is None:
+                code, process = process.wait(), None
+                if job.stopped:
+                    return
+                for cell in unit.cells:
+                    job.folder.fail(cell, f"its process ended with status {code}", _log(job, index).read_text()[-4000:])
+                answer = {"failures": {str(cell): f"its process ended with status {code}" for cell in unit.cells}}
+            if "interrupted" in answer:
+                job.stopped = True
+                return
+            job.tell(unit, answer["failures"])
+    except BaseException as error:  # to be raised where the user is
+        job.fault = error
+    finally:
+        if process is not None:
+            process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
+            process.wait()
+
+
+def _start(job: Job, index: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "metarl.benchmarks.job.worker", str(job.folder.path), job.device]
+    environment = os.environ | SINGLE | ({"CUDA_VISIBLE_DEVICES": str(index)} if job.device == "cuda" else {})
+    with _log(job, index).open("a") as log:
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
+            pass_fds=(job.lock,),
+        )  # fmt: skip
+
+
+def _ask(process: subprocess.Popen[str], unit: Unit) -> dict | None:
+    """The process's answer; None where it died."""
+    try:
+        process.stdin.write(to_line(unit))  # pyright: ignore[reportOptionalMemberAccess]
+        process.stdin.flush()  # pyright: ignore[reportOptionalMemberAccess]
+        line = process.stdout.readline()  # pyright: ignore[reportOptionalMemberAccess]
+    except BrokenPipeError:
+        return None
+    return json.loads(line) if line.endswith("\n") else None
+
+
+def _log(job: Job, index: int) -> Path:
+    return job.folder.path / f"worker-{index}.log"
+
+
+def _device(device: str) -> str:
+    if device == "cuda" and not torch.cuda.is_available():
+        raise MetarlError("no CUDA device is at hand: use --device cpu")
+    return "cpu" if device == "auto" else device
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """One job at a time in a folder. Its processes hold the lock too, so it is free only when all of them are gone."""
+    file = os.open(path / ".lock", os.O_CREAT | os.O_RDWR)
+    try:
+        end = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise MetarlError(f"another job is at work in {path}: wait for it, or give another --out") from None
+                time.sleep(0.2)
+        yield file
+    finally:
+        os.close(file)

@@ -1,0 +1,62 @@
+"""Is the difference between two agents real? Scores are [S, N]: training seeds, tasks; replicates averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metarl.benchmarks.statistics.bootstrap import Resampling, shares
+
+
+def welch(a: np.ndarray, b: np.ndarray) -> float:
+    """Two-sided p of Welch's t (1947) on seed means a [S] and b [S']; NaN with fewer than 2 seeds on either side."""
+    from scipy import stats
+
+    if min(len(a), len(b)) < 2:
+        return float("nan")
+    if np.ptp(a) == 0 and np.ptp(b) == 0:  # no variance to hold a difference against
+        return 1.0 if a[0] == b[0] else 0.0
+    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    r"""p-values corrected for how many there are (Holm 1979): $\max_{j \le i} (m - j + 1) p_{(j)}$; NaNs stay."""
+    order = [i for i in np.argsort(p) if not np.isnan(p[i])]
+    corrected, highest = [float("nan")] * len(p), 0.0
+    for rank, i in enumerate(order):
+        highest = max(highest, min(1.0, (len(order) - rank) * p[i]))
+        corrected[i] = highest
+    return corrected
+
+
+def wins(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """[S, S', N]: 1 where a's seed beats b's seed on the task, 1/2 where they tie."""
+    left, right = a[:, None, :], b[None, :, :]
+    return (left > right) + 0.5 * (left == right)
+
+
+def improvement(a: np.ndarray, b: np.ndarray) -> float:
+    """Probability of improvement: that a seed of `a` beats a seed of `b` on a task, all drawn at random (a
+    Mann-Whitney statistic by task, averaged; Agarwal et al. 2021)."""
+    return float(wins(a, b).mean())
+
+
+def improvement_draws(a: np.ndarray, b: np.ndarray, of_a: Resampling, of_b: Resampling) -> np.ndarray:
+    """[R]: probability of improvement in each repetition; both have drawn the same tasks."""
+    won = wins(a, b).astype(np.float32).reshape(-1, a.shape[1])
+    pairs = shares(of_a.seeds)[:, :, None] * shares(of_b.seeds)[:, None, :]
+    by_task = pairs.reshape(len(pairs), -1) @ won
+    return np.einsum("rn,rn->r", by_task, shares(of_a.tasks)).astype(np.float64)
+
+
+def profile(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """[C]: share of (seed, task) cells whose score is above each threshold [C] (performance profile)."""
+    return (scores.ravel()[:, None] > thresholds).mean(0)
+
+
+def ranks(draws: np.ndarray) -> np.ndarray:
+    """[A, R]: each agent's rank (1 is best) in each repetition of draws [A, R]; ties share the middle."""
+    from scipy import stats
+
+    return stats.rankdata(-draws, axis=0)

@@ -1,0 +1,91 @@
+"""Who takes part: an agent under a name, trained by itself or living from another one's training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import Any
+
+from metarl import api, registry
+from metarl.agent import AgentType
+from metarl.errors import MetarlError
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One row of the report."""
+
+    name: str
+    agent: str
+    """a registered agent, path/to/file.py:Name or package.module:Name"""
+    of: str | None = None
+    """the entrant whose trained weights it lives from; None: it trains by itself, or has nothing to learn"""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """of the agent: in training, or changed for the trial where the weights are another's"""
+    deterministic: bool = True
+    """whether it acts by its mean, or draws its actions"""
+    control: bool = False
+    """drawn to measure others by: not ranked"""
+
+    @cached_property
+    def kind(self) -> AgentType:
+        """The agent."""
+        found: AgentType = registry.find("agent", self.agent)
+        if getattr(found, "kind", None) != "agent":
+            raise MetarlError(f"{self.agent} is no agent: give the name of one, or path/to/file.py:Name")
+        return found
+
+    @property
+    def owner(self) -> str:
+        """Whose training it lives from."""
+        return self.of or self.name
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to learn beforehand."""
+        return self.kind.learner is not None
+
+    @property
+    def folder(self) -> str:
+        """Its name as a folder's."""
+        return "".join(c if c.isalnum() or c in "-_." else "-" for c in self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if key != "name"}
+
+    @staticmethod
+    def from_json(name: str, data: Mapping[str, Any]) -> Entrant:
+        return Entrant(name, **data)
+
+    @staticmethod
+    def stranger(reference: str) -> Entrant:
+        """Somebody whom no suite knows, by the name of an agent or where it is defined."""
+        agent = api.source(reference) or reference
+        return Entrant(registry.find("agent", reference).name, agent)
+
+
+def lineup(
+    known: Mapping[str, Entrant], chosen: tuple[str, ...], controls: tuple[str, ...], references: tuple[str, ...]
+) -> dict[str, Entrant]:
+    """Everybody who takes part: those chosen, the controls, whoever lives from their training, and the references.
+
+    chosen: names of the suite's entrants, or strangers. Raises MetarlError for two of one name.
+    """
+    everybody: dict[str, Entrant] = {}
+    for name in chosen:
+        entrant = known[name] if name in known else Entrant.stranger(name)
+        if entrant.name in everybody or (name not in known and entrant.name in known):
+            raise MetarlError(f"two agents are named {entrant.name!r}: rename yours, or name one of them only")
+        everybody[entrant.name] = entrant
+    for name in (*controls, *references):
+        everybody.setdefault(name, known[name] if name in known else Entrant.stranger(name))
+    for name, entrant in known.items():
+        if entrant.of in everybody and entrant.control:
+            everybody.setdefault(name, entrant)
+    for entrant in [*everybody.values()]:
+        if entrant.of and entrant.of not in everybody:
+            if entrant.of not in known:
+                raise MetarlError(f"{entrant.name} lives from the training of {entrant.of!r}, whom the suite lacks")
+            everybody[entrant.of] = known[entrant.of]
+    return everybody
