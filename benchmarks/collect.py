@@ -34,8 +34,7 @@ def collect(paths: Sequence[str | Path]) -> Results:
     families = first.suite.families
     tasks = {f.label: {panel: first.tasks(f, panel) for panel in f.panels} for f in families}
     results = Results(first.suite, entrants, tasks, {}, {}, {}, [], warnings=warnings)
-    _read_cells(folders, results)
-    results.warnings += _fingerprints(results.metas)
+    results.warnings += _fingerprints(_read_cells(folders, results))
     results.sources = [_source(folder) for folder in folders]
     stored = [references.load(folder.path / REFERENCES) for folder in folders]
     for family in families:
@@ -70,8 +69,9 @@ def _together(folders: Sequence[Folder]) -> dict[str, Entrant]:
     return everybody
 
 
-def _read_cells(folders: Sequence[Folder], results: Results) -> None:
-    """Fill in lives, metas, failures and what is unfinished."""
+def _read_cells(folders: Sequence[Folder], results: Results) -> dict[str, set[str]]:
+    """Fill in lives, metas, failures and what is unfinished; the worlds that each distribution was lived in."""
+    worlds: dict[str, set[str]] = {}
     parts: dict[tuple[str, str, str], dict[int, Lives]] = {}
     missing: dict[Cell, str | None] = {}
     for folder in folders:
@@ -87,6 +87,7 @@ def _read_cells(folders: Sequence[Folder], results: Results) -> None:
                     raise MetarlError(f"there are two different results for {cell}: leave out one of the folders")
                 seeds[cell.seed] = lives
             results.metas[cell] = found.meta
+            worlds.setdefault(cell.family, set()).add(json.dumps(found.meta["fingerprint"], sort_keys=True))
     results.lives |= {key: Lives.together([*seeds.values()]) for key, seeds in parts.items()}
     for cell, why in missing.items():
         if cell not in results.metas:
@@ -94,6 +95,7 @@ def _read_cells(folders: Sequence[Folder], results: Results) -> None:
                 results.unfinished.append(cell)
             else:
                 results.failures[cell] = why
+    return worlds
 
 
 def checked(folder: Folder, cell: Cell) -> record.Record:
@@ -113,14 +115,11 @@ def checked(folder: Folder, cell: Cell) -> record.Record:
     return found
 
 
-def _fingerprints(metas: Mapping[Cell, Mapping[str, Any]]) -> list[str]:
+def _fingerprints(worlds: Mapping[str, set[str]]) -> list[str]:
     """A warning for each distribution whose world was not the same everywhere."""
-    seen: dict[str, set[str]] = {}
-    for cell, meta in metas.items():
-        seen.setdefault(cell.family, set()).add(json.dumps(meta["fingerprint"], sort_keys=True))
     return [
         f"{label}: these results come from {len(prints)} different worlds: {'; '.join(sorted(prints))}"
-        for label, prints in seen.items()
+        for label, prints in worlds.items()
         if len(prints) > 1
     ]
 

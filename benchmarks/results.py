@@ -45,7 +45,9 @@ class Lives:
         """Of several seeds, in their order."""
         parts = sorted(parts, key=lambda part: part.seeds)
         returns, steps, rates = (np.concatenate([getattr(p, a) for p in parts]) for a in ("returns", "steps", "rates"))
-        return Lives(tuple(s for p in parts for s in p.seeds), returns, steps, rates, parts[0].middles, parts[0].horizon)
+        return Lives(
+            tuple(s for p in parts for s in p.seeds), returns, steps, rates, parts[0].middles, parts[0].horizon
+        )
 
     @property
     def episodes(self) -> int:

@@ -12,8 +12,8 @@ LEVELS = (0.5, 0.8, 0.9)  # shares of the reference that are asked for by when t
 @dataclass(frozen=True)
 class Scale:
     r"""From raw returns to scores, $y = (R - R_{random,t}) / D$ with one denominator for the distribution,
-    $D = \frac{1}{N} \sum_t (R_{reference,t} - R_{random,t})$ over the tasks of its scored panel, so that no task on which
-    nothing can be gained dominates. Never clipped."""
+    $D = \frac{1}{N} \sum_t (R_{reference,t} - R_{random,t})$ over the tasks of its scored panel, so that no task on
+    which nothing can be gained dominates. Never clipped."""
 
     floor: np.ndarray  # [N] R_random,t
     best: np.ndarray  # [N] R_reference,t
@@ -90,6 +90,6 @@ def solved(reached: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def restricted_mean(reached: np.ndarray, limit: float) -> float:
-    """Mean experience to reach the level, at most `limit` for each life: the area above the solved-fraction curve, which
-    is known for censored lives too (Irwin 1949)."""
+    """Mean experience to reach the level, at most `limit` for each life: the area above the solved-fraction curve,
+    which is known for censored lives too (Irwin 1949)."""
     return float(np.minimum(reached, limit).mean())

@@ -1,10 +1,10 @@
 """The folder of a benchmark: what was planned, and where each cell's files lie.
 
-    benchmark.json                                  the plan: suite, entrants, seeds, hashes of the frozen tasks
-    tasks/DISTRIBUTION-PANEL.json                   the frozen tasks themselves
-    cells/DISTRIBUTION/ENTRANT/seed-0/run/          a training run, as `metarl train` leaves it
-    cells/DISTRIBUTION/ENTRANT/seed-0/eval.npz      what the entrant lived through; a cell that has it is finished
-    cells/DISTRIBUTION/ENTRANT/seed-0/failed.json   why there is none
+benchmark.json                                  the plan: suite, entrants, seeds, hashes of the frozen tasks
+tasks/DISTRIBUTION-PANEL.json                   the frozen tasks themselves
+cells/DISTRIBUTION/ENTRANT/seed-0/run/          a training run, as `metarl train` leaves it
+cells/DISTRIBUTION/ENTRANT/seed-0/eval.npz      what the entrant lived through; a cell that has it is finished
+cells/DISTRIBUTION/ENTRANT/seed-0/failed.json   why there is none
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class Folder:
         except (KeyError, OSError, TypeError, ValueError) as error:
             if isinstance(error, MetarlError):
                 raise
-            raise MetarlError(f"{file} is damaged ({error!r}): restore it from a copy, or give another --out") from error
+            raise MetarlError(
+                f"{file} is damaged ({error!r}): restore it from a copy, or give another --out"
+            ) from error
         return folder
 
     @staticmethod

@@ -58,7 +58,7 @@ def read(path: Path, only: tuple[str, ...] | None = None) -> Record:
     """What `write` wrote (only some panels, where given); MetarlError for a damaged or a foreign file."""
     cure = "delete it and give the same command again: this cell alone is lived through anew"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if "meta" not in arrays:
                 raise MetarlError(f"{path} is of another program or of `metarl evaluate`, not of a benchmark: {cure}")
             meta = json.loads(str(arrays["meta"]))

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from metarl.errors import MetarlError
 from metarl.training import Interrupted
 
 LOCK_WAIT_S = 10.0  # for the processes of a job that was killed a moment ago to notice
-SINGLE = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass
@@ -70,7 +70,7 @@ def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[
     device = _device(device)
     with _locked(folder.path) as lock:
         job = Job(folder, device, say, lock)
-        todo = sorted(units(folder), key=lambda unit: -unit.steps)  # the longest first: they end together
+        todo = sorted(units(folder), key=_urgency)
         for unit in todo:
             job.left.put(unit)
         job.total, job.steps_total = len(todo), sum(unit.steps for unit in todo)
@@ -84,6 +84,11 @@ def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[
     if job.stopped:
         raise Interrupted(f"stopped; what is finished is kept in {folder.path}: the same command goes on")
     return job.failures
+
+
+def _urgency(unit: Unit) -> tuple[bool, int]:
+    """Seconds of work before trainings, long trainings before short ones: so they end together."""
+    return unit.steps > 0, -unit.steps
 
 
 def _wait(job: Job, workers: list[threading.Thread]) -> None:
@@ -111,7 +116,7 @@ def _serve(job: Job, index: int) -> None:
             process = process or _start(job, index)
             answer = _ask(process, unit)
             if answer is None:
-                code, process = process.wait(), None
+                code, process = _end(process), None
                 if job.stopped:
                     return
                 for cell in unit.cells:
@@ -125,8 +130,7 @@ def _serve(job: Job, index: int) -> None:
         job.fault = error
     finally:
         if process is not None:
-            process.stdin.close()  # pyright: ignore[reportOptionalMemberAccess]
-            process.wait()
+            _end(process)
 
 
 def _start(job: Job, index: int) -> subprocess.Popen[str]:
@@ -148,6 +152,14 @@ def _ask(process: subprocess.Popen[str], unit: Unit) -> dict | None:
     except BrokenPipeError:
         return None
     return json.loads(line) if line.endswith("\n") else None
+
+
+def _end(process: subprocess.Popen[str]) -> int:
+    """Close its input, which ends it; its exit status."""
+    for pipe in (process.stdin, process.stdout):
+        with suppress(BrokenPipeError):
+            pipe.close()  # pyright: ignore[reportOptionalMemberAccess]
+    return process.wait()
 
 
 def _log(job: Job, index: int) -> Path:

@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from metarl.benchmarks.job import record
 from metarl.benchmarks.job.folder import FAILED, Cell, Folder
 from metarl.benchmarks.job.lifetimes import live, training_settings
 from metarl.benchmarks.speed.machine import describe
-from metarl.benchmarks.speed.memory import peak
+from metarl.benchmarks.speed.memory import forget_peak, peak
 from metarl.benchmarks.suites.suite import Family
 from metarl.run import EVAL, TIMES, Run, read_table
 from metarl.training import Interrupted, TrainOptions
@@ -50,6 +49,7 @@ def work(folder: Folder, unit: Unit, device: str) -> dict[str, str]:
     """Do it on one thread; {cell: why it failed} of those that did. What fails is noted in its own cells only."""
     family, owner = folder.suite.family(unit.family), folder.entrants[unit.owner]
     failures: dict[str, str] = {}
+    forget_peak()
     with threads.using(1):
         try:
             run = _train(folder, unit, family, device) if owner.trains else None
@@ -91,7 +91,7 @@ def _live(folder: Folder, cell: Cell, family: Family, run: Run | None) -> None:
         "owner": entrant.owner, "trained": entrant.trains, "deterministic": entrant.deterministic,
         "fingerprint": dict(family.distribution.simulated_world.fingerprint()),
         "training": _training(run), "seconds": round(time.perf_counter() - began, 2), "peak_memory": peak(),
-        "diverged": {panel: l.diverged for panel, l in lives.items()}, "machine": describe(),
+        "diverged": {panel: lived.diverged for panel, lived in lives.items()}, "machine": describe(),
     }  # fmt: skip
     record.write(at / EVAL, lives, meta)
     (at / FAILED).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from metarl import api, registry
@@ -36,6 +37,14 @@ def peak() -> int:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def forget_peak() -> None:
+    """Measure the peak anew from here on, where the system can (Linux)."""
+    reset = Path("/proc/self/clear_refs")
+    if reset.exists():
+        with suppress(OSError):  # some containers forbid it: the peak then is that of the whole process
+            reset.write_text("5")
 
 
 def _main(agent: str, distribution: str, updates: str) -> None:

@@ -38,9 +38,9 @@ class Resampling:
 
     @staticmethod
     def draw(num_seeds: int, num_tasks: int, who: str, where: str, repetitions: int = REPETITIONS) -> Resampling:
-        """who: whose training seeds these are; where: whose tasks. Agents met by the same `where` get the same tasks,
-        so that their difference is not one of tasks, and entrants that share trained weights (`who`) the same seeds."""
-        seeds = numpy_generator("bootstrap seeds", who, where).integers(num_seeds, size=(repetitions, num_seeds))
+        """who: whose training seeds these are, so that entrants that share trained weights get the same ones; where:
+        whose tasks, so that agents met on the same tasks differ by more than the draw of those."""
+        seeds = numpy_generator("bootstrap seeds", who).integers(num_seeds, size=(repetitions, num_seeds))
         tasks = numpy_generator("bootstrap tasks", where).integers(num_tasks, size=(repetitions, num_tasks))
         return Resampling(seeds, tasks)
 

@@ -1,4 +1,4 @@
-"""What a suite is: which distributions, on which frozen tasks, with which budgets, and who enters. All of it is data."""
+"""What a suite is: which distributions, on which frozen tasks, with which budgets, and who enters; all as data."""
 
 from __future__ import annotations
 
@@ -165,7 +165,9 @@ def load(name: str) -> Suite:
     except MetarlError as error:
         raise MetarlError(f"the suite {path} cannot be used: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MetarlError(f"the suite {path} cannot be read ({type(error).__name__}: {error}): mend the file") from error
+        raise MetarlError(
+            f"the suite {path} cannot be read ({type(error).__name__}: {error}): mend the file"
+        ) from error
 
 
 def from_json(data: Mapping[str, Any], folder: Path = HERE) -> Suite:

@@ -1,0 +1,207 @@
+"""The figures of a report, drawn from its document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metarl.benchmarks.report.style import looks
+from metarl.benchmarks.scores import LEVELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Document = Mapping[str, Any]
+SOLVED = str(LEVELS[1])  # the level whose solved-fraction curve is drawn
+AUAC = "AUAC: 0 acts at random, 1 is told the task"
+
+
+def figures(document: Document) -> Iterator[tuple[str, str, Figure]]:
+    """(file name, what it shows, figure), in the order of the page; nothing is drawn of what has no scale."""
+    if document["headline"]:
+        yield "headline", "AUAC of every entrant, over all distributions and on each", headline(document)
+    for d in document["distributions"]:
+        if d["reference"] is None or not d["entrants"]:
+            continue
+        name = d["name"]
+        yield f"{name}-adaptation", f"adaptation curves on {name}", adaptation(document, d, d["scored"])
+        if any("long" in e["panels"] for e in d["entrants"].values()):
+            yield f"{name}-long", f"adaptation over a long lifetime on {name}", adaptation(document, d, "long")
+        yield f"{name}-solved", f"solved fraction on {name}", solved(document, d)
+        yield f"{name}-tasks", f"AUAC by task on {name}", heat_map(document, d)
+        if len(d["panels"]) > 1:
+            yield f"{name}-splits", f"train, test and ood tasks of {name}", splits(document, d)
+        yield f"{name}-profile", f"performance profile on {name}", profiles(document, d)
+
+
+def _new(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = list(figure.subplots(1, columns, squeeze=False)[0])
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(color="#eeeeee", lw=0.8)
+        axis.set_axisbelow(True)
+    return figure, axes
+
+
+def headline(document: Document) -> Figure:
+    """A dot with its interval for each entrant, small dots for seeds; the overall score, then each distribution."""
+    look = looks(document)
+    names = [row["entrant"] for row in document["headline"]]
+    scored = [d for d in document["distributions"] if d["reference"] is not None]
+    columns = ([None] if len(scored) > 1 else []) + scored
+    figure, axes = _new(2.2 + 2.6 * len(columns), 0.9 + 0.34 * len(names), len(columns))
+    for axis, d in zip(axes, columns, strict=True):
+        for at, name in enumerate(reversed(names)):
+            colour = look[name].colour
+            if d is None:
+                row = next(row for row in document["headline"] if row["entrant"] == name)
+                value, low, high = row["auac"], row["low"], row["high"]
+            else:
+                auac = d["entrants"][name]["panels"][d["scored"]]["auac"]
+                value, low, high = auac["iqm"], auac["low"], auac["high"]
+                axis.plot(auac["seeds"], [at] * len(auac["seeds"]), "o", color=colour, ms=3.5, alpha=0.35, mew=0)
+            if low is not None:
+                axis.plot((low, high), (at, at), color=colour, lw=3, alpha=0.55, solid_capstyle="round")
+            axis.plot(value, at, "o", color=colour, ms=7)
+        for x in (0, 1):
+            axis.axvline(x, color="#999999", lw=0.8, ls=":", zorder=0)
+        axis.set_yticks(range(len(names)), reversed(names) if axis is axes[0] else [])
+        axis.set_ylim(-0.6, len(names) - 0.4)
+        axis.set_title("all distributions" if d is None else d["name"], fontsize=10)
+        axis.set_xlabel("AUAC", fontsize=9)
+    return figure
+
+
+def adaptation(document: Document, d: Document, panel: str) -> Figure:
+    """Score against experience; thin lines are seeds, bands the interval, dashed lines the starts of episodes."""
+    look = looks(document)
+    figure, (axis,) = _new(8.4, 3.8)
+    episodes, horizon = 0, d["horizon"]
+    for name, data in _panels(d, panel):
+        curve = data["curve"]
+        x, mean = np.array(curve["x"]), np.array(curve["mean"])
+        episodes = len(data["returns"])
+        parts = [slice(k * len(x) // episodes, (k + 1) * len(x) // episodes) for k in range(episodes)]
+        for k, part in enumerate(parts):  # a gap between episodes: the state starts anew
+            label = {"label": name} if k == 0 else {}
+            axis.plot(x[part], mean[part], look[name].line, color=look[name].colour, lw=look[name].width, **label)
+            if curve["low"] is not None:
+                low, high = np.array(curve["low"])[part], np.array(curve["high"])[part]
+                axis.fill_between(x[part], low, high, color=look[name].colour, alpha=0.16, lw=0)
+            for seed in curve["seeds"] if len(curve["seeds"]) > 1 else ():
+                axis.plot(x[part], np.array(seed)[part], color=look[name].colour, lw=0.5, alpha=0.4)
+    for k in range(1, episodes):
+        axis.axvline(k * horizon, color="#999999", lw=0.7, ls="--", zorder=0)
+    axis.set_xlim(0, episodes * horizon)
+    axis.set_xlabel(f"env steps on the task, never seen before ({episodes} episodes of {horizon})" if panel != "train"
+                    else f"env steps on a training task ({episodes} episodes of {horizon})")  # fmt: skip
+    axis.set_ylabel("score: 0 random, 1 reference")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def solved(document: Document, d: Document) -> Figure:
+    """Share of lives that have reached the level by so much experience."""
+    look = looks(document)
+    figure, (axis,) = _new(8.4, 3.2)
+    for name, data in _panels(d, d["scored"]):
+        reached = data["reached"][SOLVED]
+        if not reached["share"]:
+            continue
+        axis.plot(
+            reached["x"], reached["share"], look[name].line, color=look[name].colour, lw=look[name].width, label=name,
+            drawstyle="steps-post",
+        )  # fmt: skip
+        if reached["low"] is not None:
+            axis.fill_between(
+                reached["x"], reached["low"], reached["high"], color=look[name].colour, alpha=0.16, lw=0, step="post"
+            )
+    axis.set_ylim(-0.02, 1.02)
+    axis.set_xlim(0)
+    axis.set_xlabel("env steps of experience on the task")
+    axis.set_ylabel(f"share of lives that reached\n{SOLVED} of the task's reference")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def heat_map(document: Document, d: Document) -> Figure:
+    """AUAC of each entrant on each task, sorted by the tasks' first parameter."""
+    rows = [(name, data["by_task"]) for name, data in _panels(d, d["scored"]) if name != "random"]
+    values = d["panels"][d["scored"]]["values"]
+    order, ticks, label = _sorted(values, len(rows[0][1]))
+    figure, (axis,) = _new(8.4, 1.3 + 0.34 * len(rows))
+    image = axis.imshow(
+        np.array([by_task for _, by_task in rows])[:, order], aspect="auto", cmap="RdYlBu", vmin=0, vmax=1,
+        interpolation="nearest",
+    )  # fmt: skip
+    axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+    axis.set_xticks(*ticks)
+    axis.set_xlabel(label)
+    axis.grid(visible=False)
+    figure.colorbar(image, ax=axis, label="AUAC", extend="both", pad=0.01)
+    return figure
+
+
+def _sorted(values: Mapping[str, Any], n: int) -> tuple[np.ndarray, tuple[list[int], list[str]], str]:
+    """Order of tasks, ticks and what they are."""
+    if not values:
+        return np.arange(n), ([], []), "tasks"
+    name = next(iter(values))
+    column = np.array(values[name], dtype=float).reshape(n, -1)
+    order = np.lexsort(column.T[::-1])
+    at = sorted({round(i) for i in np.linspace(0, n - 1, min(n, 6))})
+    texts = [", ".join(f"{x:.3g}" for x in column[order[i]]) for i in at]
+    return order, (at, texts), f"tasks, sorted by {name}"
+
+
+def splits(document: Document, d: Document) -> Figure:
+    """AUAC on tasks trained on, unseen ones, and such from outside of the training support."""
+    look = looks(document)
+    there = [panel for panel in ("train", "test", "ood") if panel in d["panels"]]
+    names = [name for name, _ in _panels(d, d["scored"]) if name != "random"]
+    figure, (axis,) = _new(8.4, 3.0)
+    for i, name in enumerate(names):
+        shift = (i - (len(names) - 1) / 2) * 0.11
+        points = [
+            (k, d["entrants"][name]["panels"][p]["auac"])
+            for k, p in enumerate(there)
+            if p in d["entrants"][name]["panels"]
+        ]
+        x = [k + shift for k, _ in points]
+        axis.plot(x, [auac["iqm"] for _, auac in points], look[name].line, color=look[name].colour, lw=0.8, alpha=0.6)
+        axis.plot(x, [auac["iqm"] for _, auac in points], "o", color=look[name].colour, ms=6, label=name)
+        for at, (_, auac) in zip(x, points, strict=True):
+            if auac["low"] is not None:
+                axis.plot((at, at), (auac["low"], auac["high"]), color=look[name].colour, lw=2.5, alpha=0.5)
+    titles = {"train": "training tasks", "test": "unseen tasks, same law", "ood": "outside the training support"}
+    axis.set_xticks(range(len(there)), [titles[panel] for panel in there])
+    axis.set_ylabel("AUAC")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def profiles(document: Document, d: Document) -> Figure:
+    """Share of (seed, task) pairs whose AUAC is above each threshold."""
+    look = looks(document)
+    figure, (axis,) = _new(8.4, 3.0)
+    for name, data in _panels(d, d["scored"]):
+        profile = data["profile"]
+        axis.plot(
+            profile["x"], profile["share"], look[name].line, color=look[name].colour, lw=look[name].width, label=name
+        )
+    axis.set_xlabel("AUAC above")
+    axis.set_ylabel("share of seeds and tasks")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def _panels(d: Document, panel: str) -> Iterator[tuple[str, Document]]:
+    for name, entrant in d["entrants"].items():
+        if "auac" in entrant["panels"].get(panel, {}):
+            yield name, entrant["panels"][panel]

@@ -1,0 +1,52 @@
+"""The answer in words, made from the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Document = Mapping[str, Any]
+
+
+def answers(document: Document) -> list[str]:
+    """What the headline says, agent by agent, and whether the differences hold."""
+    lines = [_agent(row) for row in document["headline"] if not row["control"]]
+    for d in document["distributions"]:
+        lines += [_difference(d["name"], row) for row in d["comparisons"] if row.get("low") is not None]
+    if any(row["low"] is None and row["trained"] for row in document["headline"]):
+        few = document["statistics"]["fewest_seeds"]
+        lines.append(
+            f"Preliminary: fewer than {few} training seeds, so no intervals and no claim that a difference is real."
+        )
+    return lines
+
+
+def notices(document: Document) -> list[str]:
+    """What a reader must know before the numbers: failures, what is missing, warnings."""
+    lines = [f"Failed: {failure['cell']}: {failure['reason']}" for failure in document["failures"]]
+    if document["unfinished"]:
+        shown = "; ".join(document["unfinished"][:5])
+        more = len(document["unfinished"]) - 5
+        lines.append(f"Not finished: {shown}" + (f" and {more} more" if more > 0 else ""))
+    for d in document["distributions"]:
+        if not d["generalisation"]:
+            lines.append(f"{d['name']} has training tasks only: its scores say nothing about generalisation.")
+    return lines + [f"Warning: {warning}" for warning in document["warnings"]]
+
+
+def _agent(row: Document) -> str:
+    spread = "" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"
+    return (
+        f"Over its whole lifetime on tasks it never trained on, {row['entrant']} earns {row['auac']:.2f}{spread} of "
+        "what being told the task earns over acting at random."
+    )
+
+
+def _difference(where: str, row: Document) -> str:
+    a, b, size = row["a"], row["b"], abs(row["difference"])
+    if row["low"] <= 0 <= row["high"]:
+        spread = f"{row['difference']:+.2f} [{row['low']:.2f}, {row['high']:.2f}]"
+        return f"{where}: {a} and {b} cannot be told apart ({spread})."
+    better, worse = (a, b) if row["difference"] > 0 else (b, a)
+    low, high = sorted((abs(row["low"]), abs(row["high"])))
+    return f"{where}: {better} is better than {worse} by {size:.2f} [{low:.2f}, {high:.2f}]."

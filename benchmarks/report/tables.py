@@ -1,0 +1,147 @@
+"""The tables of a report as rows of text, for HTML, Markdown and the terminal alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from metarl.benchmarks.scores import LEVELS
+from metarl.benchmarks.statistics.bootstrap import FEWEST_SEEDS
+
+Document = Mapping[str, Any]
+MISSING = "–"
+
+
+class Table(NamedTuple):
+    """Columns, rows of as many cells, and a line on how to read it."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    note: str = ""
+
+
+def headline(document: Document) -> Table:
+    """Everybody's overall score and rank."""
+    rows = []
+    for row in document["headline"]:
+        rank = _spread(row.get("rank"), row.get("rank_low"), row.get("rank_high"), 1)
+        role = "control" if row["control"] else "agent"
+        auac = _spread(row["auac"], row["low"], row["high"])
+        rows.append((row["entrant"], role, auac, rank, _seeds(row["seeds"], row["trained"])))
+    return Table(
+        ("entrant", "role", "AUAC", "rank", "seeds"), rows,
+        "AUAC: mean score over the whole lifetime, 0 is acting at random, 1 is being told the task (IQM over seeds and "
+        "tasks, averaged over distributions). In brackets: 95 % intervals, by a bootstrap over seeds and tasks.",
+    )  # fmt: skip
+
+
+def scores(d: Document, panel: str) -> Table:
+    """Everybody on one panel."""
+    reached = tuple(f"steps to {level:g} (solved)" for level in LEVELS)
+    columns = (
+        "entrant", "AUAC", "mean", "median", "first episode", "last episode", "gain", "regret", "20th percentile",
+        "forgetting", *reached, "return, first → last",
+    )  # fmt: skip
+    rows = []
+    for name, entrant in d["entrants"].items():
+        data = entrant["panels"].get(panel)
+        if data is None:
+            continue
+        first, last = data["returns"][0], data["returns"][-1]
+        returns = f"{first:.4g} → {last:.4g}"
+        if "auac" not in data:
+            rows.append((name, *[MISSING] * (len(columns) - 2), returns))
+            continue
+        auac = data["auac"]
+        rows.append((
+            name, _interval(auac), f"{auac['mean']:.2f}", f"{auac['median']:.2f}", _interval(data["first"]),
+            _interval(data["last"]), _interval(data["gain"]), f"{data['regret']:.2f}", f"{data['low_tail']:.2f}",
+            f"{data['forgetting']['mean']:.2f}", *(_reached(data["reached"][str(level)]) for level in LEVELS), returns,
+        ))  # fmt: skip
+    return Table(columns, rows, (
+        "Steps to a level: mean experience until an episode reached that share of the task's own reference, lives that "
+        "never did counted with the whole lifetime; in brackets the share that did. Regret in episodes' worth of the "
+        "reference. Forgetting: best episode so far minus the last."
+    ))  # fmt: skip
+
+
+def comparisons(d: Document) -> Table:
+    """Pairs."""
+    rows = [
+        (
+            f"{row['a']} − {row['b']}", _spread(row["difference"], row.get("low"), row.get("high")),
+            _p(row["welch"]), _p(row["holm"]),
+            _spread(row["improvement"], row.get("improvement_low"), row.get("improvement_high")),
+        )
+        for row in d["comparisons"]
+    ]  # fmt: skip
+    return Table(
+        ("pair", "difference in AUAC", "Welch's p", "after Holm", "P(first is better)"), rows,
+        "Difference of IQMs with the same tasks drawn for both; Welch's t on seed means; Holm's correction over these "
+        "pairs; the probability that a seed of the first beats a seed of the second on a task.",
+    )  # fmt: skip
+
+
+def gaps(d: Document) -> Table:
+    """Generalisation."""
+    kinds = ("train - test", "test - ood")
+    rows = [
+        (name, *(_gap(entrant["gaps"][kind]) for kind in kinds))
+        for name, entrant in d["entrants"].items()
+        if any(entrant["gaps"].values())
+    ]
+    return Table(("entrant", "train − test", "test − ood"), rows, "How much AUAC is lost on tasks never trained on.")
+
+
+def costs(d: Document) -> Table:
+    """What it took."""
+    rows = []
+    for name, entrant in d["entrants"].items():
+        cost = entrant["cost"]
+        steps, seconds = cost["env_steps"], cost["train_seconds"]
+        rows.append((
+            name, MISSING if steps is None else f"{steps:,.0f}", MISSING if seconds is None else f"{seconds / 60:.1f}",
+            f"{cost['live_seconds']:.1f}", f"{cost['peak_memory'] / 2**30:.2f}", str(cost["diverged"]),
+            _seeds(entrant["seeds"], entrant["trained"]),
+        ))  # fmt: skip
+    columns = (
+        "entrant",
+        "env steps to train",
+        "minutes to train",
+        "seconds to evaluate",
+        "peak memory, GiB",
+        "diverged",
+        "seeds",
+    )
+    return Table(columns, rows, "Means over seeds, one thread each; processes side by side slow each other down.")
+
+
+def _interval(summary: Document) -> str:
+    return _spread(summary["iqm"], summary["low"], summary["high"])
+
+
+def _spread(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
+    if value is None:
+        return MISSING
+    text = f"{value:.{digits}f}" if digits != 1 else f"{value:g}"
+    return text if low is None or high is None else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+
+
+def _gap(gap: Document | None) -> str:
+    return MISSING if gap is None else _spread(gap["difference"], gap["low"], gap["high"])
+
+
+def _reached(reached: Document) -> str:
+    if reached["solved"] is None:
+        return MISSING
+    return f"{reached['restricted_mean']:.0f} ({reached['solved']:.0%})"
+
+
+def _p(value: float | None) -> str:
+    return MISSING if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _seeds(count: int, trained: bool) -> str:
+    if not trained:
+        return "nothing to train"
+    return f"{count}" if count >= FEWEST_SEEDS else f"{count}, preliminary"

@@ -1,0 +1,67 @@
+"""A suite that is trained and lived through in seconds, in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metarl.benchmarks.benchmark import begin, enter
+from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.suites import suite as suites
+
+SMALL = {"num_envs": 4, "minibatches": 2, "epochs": 1, "hidden_size": 8, "head_size": 8}
+TINY: dict[str, Any] = {
+    "name": "tiny", "about": "For tests.", "seeds": 2, "agents": ["rl2"], "controls": ["random", "oracle"],
+    "entrants": {
+        "rl2": {"agent": "rl2", "settings": SMALL},
+        "rl2, memory wiped": {"agent": "rl2", "of": "rl2", "settings": {"wipe_memory": True}, "control": True},
+        "oracle": {"agent": "oracle", "settings": SMALL, "control": True},
+        "random": {"agent": "random", "control": True},
+    },
+    "distributions": [{
+        "name": "PointGoalSparse", "steps": {"default": 960, "oracle": 480}, "episodes": 2,
+        "panels": {
+            "test": {"tasks": 5, "replicates": 2}, "ood": {"tasks": 3, "replicates": 2},
+            "long": {"tasks": 2, "replicates": 1, "episodes": 4},
+        },
+    }],
+}  # fmt: skip
+
+
+def write_suite(folder: Path, **changes: Any) -> Path:
+    """The tiny suite, changed, as a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "tiny.json"
+    path.write_text(json.dumps(TINY | changes))
+    return path
+
+
+def do(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> Folder:
+    """The whole job, in this process."""
+    suite = suites.load(str(path))
+    folder = begin(suite, enter(suite, agents), seeds, str(out))
+    for unit in list(units(folder)):
+        work(folder, unit, "cpu")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def job() -> Callable[..., Folder]:
+    return do
+
+
+@pytest.fixture(scope="session")
+def suite_file() -> Callable[..., Path]:
+    return write_suite
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """A finished job. Not to be changed."""
+    at = tmp_path_factory.mktemp("finished")
+    return do(write_suite(at), at / "out")

@@ -1,0 +1,256 @@
+"""The job: what is planned, done, gone on with, and what becomes of failures."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import metarl
+from metarl import evaluation
+from metarl.benchmarks.benchmark import BenchmarkOptions, begin, enter
+from metarl.benchmarks.collect import collect
+from metarl.benchmarks.job import record
+from metarl.benchmarks.job.folder import Cell, Folder
+from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.suites import suite as suites
+from metarl.cli import main
+
+Job = Callable[..., Folder]
+Suite = Callable[..., Path]
+FIRST = Cell("PointGoalSparse", "rl2", 0)
+
+
+def files(folder: Folder) -> dict[str, int]:
+    """Every result with the time it was written."""
+    return {str(p): p.stat().st_mtime_ns for p in folder.path.rglob("*") if p.name in ("eval.npz", "checkpoint.pt")}
+
+
+# What is done ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_cell_is_lived_through_once_with_exact_quotas(finished: Folder) -> None:
+    cells = list(finished.cells())
+    assert len(cells) == 3 * 2 + 1  # rl2, its wiped self and the oracle with 2 seeds; random has no training
+    assert all(finished.finished(cell) for cell in cells)
+    lived = record.read(finished.at(FIRST) / "eval.npz")
+    assert {name: panel.reward.shape for name, panel in lived.panels.items()} == {
+        "test": (2, 40, 5, 2), "ood": (2, 40, 3, 2), "long": (4, 40, 2, 1),
+    }  # fmt: skip
+    assert (lived.panels["test"].steps == 40).all()
+    assert lived.meta["training"]["env_steps"] == 960
+    assert list(units(finished)) == []
+
+
+def test_a_cell_is_what_the_loaded_agent_does_on_the_frozen_tasks(finished: Folder) -> None:
+    run = finished.run_dir(FIRST)
+    family = finished.suite.family("PointGoalSparse")
+    tasks = finished.tasks(family, "test")
+    assert tasks == metarl.get("PointGoalSparse").tasks("test", 5, seed=0)
+    env = family.distribution.make(10)
+    lives = evaluation.live(metarl.load(run), env, tasks, 2)
+    cell = record.read(finished.at(FIRST) / "eval.npz").panels["test"]
+    assert np.array_equal(cell.reward, lives.reward)
+    wiped = evaluation.live(metarl.load(run, wipe_memory=True), env, tasks, 2)
+    other = record.read(finished.at(Cell("PointGoalSparse", "rl2, memory wiped", 0)) / "eval.npz").panels["test"]
+    assert np.array_equal(other.reward, wiped.reward)
+
+
+def test_nothing_finished_is_done_twice_and_more_may_join(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+    path = suite_file(tmp_path)
+    before = files(job(path, tmp_path / "out", seeds=1))
+    grown = job(path, tmp_path / "out", agents=("rl2", "ppo"), seeds=2)
+    after = files(grown)
+    assert before.items() <= after.items()
+    assert grown.finished(Cell("PointGoalSparse", "ppo", 1))
+    assert files(job(path, tmp_path / "out", seeds=1)) == after  # fewer are asked for: nobody is forgotten
+    assert Folder.open(tmp_path / "out").plan["seeds"] == 2
+
+
+def test_a_missing_evaluation_is_made_from_the_checkpoint_alone(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+    folder = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
+    was = record.read(folder.at(FIRST) / "eval.npz").panels["test"].reward
+    rows = (folder.run_dir(FIRST) / "metrics.csv").read_bytes()
+    (folder.at(FIRST) / "eval.npz").unlink()
+    again = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
+    assert np.array_equal(record.read(again.at(FIRST) / "eval.npz").panels["test"].reward, was)
+    assert (again.run_dir(FIRST) / "metrics.csv").read_bytes() == rows
+
+
+# What fails -----------------------------------------------------------------------------------------------------------
+
+BAD = '''
+from dataclasses import dataclass
+import torch
+from metarl.agent import AgentType
+
+@dataclass(frozen=True)
+class Settings:
+    """None."""
+
+class Bad:
+    def __init__(self, raises): self.raises = raises
+    def begin(self, num_envs): self.n = num_envs
+    def act(self, obs):
+        if self.raises:
+            raise ZeroDivisionError("as strangers do")
+        return torch.full((self.n, 2), float("nan"))
+    def observe(self, step): pass
+
+RAISES = AgentType("raises", Settings, None, lambda *_: Bad(True))
+NAN = AgentType("nan", Settings, None, lambda *_: Bad(False))
+'''
+
+
+def test_an_agent_that_raises_or_acts_by_nan_fails_alone(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BAD)
+    agents = (f"{tmp_path}/bad.py:RAISES", f"{tmp_path}/bad.py:NAN", "rl2")
+    folder = job(suite_file(tmp_path), tmp_path / "out", agents, seeds=1)
+    results = collect([folder.path])
+    assert {cell.entrant: reason for cell, reason in results.failures.items()} == {
+        "raises": "ZeroDivisionError: as strangers do",
+        "nan": "MetarlError: NaN action: the agent cannot be evaluated",
+    }
+    assert results.present(folder.suite.families[0]) == ["rl2", "random", "oracle", "rl2, memory wiped"]
+    assert not results.unfinished
+
+
+def test_a_run_that_never_finished_is_named(suite_file: Suite, tmp_path: Path) -> None:
+    suite = suites.load(str(suite_file(tmp_path)))
+    folder = begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
+    for unit in units(folder):
+        if unit.owner != "oracle":
+            work(folder, unit, "cpu")
+    results = collect([folder.path])
+    assert results.unfinished == [Cell("PointGoalSparse", "oracle", 0)]
+    assert "has no scores, only returns: 'random' and 'oracle' must both have finished" in results.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:-300]), "is damaged"),
+        (lambda file: file.write_bytes(b"not a zip"), "is damaged"),
+        (lambda file: np.savez(file, reward=np.zeros(3)), "is of another program or of `metarl evaluate`"),
+        (lambda file: np.savez(file, meta=np.array('{"format": "x"}')), "is 'x', version None"),
+    ],
+)
+def test_damaged_and_foreign_files_are_named(
+    finished: Folder, tmp_path: Path, harm: Callable[[Path], None], message: str
+) -> None:
+    file = tmp_path / "eval.npz"
+    file.write_bytes((finished.at(FIRST) / "eval.npz").read_bytes())
+    harm(file)
+    with pytest.raises(metarl.MetarlError, match=message):
+        record.read(file)
+
+
+def test_a_file_in_the_wrong_place_is_refused(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+    folder = job(suite_file(tmp_path), tmp_path / "out")
+    other = folder.at(Cell("PointGoalSparse", "rl2", 1)) / "eval.npz"
+    other.write_bytes((folder.at(FIRST) / "eval.npz").read_bytes())
+    with pytest.raises(metarl.MetarlError, match=r"is of rl2 on PointGoalSparse, seed 0, not of .* seed 1"):
+        collect([folder.path])
+
+
+# What is refused ------------------------------------------------------------------------------------------------------
+
+
+def test_another_suite_is_not_put_into_the_same_folder(suite_file: Suite, finished: Folder, tmp_path: Path) -> None:
+    longer = suites.load(str(suite_file(tmp_path, seeds=7)))
+    with pytest.raises(metarl.MetarlError, match=r"begun with another suite \(they differ in seeds: 2 there, 7 here\)"):
+        begin(longer, enter(longer, ()), 2, str(finished.path))
+
+
+def test_a_folder_that_is_no_benchmark_is_left_alone(suite_file: Suite, tmp_path: Path) -> None:
+    suite = suites.load(str(suite_file(tmp_path)))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("all of it")
+    with pytest.raises(metarl.MetarlError, match=r"is no benchmark's folder \(it has no benchmark.json\)"):
+        begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"agents": ["rl3"]}, "unknown entrant, named in agents, 'rl3'; did you mean 'rl2'"),
+        ({"seed": 3}, "unknown key of a suite 'seed'; did you mean 'seeds'"),
+        (
+            {"distributions": [{"name": "PointGoalSparse", "steps": 0, "panels": {"test": {"tasks": 2}}}]},
+            "steps of def",
+        ),
+        ({"distributions": [{"name": "X", "steps": 1, "panels": {"exam": {"tasks": 2}}}]}, "unknown panel of X 'exam'"),
+        ({"distributions": [{"name": "X", "steps": 1, "panels": {}}]}, "X has no panel"),
+        ({"distributions": [{"name": "X", "step": 1}]}, "cannot be read"),
+        (
+            {"distributions": [{"name": "X", "steps": 1, "panels": {"test": {"tasks": 0}}}]},
+            "tasks must be a whole numb",
+        ),
+    ],
+)
+def test_mistakes_in_a_suite_are_told(suite_file: Suite, tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(metarl.MetarlError, match=message):
+        suites.load(str(suite_file(tmp_path, **changes)))
+
+
+def test_mistakes_in_a_command_are_told(suite_file: Suite, tmp_path: Path) -> None:
+    suite = suites.load(str(suite_file(tmp_path)))
+    with pytest.raises(metarl.MetarlError, match="unknown agent 'rl9'"):
+        enter(suite, ("rl9",))
+    with pytest.raises(metarl.MetarlError, match="two agents are named 'rl2'"):
+        enter(suite, ("rl2", "rl2"))
+    with pytest.raises(metarl.MetarlError, match="seeds must be a whole number of at least 1, got 0"):
+        BenchmarkOptions("quick", seeds=0)
+    for name in ("quik", "nowhere.json"):
+        with pytest.raises(metarl.MetarlError, match=r"unknown suite .*did you mean 'quick'|there is no suite file"):
+            suites.load(name)
+
+
+# Processes ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_killed_and_given_again_the_job_ends_as_if_nothing_had_happened(
+    suite_file: Suite, finished: Folder, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    call = ["benchmark", str(suite_file(tmp_path)), "--out", str(out)]
+    line = f"import sys; from metarl.cli import main; sys.exit(main({call}))"
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", line], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        done = len(list(out.rglob("eval.npz")))
+        while len(list(out.rglob("eval.npz"))) <= done and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert subprocess.run([sys.executable, "-c", line], check=False, capture_output=True).returncode == 0
+    assert (out / "report.html").exists()
+    again = Folder.open(out)
+    for cell in again.cells():
+        ours, theirs = (record.read(f.at(cell) / "eval.npz").panels["test"].reward for f in (again, finished))
+        assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_fails_its_cell_alone(suite_file: Suite, tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(
+        BAD.replace('raise ZeroDivisionError("as strangers do")', "import os; os._exit(9)")
+    )
+    options = [str(suite_file(tmp_path)), "--out", str(tmp_path / "out"), "--seeds", "1", "--processes", "1"]
+    assert main(["benchmark", *options, "--agents", f"{tmp_path}/dies.py:RAISES"]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["failures"] == [
+        {"cell": "raises on PointGoalSparse, seed 0", "reason": "its process ended with status 9"}
+    ]
+    assert report["headline"]
+    assert os.path.getsize(tmp_path / "out" / "report.html") > 10_000

@@ -1,0 +1,233 @@
+"""The report: what it says of known lives, what it is made of, and what is not put together."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import metarl
+from metarl.benchmarks.collect import collect
+from metarl.benchmarks.job import record
+from metarl.benchmarks.job.folder import PLAN, Cell, Folder
+from metarl.benchmarks.report.command import ReportOptions, run, write_report
+from metarl.benchmarks.report.document import document
+from metarl.benchmarks.report.sentences import answers, notices
+from metarl.benchmarks.results import Lives
+
+Invent = Callable[..., Path]
+WHERE = "PointGoalSparse"
+REWARDS = {"random": (0.0, 0.0), "oracle": (1.0, 1.0), "rl2": (0.25, 0.75), "rl2, memory wiped": (0.25, 0.25)}
+
+
+@pytest.fixture(scope="session")
+def invent(finished: Folder) -> Invent:
+    """invent(out, seeds=6, rewards=...): a folder of lives with these rewards a step in the first and second half of a
+    lifetime, seeds 0.01 and tasks 0.02 apart."""
+
+    def make(out: Path, seeds: int = 6, rewards: dict[str, Any] = REWARDS) -> Path:
+        out.mkdir()
+        shutil.copytree(finished.path / "tasks", out / "tasks")
+        (out / PLAN).write_text(json.dumps({**finished.plan, "seeds": seeds}))
+        folder = Folder.open(out)
+        meta = record.read(finished.at(Cell(WHERE, "rl2", 0)) / "eval.npz").meta
+        for cell in folder.cells():
+            panels = {}
+            for panel, tasks in ((p, folder.tasks(folder.suite.families[0], p)) for p in ("test", "ood", "long")):
+                episodes = 4 if panel == "long" else 2
+                shift = 0.01 * (cell.seed - (seeds - 1) / 2) if folder.entrants[cell.entrant].trains else 0.0
+                tilt = 0.02 * (np.arange(len(tasks)) - (len(tasks) - 1) / 2)
+                halves = np.repeat(rewards[cell.entrant], episodes // 2)
+                reward = (halves[:, None, None, None] + shift + tilt[:, None]) * np.ones((episodes, 40, len(tasks), 2))
+                lived = np.ones(reward.shape, bool)
+                panels[panel] = metarl.evaluation.Lifetimes(tasks, reward.astype(np.float32), lived, 0)
+            own = {"entrant": cell.entrant, "seed": cell.seed, "trained": folder.entrants[cell.entrant].trains}
+            folder.at(cell).mkdir(parents=True)
+            record.write(folder.at(cell) / "eval.npz", panels, {**meta, **own})
+        return out
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def invented(invent: Invent, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return invent(tmp_path_factory.mktemp("invented") / "out")
+
+
+@pytest.fixture(scope="session")
+def data(invented: Path) -> dict[str, Any]:
+    return document(collect([invented]))
+
+
+@pytest.fixture(scope="session")
+def written(invented: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("written")
+    write_report([invented], out, Console(quiet=True))
+    return out
+
+
+# Numbers --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_ends_and_what_lies_between_score_where_theory_says(data: dict[str, Any]) -> None:
+    """Told the task: 1 and flat. Random: 0. A quarter, then three quarters: 0.5, with a gain of 0.5. Wiped: flat."""
+    panels = {name: e["panels"]["test"] for name, e in data["distributions"][0]["entrants"].items()}
+    auac = {name: panel["auac"]["iqm"] for name, panel in panels.items()}
+    assert auac == pytest.approx({"rl2": 0.5, "random": 0.0, "oracle": 1.0, "rl2, memory wiped": 0.25}, abs=1e-3)
+    gains = {name: panel["gain"]["mean"] for name, panel in panels.items()}
+    assert gains == pytest.approx({"rl2": 0.5, "random": 0.0, "oracle": 0.0, "rl2, memory wiped": 0.0}, abs=1e-6)
+    assert panels["rl2"]["regret"] == pytest.approx(2 * 0.5, abs=1e-2)
+    assert panels["rl2"]["curve"]["mean"] == pytest.approx([0.25] * 10 + [0.75] * 10, abs=1e-6)
+    assert panels["rl2"]["reached"]["0.5"]["solved"] == 1.0
+    assert panels["rl2"]["reached"]["0.5"]["restricted_mean"] == 80  # by the end of the second episode
+    assert panels["rl2"]["reached"]["0.9"]["solved"] == 0.0
+    assert panels["oracle"]["reached"]["0.9"]["restricted_mean"] == 40
+
+
+def test_intervals_comparisons_and_ranks(data: dict[str, Any]) -> None:
+    d = data["distributions"][0]
+    auac = d["entrants"]["rl2"]["panels"]["test"]["auac"]
+    assert auac["low"] < 0.5 < auac["high"]
+    assert auac["seeds"] == pytest.approx(0.5 + 0.01 * (np.arange(6) - 2.5), abs=2e-3)
+    assert d["entrants"]["random"]["panels"]["test"]["auac"]["low"] is None  # it has no seeds to vary
+    pair = next(row for row in d["comparisons"] if (row["a"], row["b"]) == ("rl2", "rl2, memory wiped"))
+    assert pair["difference"] == pytest.approx(0.25, abs=1e-3)
+    assert pair["low"] == pytest.approx(pair["high"], abs=1e-5)  # the same weights, the same tasks: drawn together
+    assert pair["improvement"] == 1.0
+    assert all("random" not in (row["a"], row["b"]) for row in d["comparisons"])
+    rows = {row["entrant"]: row for row in data["headline"]}
+    assert [row["entrant"] for row in data["headline"]] == ["oracle", "rl2", "rl2, memory wiped", "random"]
+    assert (rows["rl2"]["rank"], rows["rl2"]["rank_low"], rows["rl2"]["rank_high"]) == (1, 1, 1)
+    assert "rank" not in rows["oracle"]  # an end of the scale
+    assert d["entrants"]["rl2"]["gaps"]["test - ood"]["difference"] == pytest.approx(0.0, abs=0.02)
+
+
+def test_fewer_than_five_seeds_are_preliminary(invent: Invent, tmp_path: Path) -> None:
+    few = document(collect([invent(tmp_path / "out", seeds=4)]))
+    row = few["distributions"][0]["entrants"]["rl2"]
+    assert row["preliminary"]
+    assert row["panels"]["test"]["auac"]["low"] is None
+    assert len(row["panels"]["test"]["auac"]["seeds"]) == 4
+    assert all(row["low"] is None for row in few["headline"])
+    assert any(line.startswith("Preliminary: fewer than 5") for line in answers(few))
+
+
+def test_rates_are_the_mean_reward_in_parts_of_an_episode() -> None:
+    reward = np.random.default_rng(0).normal(size=(2, 23, 3, 2)).astype(np.float32)
+    lives = Lives.of(0, record.Lived(reward, np.full((2, 3, 2), 23), ""))
+    edges = np.linspace(0, 23, 11).astype(int)
+    for b in range(10):
+        part = reward[:, edges[b] : edges[b + 1]].mean((1, 3))
+        np.testing.assert_allclose(lives.rates[0, :, b], part, rtol=1e-5)
+    assert lives.time[[0, 10]].tolist() == [1.0, 24.0]
+    assert Lives.of(0, record.Lived(reward[:, :4], np.full((2, 3, 2), 4), "")).rates.shape == (1, 2, 4, 3)
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+class Links(HTMLParser):
+    """Everything a page would fetch, and how its tags nest."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.fetched += [
+            value or "" for name, value in attrs if name in ("src", "srcset") or (tag, name) == ("link", "href")
+        ]
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_one_file_that_needs_no_network(written: Path) -> None:
+    text = (written / "report.html").read_text()
+    page = Links()
+    page.feed(text)
+    assert not page.open
+    assert len(page.fetched) >= 6
+    assert all(source.startswith("data:image/svg+xml;base64,") for source in page.fetched)
+    assert "<script" not in text
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_files_say_the_same(written: Path, data: dict[str, Any]) -> None:
+    read = json.loads((written / "report.json").read_text())
+    assert (read["format"], read["schema"]) == ("metarl report", 1)
+    assert read["headline"] == json.loads(json.dumps(data["headline"]))
+    assert "| rl2 | agent | 0.50 [" in (written / "report.md").read_text()
+    rows = (written / "report.csv").read_text().splitlines()
+    assert rows[0].startswith("distribution,panel,entrant,seeds,score,iqm,low,high")
+    assert f"{WHERE},test,rl2,6,auac," in "\n".join(rows)
+    with np.load(written / "rliable.npz") as matrices:
+        assert matrices["rl2"].shape == (6, 5)
+        assert matrices["rl2"].mean() == pytest.approx(0.5, abs=1e-3)
+    drawn = {path.name for path in (written / "figures").iterdir()}
+    assert {f"{WHERE}-adaptation.svg", f"{WHERE}-adaptation.png", "headline.png", f"{WHERE}-long.png"} <= drawn
+
+
+def test_names_are_escaped(invented: Path, data: dict[str, Any]) -> None:
+    from metarl.benchmarks.report.page import page
+
+    renamed = json.loads(json.dumps(data).replace('"rl2"', '"<script>alert(1)</script>"'))
+    assert "<script" not in page(renamed, {})
+
+
+# Several machines -----------------------------------------------------------------------------------------------------
+
+
+def test_seeds_of_two_machines_go_together(invent: Invent, tmp_path: Path) -> None:
+    a, b = invent(tmp_path / "a"), invent(tmp_path / "b")
+    for out, gone in ((a, range(3, 6)), (b, range(3))):
+        for path in out.rglob("seed-*"):
+            if int(path.name[-1]) in gone and "random" not in str(path):
+                shutil.rmtree(path)
+    together = collect([a, b])
+    assert together.lives[WHERE, "rl2", "test"].seeds == tuple(range(6))
+    assert not together.unfinished
+    alone = collect([invent(tmp_path / "whole")])
+    ours, theirs = (r.lives[WHERE, "rl2", "test"].returns for r in (together, alone))
+    assert np.array_equal(ours, theirs)
+    run(ReportOptions((str(a), str(b)), out=str(tmp_path / "report")))
+    assert (tmp_path / "report" / "report.html").exists()
+
+
+def test_different_tasks_are_refused_and_different_worlds_are_warned_of(
+    invent: Invent, tmp_path: Path, invented: Path
+) -> None:
+    other = invent(tmp_path / "other")
+    plan = json.loads((other / PLAN).read_text())
+    plan["hashes"][WHERE]["test"] = "f" * 64
+    (other / PLAN).write_text(json.dumps(plan))
+    with pytest.raises(metarl.MetarlError, match=rf"have different tasks: {WHERE}, test, has hash .* and ffffffffffff"):
+        collect([invented, other])
+    moved = invent(tmp_path / "moved")
+    for path in moved.rglob("eval.npz"):
+        with np.load(path) as arrays:
+            changed = {name: arrays[name] for name in arrays.files}
+        changed["meta"] = np.array(re.sub(r'"mujoco": "[^"]*"', '"mujoco": "9.9"', str(changed["meta"]), count=1))
+        np.savez(path, **changed)
+    warnings = notices(document(collect([invented, moved])))
+    assert any("come from 2 different worlds" in line and "9.9" in line for line in warnings)
+
+
+def test_two_answers_for_one_cell_are_refused(invent: Invent, tmp_path: Path, invented: Path) -> None:
+    other = invent(tmp_path / "other", rewards=REWARDS | {"rl2": (0.0, 1.0)})
+    with pytest.raises(metarl.MetarlError, match=r"two different results for rl2 on PointGoalSparse, seed 0"):
+        collect([invented, other])
+    with pytest.raises(metarl.MetarlError, match=r"is no benchmark's folder"):
+        collect([invented, tmp_path])
