@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from metarl.distribution import TaskDistribution
-from metarl.laws import Choice, Integers, Permutation
+from metarl.laws import Choice, Integers, Permutation, Uniform
 
-SIGN = Choice((-1.0, 1.0))
 TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # something is worth having
+TWO_GOALS = Choice(((1.0, -1.0), (-1.0, 1.0)))
 PIXELS = {"observation": "pixels"}
 
 CATCH = {"controls": Permutation(3), "value": TWO_SIGNS, "speed": Integers(4, 8), "reach": Integers(0, 2)}
@@ -42,5 +42,31 @@ ARCADE = (
         "BreakoutPixels", world="Breakout", settings=PIXELS, parameters=BREAKOUT, ood={"speed": Choice((8,))},
         horizon=150, episodes=3,
         tests="Breakout from the screen: the same tasks, to be seen first",
+    ),
+    TaskDistribution(
+        "Pong", world="Pong",
+        parameters={
+            "controls": Permutation(3), "speed": Integers(4, 7), "opponent": Integers(1, 4), "reach": Integers(1, 2),
+        },
+        ood={"opponent": Integers(5, 6)},
+        horizon=200, episodes=3,
+        tests="find the keys, the paddle's size and where this opponent is weak",
+    ),
+    TaskDistribution(
+        "Freeway", world="Freeway",
+        parameters={"controls": Permutation(3), "speed": Integers(-5, 5, (8,)), "value": TWO_GOALS},
+        ood={"speed": Integers(-8, -6, (8,)) | Integers(6, 8, (8,))},
+        horizon=100, episodes=3,
+        tests="learn the traffic of eight lanes, and whether to arrive or to be hit",
+    ),
+    TaskDistribution(
+        "Invaders", world="Invaders",
+        parameters={
+            "controls": Permutation(4), "march": Integers(1, 4), "fall": Integers(3, 8), "bombs": Uniform(0.05, 0.25),
+            "value": TWO_SIGNS,
+        },
+        ood={"bombs": Uniform(0.25, 0.4), "march": Integers(5, 6)},
+        horizon=150, episodes=3,
+        tests="find the keys before the bombs do, and which aliens to spare",
     ),
 )  # fmt: skip

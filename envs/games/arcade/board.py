@@ -1,12 +1,13 @@
-"""The board all arcade games share: 10x10 cells, one plane for each kind of object, and pixels made of planes.
+"""The board all arcade games share: 10x10 cells, one plane for each kind of object.
 
-Things move by whole cells, at a rate in eighths of a cell a step. A plane holds 0 where nothing is; an object is drawn
-at half brightness, and the brighter the further it is on its way to the next cell, so that nothing that matters is
-hidden. Pixels are the planes seen as coloured light: each plane has a sprite, and where objects meet, lights add up.
+Things move by whole cells, at a rate in eighths of a cell a step. A plane holds 0 where nothing is; what moves so is
+drawn at half brightness, and the brighter the further it is on its way to the next cell, so that nothing is hidden that
+matters.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -14,14 +15,6 @@ from torch import Tensor
 
 SIZE = 10  # cells along a side
 EIGHTHS = 8  # parts of a cell in which speeds are counted
-CELL = 4  # pixels along a side of a cell
-
-SPRITES = {  # which of a cell's pixels shine; three colours of one sprite can be told apart where they meet, four cannot
-    "block": ("####", "####", "####", "####"),
-    "bar": ("####", "####", "....", "...."),
-    "dot": ("....", ".##.", ".##.", "...."),
-    "mark": ("#..#", "....", "....", "#..#"),
-}
 
 
 @dataclass(frozen=True)
@@ -31,20 +24,7 @@ class Plane:
     name: str
     colour: tuple[int, int, int]  # red, green, blue; lights that may meet in a pixel add up to 255 at most
     letter: str  # of the object in text
-    sprite: str = "block"
-
-
-def sprites(planes: tuple[Plane, ...], device: torch.device) -> Tensor:
-    """float32 [C, CELL * CELL * 3]: the light of each plane's object in its cell."""
-    shapes = torch.tensor([[[pixel == "#" for pixel in row] for row in SPRITES[p.sprite]] for p in planes])
-    colours = torch.tensor([p.colour for p in planes])
-    return (shapes[..., None] * colours[:, None, None]).reshape(len(planes), -1).float().to(device)
-
-
-def pixels(board: Tensor, light: Tensor) -> Tensor:
-    """uint8 [B, SIZE * CELL, SIZE * CELL, 3] of the planes [B, SIZE, SIZE, C]; light: from `sprites`."""
-    cells = (board @ light).round_().to(torch.uint8).reshape(-1, SIZE, SIZE, CELL, CELL, 3)
-    return cells.transpose(2, 3).reshape(-1, SIZE * CELL, SIZE * CELL, 3)
+    sprite: str = "block"  # one of SPRITES in metarl.envs.games.arcade.screen
 
 
 def advance(phase: Tensor, speed: Tensor) -> tuple[Tensor, Tensor]:
@@ -58,8 +38,20 @@ def brightness(phase: Tensor) -> Tensor:
     return (phase + EIGHTHS).float() / (2 * EIGHTHS)
 
 
-class Canvas:
-    """Planes being drawn: float32 [B, SIZE, SIZE, C], black at first. Rows count downwards."""
+class Canvas(ABC):
+    """What B boards are drawn on, black at first. Rows count downwards."""
+
+    @abstractmethod
+    def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
+        """Draw one object [B] or several [B, k] in these cells, each at its brightness (0: not there)."""
+
+    @abstractmethod
+    def lay(self, plane: int, first: int, values: Tensor) -> None:
+        """Draw whole rows of a plane from row `first` on: values [B, rows, SIZE]."""
+
+
+class Planes(Canvas):
+    """`board`: float32 [B, SIZE, SIZE, C]."""
 
     def __init__(self, num_envs: int, planes: int, device: torch.device) -> None:
         self.board = torch.zeros(num_envs, SIZE, SIZE, planes, device=device)
@@ -67,11 +59,16 @@ class Canvas:
         self._first = torch.arange(num_envs, device=device) * (SIZE * SIZE * planes)
 
     def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
-        """Draw one object [B] or several [B, k] at these cells, each with its brightness."""
-        cell = (row * SIZE + column) * self.board.shape[-1] + plane
-        first = self._first if not isinstance(cell, Tensor) or cell.dim() == 1 else self._first[:, None]
-        index = (first + cell).reshape(-1)
+        index = add_to_rows(self._first, (row * SIZE + column) * self.board.shape[-1] + plane)
         if isinstance(value, Tensor):
-            self._flat.index_copy_(0, index, value.expand_as(first + cell).reshape(-1))
+            self._flat.index_copy_(0, index.reshape(-1), value.expand_as(index).reshape(-1))
         else:
-            self._flat.index_fill_(0, index, value)
+            self._flat.index_fill_(0, index.reshape(-1), value)
+
+    def lay(self, plane: int, first: int, values: Tensor) -> None:
+        self.board[:, first : first + values.shape[1], :, plane] = values
+
+
+def add_to_rows(first: Tensor, offset: int | Tensor) -> Tensor:
+    """first [B] plus an offset for all, one each [B], or several each [B, k]."""
+    return first + offset if not isinstance(offset, Tensor) or offset.dim() == 1 else first[:, None] + offset

@@ -90,4 +90,4 @@ class Breakout(Game):
         canvas.put(1, row, column, brightness(state["phase"]))
         canvas.put(2, (row + state["down"]).clamp(max=FLOOR), column + state["right"])
         for brick in range(ROWS):
-            canvas.board[:, TOP + brick, :, 3 + brick] = state["bricks"][:, brick].float()
+            canvas.lay(3 + brick, TOP + brick, state["bricks"][:, brick : brick + 1].float())

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from metarl.counted import Counted
-from metarl.envs.games.arcade.board import CELL, SIZE, Canvas, Plane, pixels, sprites
+from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, Planes
+from metarl.envs.games.arcade.screen import CELL, Screen, lights
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
 from metarl.world import Outcome, Simulation, World
@@ -104,7 +105,7 @@ class ArcadeSimulation(Simulation):
         else:
             self.observation_space = gym.spaces.Box(0.0, 1.0, (SIZE, SIZE, len(game.planes)), np.float32)
         self.reward_terms = {}
-        self._light = sprites(game.planes, device)
+        self._light = lights(game.planes, device)
         # A parameter that no task sets keeps its neutral value.
         self._task = {p.name: self._neutral(p) for p in parameters}
         self._state: State = {}
@@ -128,19 +129,31 @@ class ArcadeSimulation(Simulation):
         return Outcome(reward, over, self._no_flags)
 
     def observe(self) -> Tensor:
-        board = self.board()
-        return pixels(board, self._light) if self.in_pixels else board
+        return self.pixels() if self.in_pixels else self.board()
 
     def board(self) -> Tensor:
         """float32 [B, SIZE, SIZE, C], the planes, whatever the agent sees of them."""
-        canvas = Canvas(self.num_envs, len(self.game.planes), self.device)
+        canvas = Planes(self.num_envs, len(self.game.planes), self.device)
         self.game.draw(self._state, canvas)
         return canvas.board
 
+    def pixels(self) -> Tensor:
+        """uint8 [B, SIZE * CELL, SIZE * CELL, 3], the same as a picture."""
+        screen = Screen(self.num_envs, self._light)
+        self.game.draw(self._state, screen)
+        return screen.pixels()
+
     def render(self, index: int, width: int, height: int) -> np.ndarray:
-        picture = pixels(self.board()[index : index + 1], self._light)[0].cpu().numpy()
+        picture = self.pixels()[index].cpu().numpy()
         side = SIZE * CELL
         return picture[np.arange(height) * side // height][:, np.arange(width) * side // width]
+
+    def text(self, index: int) -> str:
+        """Letters of the planes; where several are in a cell, that of the first."""
+        board = self.board()[index].cpu().numpy()
+        letters = [plane.letter for plane in self.game.planes]
+        rows = [[next((a for a, v in zip(letters, cell, strict=True) if v), " ") for cell in row] for row in board]
+        return "\n".join("".join(row) for row in rows)
 
     def _neutral(self, parameter: Parameter) -> Tensor:
         value = np.broadcast_to(np.asarray(parameter.neutral, parameter.dtype), (self.num_envs, *parameter.shape))

@@ -20,9 +20,6 @@ class Dice:
     def integer(self, purpose: str, high: int) -> int:
         return int(self.counted.integers(purpose, high))
 
-    def uniform(self, purpose: str) -> float:
-        return float(self.counted.uniform(purpose))
-
 
 @pytest.fixture
 def agrees():
@@ -31,7 +28,7 @@ def agrees():
     Rules(task, dice) starts an episode; `step(action, dice) -> (reward, over)`; `planes() -> [10, 10, C]`.
     """
 
-    def run(name, rules, steps=150, num_envs=8):
+    def run(name, rules, steps=150, num_envs=8, odds=None):
         family = metarl.get(name)
         random = np.random.default_rng(0)
         seen = {"reward": set(), "over": set()}
@@ -45,7 +42,7 @@ def agrees():
             for _ in range(steps):
                 np.testing.assert_array_equal(obs.numpy(), np.stack([game.planes() for game in each]))
                 clock = [(int(env.episode[i]), int(env.time[i])) for i in range(num_envs)]
-                action = random.integers(env.action_space.n, size=num_envs)
+                action = random.choice(env.action_space.n, num_envs, p=odds)
                 moved = env.step(torch.from_numpy(action))
                 told = [game.step(int(action[i]), Dice(i, *clock[i])) for i, game in enumerate(each)]
                 np.testing.assert_allclose(moved.reward.numpy(), [reward for reward, _ in told], rtol=1e-6)

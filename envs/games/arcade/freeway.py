@@ -1,0 +1,53 @@
+"""Freeway: a chicken crosses eight lanes, each with one car at a speed of its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, advance, brightness
+from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.parameters import Parameter
+
+LANES = SIZE - 2  # rows 1 to 8; the chicken starts from row 9 and wants to row 0, or perhaps not
+HOME = SIZE - 1
+PATH = SIZE // 2  # the chicken's column
+
+
+class Freeway(Game):
+    """Actions: up, stay, down. An episode lasts for its horizon; a chicken that arrives or is hit starts anew.
+
+    Cars drive around the edges. `value` is what arriving and being hit earn.
+    """
+
+    name = "Freeway"
+    actions = ("up", "stay", "down")
+    planes = (Plane("chicken", (250, 220, 60), "c", "dot"), Plane("car", (0, 30, 190), "#"))
+    own_parameters = (
+        Parameter(
+            "speed", (LANES,), unit="cells/8 a step", low=-EIGHTHS, high=EIGHTHS, neutral=EIGHTHS, integer=True,
+            doc="of the car in each lane from the top, to the right",
+        ),
+        Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="of arriving and of being hit"),
+    )  # fmt: skip
+
+    def start(self, task: Task, random: Counted) -> State:
+        cars = random.integers("cars", SIZE, (LANES,))
+        return {"row": torch.full_like(cars[:, 0], HOME), "cars": cars, "phase": torch.zeros_like(cars)}
+
+    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+        phase, ticks = advance(state["phase"], task["speed"].abs())
+        cars = (state["cars"] + ticks * task["speed"].sign()) % SIZE
+        row = (state["row"] + action - 1).clamp_(max=HOME)
+        lane = (row - 1).clamp(0, LANES - 1)
+        arrived = row == 0
+        hit = (cars.gather(1, lane[:, None]).squeeze(1) == PATH) & (row == lane + 1)
+        terms = {"arrived": task["value"][:, 0] * arrived, "hit": task["value"][:, 1] * hit}
+        after = {"row": row.masked_fill(arrived | hit, HOME), "cars": cars, "phase": phase}
+        return Move(after, {name: term.float() for name, term in terms.items()})
+
+    def draw(self, state: State, canvas: Canvas) -> None:
+        canvas.put(0, state["row"], PATH)
+        lanes = torch.arange(1, LANES + 1, device=state["row"].device)
+        canvas.put(1, lanes, state["cars"], brightness(state["phase"]))

@@ -1,0 +1,134 @@
+"""Invaders: a block of aliens marches to and fro and down, dropping bombs; a cannon below shoots at them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
+from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.parameters import Parameter
+
+GROUND = SIZE - 1  # the cannon's row
+RANKS, FILES = 4, 6  # aliens; even ranks are squids, odd ones crabs
+LEFT, _, RIGHT, FIRE = range(4)
+NONE = -1  # the row of a shot that is not in the air
+LANDED = GROUND - RANKS + 1  # the block's top row when its lowest rank is on the ground
+BLOCK = ("aliens", "top", "left", "right", "phase")
+
+
+class Invaders(Game):
+    """Actions: left, stay, right, fire. A bomb on the cannon, or the block on the ground, ends the episode.
+
+    The block marches a column at a time; at an edge it moves down a row and turns. One shot is in the air at a time; it
+    rises a row a step and takes an alien that it meets, before the block moves or after. When all are gone a new block
+    comes. In each step, with probability `bombs`, one of the block's files drops a bomb below its lowest alien.
+    """
+
+    name = "Invaders"
+    actions = ("left", "stay", "right", "fire")
+    planes = (
+        Plane("cannon", (60, 140, 160), "A", "bar"),
+        Plane("squid", (120, 60, 120), "s"),
+        Plane("crab", (60, 120, 60), "c"),
+        Plane("block", (40, 40, 40), ".", "mark"),  # its upper left corner: dim if marching left, bright if right
+        Plane("shot", (90, 90, 90), "|", "dot"),
+        Plane("bomb", (95, 95, 0), "*", "foot"),
+    )
+    own_parameters = (
+        Parameter("march", unit="cells/8 a step", low=0, high=8, neutral=2, integer=True, doc="the block's speed"),
+        Parameter("fall", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="the bombs' speed"),
+        Parameter("bombs", unit="a step", low=0, high=1, neutral=0.1, doc="the probability of a new one"),
+        Parameter("value", (2,), low=-1, high=1, neutral=1, doc="of a squid shot and of a crab shot"),
+    )
+    may_terminate = True
+
+    def start(self, task: Task, random: Counted) -> State:
+        block = self._block(random)
+        none = torch.zeros_like(block["top"])
+        bombs = none[:, None].repeat(1, SIZE)  # a number for each column, whose bit r says whether one is in row r
+        shot = {"shot_row": none + NONE, "shot_column": none}
+        return {"cannon": none + SIZE // 2, **block, **shot, "bombs": bombs, "bomb_phase": none}
+
+    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+        step = (action == RIGHT).long() - (action == LEFT).long()
+        cannon = (state["cannon"] + step).clamp_(0, SIZE - 1)
+        fire = (action == FIRE) & (state["shot_row"] == NONE)
+        shot_row = torch.where(fire, GROUND - 1, (state["shot_row"] - 1).clamp_(min=NONE))
+        shot_column = torch.where(fire, cannon, state["shot_column"])
+        shot_column = shot_column.masked_fill(shot_row == NONE, 0)
+
+        block = {name: state[name] for name in BLOCK}
+        earned = torch.zeros_like(task["bombs"])
+        for moved in (False, True):
+            block = self._march(block, task["march"]) if moved else block
+            block["aliens"], hit, kind = _shoot(block, shot_row, shot_column)
+            earned = earned + task["value"].gather(1, kind[:, None]).squeeze(1) * hit
+            shot_row, shot_column = shot_row.masked_fill(hit, NONE), shot_column.masked_fill(hit, 0)
+        gone, fresh = block["aliens"] == 0, self._block(random)
+        block = {name: torch.where(gone, fresh[name], value) for name, value in block.items()}
+
+        bombs, bomb_phase = self._bombs(state, block, task, random)
+        bombed = bombs.gather(1, cannon[:, None]).squeeze(1) >= 1 << GROUND
+        after = {"cannon": cannon, **block, "shot_row": shot_row, "shot_column": shot_column}
+        over = bombed | (block["top"] == LANDED)
+        return Move({**after, "bombs": bombs, "bomb_phase": bomb_phase}, {"aliens": earned.float()}, over)
+
+    def _block(self, random: Counted) -> State:
+        """A new block at the top."""
+        left = random.integers("left", SIZE - FILES + 1)
+        return {
+            "aliens": torch.full_like(left, (1 << RANKS * FILES) - 1),  # a bit for each, from the upper left
+            "top": torch.zeros_like(left),
+            "left": left,
+            "right": 2 * random.integers("right", 2) - 1,  # +1 marching right, -1 left
+            "phase": torch.zeros_like(left),
+        }
+
+    def _march(self, block: State, speed: Tensor) -> State:
+        phase, ticks = advance(block["phase"], speed)
+        left = block["left"] + block["right"] * ticks
+        turn = (left < 0) | (left > SIZE - FILES)
+        top = (block["top"] + turn.long()).clamp_(max=LANDED)
+        left = left.clamp(0, SIZE - FILES)
+        right = torch.where(turn, -block["right"], block["right"])
+        return {"aliens": block["aliens"], "top": top, "left": left, "right": right, "phase": phase}
+
+    def _bombs(self, state: State, block: State, task: Task, random: Counted) -> tuple[Tensor, Tensor]:
+        """The bombs after this step, and their common phase: 0 where none is in the air."""
+        phase, ticks = advance(state["bomb_phase"], task["fall"])
+        bombs = state["bombs"].bitwise_left_shift(ticks[:, None]) & ((1 << SIZE) - 1)
+        phase = phase.masked_fill(bombs.sum(1) == 0, 0)
+
+        file = random.integers("file", FILES)[:, None]
+        ranks = torch.arange(RANKS, device=file.device)
+        alive = block["aliens"][:, None] >> (ranks * FILES + file) & 1
+        lowest = (alive * (ranks + 1)).amax(1) - 1
+        drops = (random.uniform("bomb", dtype=torch.float64) < task["bombs"]) & (lowest >= 0)
+        row = (block["top"] + lowest + 1).clamp_(0, GROUND)
+        column = block["left"][:, None] + file
+        dropped = bombs.gather(1, column) | (drops.long() << row)[:, None]
+        return bombs.scatter(1, column, dropped), phase
+
+    def draw(self, state: State, canvas: Canvas) -> None:
+        canvas.put(0, GROUND, state["cannon"])
+        place = torch.arange(RANKS * FILES, device=state["top"].device)
+        rank, file = place // FILES, place % FILES
+        row, column = state["top"][:, None] + rank, state["left"][:, None] + file
+        alive = state["aliens"][:, None] >> place & 1
+        canvas.put(1 + rank % 2, row, column, alive * brightness(state["phase"])[:, None])
+        canvas.put(3, state["top"], state["left"], 0.75 + 0.25 * state["right"])
+        canvas.put(4, state["shot_row"].clamp(min=0), state["shot_column"], (state["shot_row"] != NONE).float())
+        rows = torch.arange(SIZE, device=place.device, dtype=torch.int16)[:, None]
+        falling = state["bombs"].short()[:, None] >> rows & 1
+        canvas.lay(5, 0, falling * brightness(state["bomb_phase"])[:, None, None])
+
+
+def _shoot(block: State, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The aliens left by a shot in this cell, whether it hit one, and of which kind: 0 squid, 1 crab."""
+    rank, file = row - block["top"], column - block["left"]
+    inside = (rank >= 0) & (rank < RANKS) & (file >= 0) & (file < FILES) & (row != NONE)
+    bit = torch.where(inside, 1 << (rank * FILES + file).clamp(min=0), 0)
+    hit = block["aliens"] & bit
+    return block["aliens"] ^ hit, hit > 0, rank.clamp(0, RANKS - 1) % 2
