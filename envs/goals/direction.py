@@ -11,7 +11,7 @@ from metarl.parameters import Parameter
 
 
 class Direction(Goal):
-    r"""Reward $d\,v_x$, $v_x = (x' - x)/dt$, $d$ in {-1, +1} (Finn et al. 2017, section 5.3)."""
+    """Reward d v_x, where v_x = (x' - x) / dt and d is in {-1, +1} (Finn et al. 2017, section 5.3)."""
 
     name = "direction"
     parameters = (Parameter("direction", low=-1, high=1, neutral=1.0, doc="+1 forward, -1 backward"),)

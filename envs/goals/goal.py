@@ -17,15 +17,17 @@ class Motion(NamedTuple):
     place: Tensor  # [B, d], where it is now, m (d = 1 on a line, 2 in a plane)
     velocity: Tensor  # [B, d], (place now - place before) / dt, m/s
     action: Tensor  # [B, nu], as the agent chose it, clipped to [-1, 1]
+    tilt: Tensor | None = None  # [B, 2], angle from upright and its rate, rad and rad/s; for goals that need it
 
 
 class Goal(ABC):
-    """Registered under `name`; any robot with as many place coordinates may take it."""
+    """Registered under `name`; any robot with as many place coordinates, and a tilt if needed, may take it."""
 
     kind: ClassVar[str] = "goal"
     name: str
     parameters: tuple[Parameter, ...]
     place_size: int = 1  # place coordinates it reads
+    needs_tilt: bool = False  # whether it reads `Motion.tilt`
 
     @abstractmethod
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:

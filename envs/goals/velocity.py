@@ -11,7 +11,7 @@ from metarl.parameters import Parameter
 
 
 class Velocity(Goal):
-    r"""Reward $-|v_x - v^*|$, $v_x = (x' - x)/dt$ (Finn et al. 2017, section 5.3)."""
+    """Reward −|v_x − v*|, where v_x = (x' - x) / dt (Finn et al. 2017, section 5.3)."""
 
     name = "velocity"
     parameters = (Parameter("velocity", unit="m/s", neutral=1.0, doc="velocity to run at, along x"),)

@@ -9,6 +9,7 @@ from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from metarl.envs.physics.contract import Physics
+from metarl.errors import MetarlError
 from metarl.threads import physics_threads
 
 # MuJoCo resets a simulation by itself when one of these is raised, and only counts it.
@@ -17,6 +18,17 @@ _BLOW_UPS = [
     int(mujoco.mjtWarning.mjWARN_BADQVEL),
     int(mujoco.mjtWarning.mjWARN_BADQACC),
 ]
+
+# What MuJoCo computes only in its acceleration stage, and of that what only a sensor of this kind makes it compute.
+_OF_ACCELERATION = {
+    "qacc", "qacc_smooth", "qfrc_smooth", "qfrc_constraint", "qfrc_actuator", "actuator_force", "act_dot", "sensordata",
+    "cacc", "cfrc_int", "cfrc_ext",
+}  # fmt: skip
+_AFTER_CONSTRAINTS = {"cacc", "cfrc_int", "cfrc_ext"}
+_SENSORS_AFTER_CONSTRAINTS = [
+    int(mujoco.mjtSensor.mjSENS_ACCELEROMETER), int(mujoco.mjtSensor.mjSENS_FORCE), int(mujoco.mjtSensor.mjSENS_TORQUE),
+    int(mujoco.mjtSensor.mjSENS_FRAMELINACC), int(mujoco.mjtSensor.mjSENS_FRAMEANGACC),
+]  # fmt: skip
 
 
 class CpuPhysics(Physics):
@@ -35,7 +47,7 @@ class CpuPhysics(Physics):
         self.qpos, self.qvel, self.ctrl = (torch.from_numpy(self.batch.bind(n)) for n in ("qpos", "qvel", "ctrl"))
         # Derived fields are a substep behind after a plain step; asked for, they are brought up to date.
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
-        self._stage = int(mujoco.mjtStage.mjSTAGE_VEL if derived else mujoco.mjtStage.mjSTAGE_NONE)
+        self._stage = self._stage_of(derived)
         self._fields: dict[str, Tensor] = {}
         self._nobody = torch.zeros(num_envs, dtype=torch.bool)
         self._warnings = self.batch.warning.tobytes()
@@ -61,7 +73,7 @@ class CpuPhysics(Physics):
             self.qpos[mask] = qpos[mask].to(self.dtype)
             self.qvel[mask] = qvel[mask].to(self.dtype)
         if self._derived:
-            self.batch.forward(ids, stage=int(mujoco.mjtStage.mjSTAGE_VEL))
+            self.batch.forward(ids, stage=self._stage)
 
     def step(self, active: Tensor) -> Tensor:
         failed: np.ndarray | None = None
@@ -84,6 +96,18 @@ class CpuPhysics(Physics):
         model = self.batch.get_model(index)
         mujoco.mj_forward(model, data)
         return model, data
+
+    def _stage_of(self, derived: tuple[str, ...]) -> int:
+        """How far MuJoCo must compute at the new state; accelerations and forces cost most."""
+        wanted = _AFTER_CONSTRAINTS.intersection(derived)
+        if wanted and not np.isin(self.model.sensor_type, _SENSORS_AFTER_CONSTRAINTS).any():
+            raise MetarlError(
+                f"MuJoCo leaves {', '.join(sorted(wanted))} empty unless the MJCF has a sensor of accelerations or "
+                'forces: add <sensor><framelinacc objtype="body" objname="..."/></sensor>'
+            )
+        if _OF_ACCELERATION.intersection(derived):
+            return int(mujoco.mjtStage.mjSTAGE_ACC)
+        return int(mujoco.mjtStage.mjSTAGE_VEL if derived else mujoco.mjtStage.mjSTAGE_NONE)
 
     @staticmethod
     def _ids(mask: Tensor) -> np.ndarray | None:

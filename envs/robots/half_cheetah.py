@@ -8,7 +8,7 @@ from metarl.envs.robots.robot import Robot
 
 
 class HalfCheetah(Robot):
-    r"""The planar runner of Wawrzyński (2009) with Gymnasium HalfCheetah-v5's dynamics, bit for bit.
+    """The planar runner of Wawrzyński (2009) with Gymnasium HalfCheetah-v5's dynamics, bit for bit.
 
     An env step is 5 physics steps of 0.01 s: dt = 0.05 s. Integrator: Euler. Episodes end only by the horizon.
 
@@ -25,7 +25,7 @@ class HalfCheetah(Robot):
     | position | height, pitch, 6 joint angles (back thigh, shin, foot, front thigh, shin, foot) | m, rad |
     | velocity | x, height, pitch, 6 joints | m/s, rad/s |
 
-    Reward: the goal's terms $- 0.05 \sum a_i^2$ (term `control`; Gymnasium's own weight is 0.1, the meta-RL
+    Reward: the goal's terms − 0.05 Σ a² (term `control`; Gymnasium's own weight is 0.1, the meta-RL
     literature's 0.05). Place: x of the torso, m.
 
     Start: qpos + U(-0.1, 0.1), qvel + 0.1 N(0, 1).

@@ -11,7 +11,7 @@ from metarl.envs.robots.robot import Robot
 
 
 class PointMass(Robot):
-    r"""A 1 kg ball on a plane with viscous drag, pushed by two motors: the 2-D navigation of meta-RL on MuJoCo.
+    """A 1 kg ball on a plane with viscous drag, pushed by two motors: the 2-D navigation of meta-RL on MuJoCo.
 
     An env step is 5 physics steps of 0.01 s: dt = 0.05 s. Integrator: Euler. Episodes end only by the horizon.
 
@@ -25,7 +25,7 @@ class PointMass(Robot):
     | position | x, y | m |
     | velocity | x, y | m/s |
 
-    Reward: the goal's terms $- 0.01 \sum a_i^2$ (term `control`). Place: x and y, m.
+    Reward: the goal's terms − 0.01 Σ a² (term `control`). Place: x and y, m.
 
     Start: at rest, at the origin + U(-0.05, 0.05).
     """

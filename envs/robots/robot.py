@@ -1,4 +1,4 @@
-"""What a robot is: its model, named observation parts, named costs, start state, and when it has fallen."""
+"""What a robot is: its model, named observation parts, named reward terms, start state, and when it has fallen."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import mujoco
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from metarl import registry
 from metarl.counted import Counted
 from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, second_values
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, make_physics
+from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
 from metarl.world import Simulation, World
@@ -25,14 +27,14 @@ from metarl.world import Simulation, World
 if TYPE_CHECKING:
     from metarl.distribution import TaskDistribution
 
-SETTINGS = ("observation", "weights", "fall_ends")
+SETTINGS = ("observation", "weights", "fall_ends", "frame_skip")
 
 
 class Robot(World):
     """A MuJoCo robot as a world. Subclass it, or register an instance; see `half_cheetah.py` for a page of one.
 
     Settings a distribution may give: `observation` (names of parts, in order), `weights` (reward term -> weight),
-    `fall_ends` (whether a fall ends the episode).
+    `fall_ends` (whether a fall ends the episode), `frame_skip` (physics steps in an env step).
     """
 
     name: str
@@ -40,18 +42,22 @@ class Robot(World):
     frame_skip: int
     observation_parts: Mapping[str, Callable[[Physics], Tensor]]  # name -> [B, n]
     observation: tuple[str, ...]  # the parts seen by default
-    weights: Mapping[str, float] = {}  # of reward terms; a goal's terms weigh 1 unless named
-    derived: tuple[str, ...] = ()  # MjData fields it reads beside qpos and qvel
+    # name -> reward [B] beside the goal's, of physics after the step and the action in [-1, 1]
+    reward_terms: Mapping[str, Callable[[Physics, Tensor], Tensor]] = {"control": action_cost, "alive": alive}
+    weights: Mapping[str, float] = {}  # of reward terms; unless named, a goal's weigh 1 and the robot's own 0
+    derived: tuple[str, ...] = ()  # MjData fields it reads beside qpos, qvel and ctrl
+    reads: Mapping[str, tuple[str, ...]] = {}  # the same for one observation part or reward term, where that is in use
     qpos_noise: float = 0.0  # a start position is the model's plus U(-noise, noise)
-    qvel_noise: float = 0.0  # a start velocity is noise * N(0, 1)
+    qvel_noise: float = 0.0  # a start velocity is noise * N(0, 1), or U(-noise, noise)
+    qvel_law: Literal["normal", "uniform"] = "normal"
 
     def place(self, physics: Physics) -> Tensor:
         """[B, d]: what goals of velocity, direction and place speak of, m."""
         return physics.qpos[:, :1]
 
-    def costs(self, physics: Physics, action: Tensor) -> dict[str, Tensor]:
-        """Named reward terms [B] beside the goal's."""
-        return {"control": -action.square().sum(1)}
+    def tilt(self, physics: Physics) -> Tensor | None:
+        """[B, 2]: angle from upright and its rate, rad and rad/s; None for a robot that has no upright."""
+        return None
 
     def fallen(self, physics: Physics) -> Tensor | None:
         """bool [B], or None for a robot that cannot fall."""
@@ -60,9 +66,12 @@ class Robot(World):
     def start(self, physics: Physics, random: Counted) -> tuple[Tensor, Tensor]:
         """Start states qpos [B, nq] and qvel [B, nv]."""
         nq, nv = physics.qpos.shape[1], physics.qvel.shape[1]
-        noise = (2 * random.uniform("start position", (nq,), torch.float64) - 1) * self.qpos_noise
-        qvel = random.normal("start velocity", (nv,), torch.float64) * self.qvel_noise
-        return physics.default("qpos0") + noise, qvel
+        qpos = physics.default("qpos0") + self.qpos_noise * _plus_minus_1(random, "start position", nq)
+        for at in self._quaternions:
+            qpos[:, at : at + 4] /= vector_norm(qpos[:, at : at + 4], dim=1, keepdim=True)
+        if self.qvel_law == "uniform":
+            return qpos, self.qvel_noise * _plus_minus_1(random, "start velocity", nv)
+        return qpos, self.qvel_noise * random.normal("start velocity", (nv,), torch.float64)
 
     # As a world ------------------------------------------------------------------------------------------------
 
@@ -75,6 +84,13 @@ class Robot(World):
             return mujoco.MjModel.from_xml_string(self.mjcf)
         except ValueError as error:
             raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}") from error
+
+    @cached_property
+    def _quaternions(self) -> list[int]:
+        """Where in qpos the orientations of free and ball joints begin."""
+        joints = zip(self.model.jnt_type, self.model.jnt_qposadr, strict=True)
+        offset = {int(mujoco.mjtJoint.mjJNT_FREE): 3, int(mujoco.mjtJoint.mjJNT_BALL): 0}
+        return [int(at) + offset[int(kind)] for kind, at in joints if int(kind) in offset]
 
     def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
         self._check_settings(distribution)
@@ -104,8 +120,18 @@ class Robot(World):
         return goal
 
     def goals(self) -> list[Goal]:
-        """Every goal this robot can be given (whether it moves in a plane shows when a simulation is built)."""
-        return [registry.find("goal", name) for name in registry.names("goal")]
+        """Every goal this robot can be given."""
+        physics = make_physics(self.model, 1, 1, torch.device("cpu"), derived=self.derived)
+        known = (registry.find("goal", name) for name in registry.names("goal"))
+        return [goal for goal in known if self.lacks(goal, physics) is None]
+
+    def lacks(self, goal: Goal, physics: Physics) -> str | None:
+        """What a goal reads that this robot does not have, for an error; None where it fits."""
+        if self.place(physics).shape[1] < goal.place_size:
+            return "needs a robot that moves in a plane"
+        if goal.needs_tilt and self.tilt(physics) is None:
+            return "needs a robot that has an upright (Robot.tilt)"
+        return None
 
     def perturbed(self) -> tuple[Parameter, ...]:
         """The parameters of all perturbations, for this robot's model."""
@@ -148,6 +174,16 @@ class Robot(World):
         fall_ends = distribution.settings.get("fall_ends", True)
         if not isinstance(fall_ends, bool):
             raise MetarlError(f"{distribution.name}: the setting fall_ends is True or False, got {fall_ends!r}")
+        skip = distribution.settings.get("frame_skip", self.frame_skip)
+        if not isinstance(skip, int) or isinstance(skip, bool) or skip < 1:
+            raise MetarlError(
+                f"{distribution.name}: the setting frame_skip is a whole number of at least 1, got {skip!r}"
+            )
+
+
+def _plus_minus_1(random: Counted, purpose: str, n: int) -> Tensor:
+    """[B, n], uniform on [-1, 1)."""
+    return 2 * random.uniform(purpose, (n,), torch.float64) - 1
 
 
 def _named(distribution: TaskDistribution) -> list[str]:

@@ -36,13 +36,17 @@ class RobotSimulation(Simulation):
         self.goal = robot.goal(distribution)
         self.num_envs = num_envs
         self.device = device
-        self.physics = make_physics(robot.model, num_envs, robot.frame_skip, device, engine, robot.derived)
-        if robot.place(self.physics).shape[1] < self.goal.place_size:
-            raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} needs a robot that moves in a plane")
-        model = robot.model
         settings = distribution.settings
-        self._parts = [robot.observation_parts[p] for p in settings.get("observation", robot.observation)]
+        parts = settings.get("observation", robot.observation)
         self._weights = {**robot.weights, **settings.get("weights", {})}
+        self._terms = {name: term for name, term in robot.reward_terms.items() if self._weights.get(name)}
+        fields = [*robot.derived, *(field for name in (*parts, *self._terms) for field in robot.reads.get(name, ()))]
+        skip = settings.get("frame_skip", robot.frame_skip)
+        self.physics = make_physics(robot.model, num_envs, skip, device, engine, tuple(dict.fromkeys(fields)))
+        if lacking := robot.lacks(self.goal, self.physics):
+            raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} {lacking}")
+        model = robot.model
+        self._parts = [robot.observation_parts[part] for part in parts]
         self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
         self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
         self._ctrl_range = self._middle_and_half(model)
@@ -77,8 +81,9 @@ class RobotSimulation(Simulation):
         before = self.robot.place(self.physics).clone()
         diverged = self.physics.step(active)
         place = self.robot.place(self.physics)
-        motion = Motion(place, (place - before) / self.physics.dt, action)
-        terms = self.goal.terms(motion, self._perturbed.task) | self.robot.costs(self.physics, action)
+        motion = Motion(place, (place - before) / self.physics.dt, action, self._tilt())
+        terms = self.goal.terms(motion, self._perturbed.task)
+        terms |= {name: term(self.physics, action) for name, term in self._terms.items()}
         earns = active & ~diverged  # a diverged robot was put back to its start: that move earns nothing
         self.reward_terms = {n: self._weighed(n, term, earns) for n, term in terms.items()}
         reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
@@ -91,6 +96,9 @@ class RobotSimulation(Simulation):
         """float32 [B]: a reward term times its weight, 0 where nothing is earned (whatever it is there, NaN too)."""
         weight = self._weights.get(name, 1.0)
         return torch.where(earns, term if weight == 1.0 else term * weight, 0.0).float()
+
+    def _tilt(self) -> Tensor | None:
+        return self.robot.tilt(self.physics) if self.goal.needs_tilt else None
 
     def observe(self) -> Tensor:
         return self._seen.clone() if self._perturbed.senses else self._exact_observation().float()
@@ -129,12 +137,9 @@ class RobotSimulation(Simulation):
         return (low + high) / 2, (high - low) / 2
 
     def _check_weights(self, name: str) -> None:
-        still = torch.zeros_like(self.physics.ctrl)
-        place = self.robot.place(self.physics)
-        known = [
-            *self.goal.terms(Motion(place, torch.zeros_like(place), still), self._perturbed.task),
-            *self.robot.costs(self.physics, still),
-        ]
+        place, still = self.robot.place(self.physics), torch.zeros_like(self.physics.ctrl)
+        motion = Motion(place, torch.zeros_like(place), still, self._tilt())
+        known = [*self.goal.terms(motion, self._perturbed.task), *self.robot.reward_terms]
         for term in self._weights:
             if term not in known:
                 raise unknown(f"reward term of {name}", term, known)

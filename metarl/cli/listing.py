@@ -101,10 +101,13 @@ def _named(name: str) -> list[Any]:
 
 def _configured(console: Console, thing: Any) -> None:
     """The parameters of a goal, and those of what a robot combines with."""
-    if isinstance(getattr(thing, "parameters", None), tuple):  # a goal's
+    if isinstance(getattr(thing, "parameters", None), tuple) and thing.parameters:  # a goal's
         console.print(_parameters("parameters", thing.parameters))
     for goal in thing.goals() if hasattr(thing, "goals") else ():
-        console.print(_parameters(f"parameters of the goal {goal.name}", goal.parameters))
+        if goal.parameters:
+            console.print(_parameters(f"parameters of the goal {goal.name}", goal.parameters))
+        else:
+            console.print(f"the goal {goal.name} has no parameters")
     if hasattr(thing, "perturbed"):
         console.print(_parameters("parameters of perturbations", thing.perturbed()))
 

@@ -426,7 +426,7 @@ def test_a_goal_and_a_perturbation_of_one_parameter_are_refused():
 WRONG = {
     "world": ({"world": "HalfCheeta"}, "unknown world 'HalfCheeta'; did you mean 'HalfCheetah'"),
     "goal": ({"goal": "velocities"}, "unknown goal 'velocities'; did you mean 'velocity'"),
-    "no goal": ({"goal": None}, "a robot needs a goal: direction, sparse_place, velocity"),
+    "no goal": ({"goal": None}, "a robot needs a goal: advance, balance, .*velocity"),
     "goal in a plane": (
         {"goal": "sparse_place", "parameters": {"place": metarl.Disc(1.0)}, "ood": {}},
         "needs a robot that moves in a plane",
@@ -442,6 +442,10 @@ WRONG = {
     "reward weight": ({"settings": {"weights": {"ctrl": 0.1}}}, "unknown reward term of IcyCheetahVel 'ctrl'"),
     "weight of a word": ({"settings": {"weights": {"control": "small"}}}, "weights.*numbers.*'small'"),
     "weights as a number": ({"settings": {"weights": 0.1}}, "weights.*numbers"),
+    "frame_skip of a fraction": ({"settings": {"frame_skip": 2.5}}, "frame_skip is a whole number of .* 1, got 2.5"),
+    "no upright": (
+        {"goal": "swing_up", "parameters": {"mass": metarl.Fixed(1.0)}, "ood": {}}, "needs a robot that has an upright"
+    ),
     "fall_ends of a word": ({"settings": {"fall_ends": "no"}}, "fall_ends is True or False, got 'no'"),
     "out of bounds": (
         {"parameters": {"friction": metarl.Uniform(-1, 1)}, "ood": {}},

@@ -1,0 +1,22 @@
+"""Run in a hidden direction of a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from metarl.envs.goals.goal import Goal, Motion
+from metarl.parameters import Parameter
+
+
+class Direction2d(Goal):
+    """Reward v_x cos(angle) + v_y sin(angle), where v = (place' - place) / dt (Rakelly et al. 2019, AntDir)."""
+
+    name = "direction2d"
+    parameters = (Parameter("angle", unit="rad", neutral=0.0, doc="direction to run in; 0 is along x, pi/2 along y"),)
+    place_size = 2
+
+    def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        angle, v = task["angle"], motion.velocity
+        return {"direction": v[:, 0] * angle.cos() + v[:, 1] * angle.sin()}

@@ -1,0 +1,52 @@
+"""Walker2d: a planar robot with two legs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from metarl.envs.physics import Physics
+from metarl.envs.robots.robot import Robot
+
+
+class Walker2d(Robot):
+    """The two-legged robot of Erez, Tassa and Todorov (2012) with Gymnasium Walker2d-v5's dynamics, bit for bit.
+
+    An env step is 4 physics steps of 0.002 s: dt = 0.008 s (the setting `frame_skip` makes it longer). Integrator: RK4.
+
+    Action, `Box(-1, 1, (6,))`: torque of each motor as a share of 100 N m, saturated at +-1: right thigh, leg, foot,
+    left thigh, leg, foot.
+
+    Observation parts (both seen by default, 17 numbers; x is left out, for it would tell where the robot has been):
+
+    | part | numbers | unit |
+    |---|---|---|
+    | position | height, pitch, 6 joint angles (in the order of the motors) | m, rad |
+    | velocity | x, height, pitch, 6 joints, each clipped to +-10 | m/s, rad/s |
+
+    Reward: the goal's terms − 0.001 Σ a² (term `control`) + 1 a step (`alive`). Place: x of the torso, m.
+    Tilt: its pitch.
+
+    Start: qpos + U(-0.005, 0.005), qvel + U(-0.005, 0.005).
+
+    Ends (a fall): height out of (0.8, 2) m, or pitch at or beyond +-1 rad.
+    """
+
+    name = "Walker2d"
+    mjcf = Path(__file__).with_name("walker2d.xml")
+    frame_skip = 4
+    observation_parts = {"position": lambda p: p.qpos[:, 1:], "velocity": lambda p: p.qvel.clamp(-10, 10)}
+    observation = ("position", "velocity")
+    weights = {"control": 1e-3, "alive": 1.0}
+    qpos_noise = 0.005
+    qvel_noise = 0.005
+    qvel_law = "uniform"
+
+    def tilt(self, physics: Physics) -> Tensor:
+        return torch.stack([physics.qpos[:, 2], physics.qvel[:, 2]], 1)
+
+    def fallen(self, physics: Physics) -> Tensor:
+        height, pitch = physics.qpos[:, 1], physics.qpos[:, 2]
+        return (height <= 0.8) | (height >= 2.0) | (pitch.abs() >= 1.0)

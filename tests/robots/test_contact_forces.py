@@ -1,0 +1,97 @@
+"""Contact forces: what Ant and Humanoid pay for them, and that they are computed only where they are read."""
+
+import re
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+
+from metarl.envs.physics import make_physics
+from metarl.errors import MetarlError
+
+NONE, VEL, ACC = (int(getattr(mujoco.mjtStage, f"mjSTAGE_{name}")) for name in ("NONE", "VEL", "ACC"))
+BLOCK = """
+<mujoco>
+  <worldbody>
+    <geom type="plane" size="1 1 1"/>
+    <body name="block" pos="0 0 0.1"><freejoint/><geom type="box" size="0.1 0.1 0.1" mass="2"/></body>
+  </worldbody>
+  <sensor><framelinacc objtype="body" objname="block"/></sensor>
+</mujoco>"""
+
+
+def ant_cost(forces):
+    return 5e-4 * (forces.clip(-1, 1) ** 2).sum()
+
+
+def humanoid_cost(forces):
+    return min(5e-7 * (forces**2).sum(), 10)
+
+
+@pytest.mark.parametrize(("robot", "cost"), [("Ant", ant_cost), ("Humanoid", humanoid_cost)])
+def test_the_cost_is_of_the_forces_at_the_state_the_step_leads_to(robot, cost, twins, make):
+    twin = twins[robot]
+    env = make(robot, "direction2d", {"angle": 0.0})
+    theirs, seen = twin.theirs(env.simulation.physics), set()
+    for action in twin.actions(60):
+        env.step(torch.from_numpy(action)[None])
+        theirs.step(twin.scale * action.astype(np.float64))
+        expected = cost(twin.now(theirs).cfrc_ext)
+        np.testing.assert_allclose(env.reward_terms["contact"][0], -expected, rtol=1e-5, atol=1e-9)
+        seen.add(expected > 0)
+    assert seen == {True, False} or robot == "Humanoid"
+
+
+def test_reading_forces_changes_no_trajectory(make):
+    with_forces = make("Ant", "velocity", {"velocity": 1.0}, num_envs=2)
+    without = make("Ant", "velocity", {"velocity": 1.0}, num_envs=2, weights={"contact": 0.0})
+    paid = False
+    for action in torch.rand(60, 2, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1:
+        a, b = with_forces.step(action), without.step(action)
+        assert torch.equal(a.obs, b.obs)
+        paid |= bool(with_forces.reward_terms["contact"].any())
+    assert paid
+    assert "contact" not in without.reward_terms
+
+
+@pytest.mark.parametrize(
+    ("robot", "settings", "stage"),
+    [
+        ("Ant", {}, ACC),
+        ("Ant", {"weights": {"contact": 0.0}}, NONE),
+        ("Ant", {"weights": {"contact": 0.0}, "observation": ("velocity", "contact")}, ACC),
+        ("Humanoid", {"weights": {"contact": 0.0}}, VEL),
+        ("Humanoid", {"weights": {"contact": 0.0}, "observation": ("position", "torque")}, ACC),
+        ("Hopper", {}, NONE),
+    ],
+)
+def test_only_what_is_read_is_computed(robot, settings, stage, make):
+    assert make(robot, "velocity", {"velocity": 1.0}, **settings).simulation.physics._stage == stage
+
+
+def test_forces_follow_a_reset(make):
+    """Those of the start state, not of the state before."""
+    env = make("Ant", "velocity", {"velocity": 1.0}, num_envs=2, observation=("contact",))
+    for _ in range(40):
+        lying = env.step(torch.zeros(2, 8)).obs
+    assert lying.abs().sum(1).min() > 0
+    after = env.reset(torch.tensor([True, False]))  # it starts in the air
+    assert after[0].abs().sum() == 0
+    assert torch.equal(after[1], lying[1])
+
+
+def test_a_model_that_would_leave_them_empty_is_refused():
+    model = mujoco.MjModel.from_xml_string(re.sub("<sensor>.*</sensor>", "", BLOCK))
+    make_physics(model, 1, 1, torch.device("cpu"), derived=("xpos", "qacc"))
+    with pytest.raises(MetarlError, match=r"leaves cfrc_ext empty .* add <sensor><framelinacc"):
+        make_physics(model, 1, 1, torch.device("cpu"), derived=("xpos", "cfrc_ext"))
+
+
+def test_a_block_at_rest_is_carried_by_its_weight():
+    physics = make_physics(mujoco.MjModel.from_xml_string(BLOCK), 2, 5, torch.device("cpu"), derived=("cfrc_ext",))
+    for _ in range(200):
+        physics.step(torch.tensor([True, False]))
+    forces = physics.data("cfrc_ext")[:, 1]  # torques, then forces, in the world's axes
+    np.testing.assert_allclose(forces[0], [0, 0, 0, 0, 0, 2 * 9.81], rtol=1e-3, atol=1e-3)
+    assert (forces[1] == 0).all()
