@@ -28,6 +28,7 @@ class Goal(ABC):
     parameters: tuple[Parameter, ...]
     place_size: int = 1  # place coordinates it reads
     needs_tilt: bool = False  # whether it reads `Motion.tilt`
+    marked: str | None = None  # the parameter that is a place to show in pictures, if one is
 
     @abstractmethod
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -20,6 +20,7 @@ class SparsePlace(Goal):
         Parameter("radius", unit="m", low=0.0, neutral=0.2, doc="how near the place is felt"),
     )
     place_size = 2
+    marked = "place"
 
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
         distance = vector_norm(motion.place - task["place"], dim=1)

@@ -8,6 +8,7 @@ import warnings
 from unittest import mock
 
 import mujoco
+import numpy as np
 from mujoco.rendering.classic import gl_context
 
 from metarl.errors import MetarlError
@@ -16,6 +17,8 @@ CURE = (
     "Without a display, unset MUJOCO_GL or set it to egl, and install EGL: on Debian and Ubuntu "
     "`apt-get install libegl1 libopengl0 libgl1-mesa-dri`"
 )
+MARK_SIZE = 0.04  # of the model's extent
+MARK_COLOUR = np.array([0.1, 0.6, 0.3, 0.5], np.float32)
 
 
 def make_renderer(model: mujoco.MjModel, width: int, height: int) -> mujoco.Renderer:
@@ -31,6 +34,28 @@ def make_renderer(model: mujoco.MjModel, width: int, height: int) -> mujoco.Rend
                 return mujoco.Renderer(model, height, width)
     except (ImportError, AttributeError, RuntimeError, mujoco.FatalError) as error:
         raise MetarlError(f"no picture: OpenGL does not work here ({type(error).__name__}: {error}). {CURE}") from error
+
+
+def draw(
+    renderer: mujoco.Renderer, model: mujoco.MjModel, data: mujoco.MjData, mark: np.ndarray | None = None
+) -> np.ndarray:
+    """uint8 [height, width, 3]: a simulation seen by the model's first camera, or from outside where it has none.
+
+    `model` may differ in its numbers from the renderer's: in lengths, say. mark: a point [3] to show as a ball.
+    """
+    camera, options = mujoco.MjvCamera(), mujoco.MjvOption()
+    if model.ncam:
+        camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, 0
+    else:
+        mujoco.mjv_defaultFreeCamera(model, camera)
+    scene = renderer.scene
+    mujoco.mjv_updateScene(model, data, options, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
+    if mark is not None and scene.ngeom < scene.maxgeom:
+        size = np.full(3, MARK_SIZE * model.stat.extent)
+        ball = scene.geoms[scene.ngeom]
+        mujoco.mjv_initGeom(ball, mujoco.mjtGeom.mjGEOM_SPHERE, size, mark, np.eye(3).ravel(), MARK_COLOUR)
+        scene.ngeom += 1
+    return renderer.render()
 
 
 def _context_class() -> type:

@@ -16,7 +16,7 @@ from metarl.counted import Counted
 from metarl.envs.goals.goal import Motion
 from metarl.envs.perturbations.perturbed import Perturbed
 from metarl.envs.physics import make_physics
-from metarl.envs.robots.drawing import make_renderer
+from metarl.envs.robots.drawing import draw, make_renderer
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
@@ -117,8 +117,14 @@ class RobotSimulation(Simulation):
         if renderer is None or (renderer.width, renderer.height) != (width, height):
             self.close()
             renderer = self._renderer = make_renderer(self.robot.model, width, height)
-        renderer.update_scene(data, camera=0 if model.ncam else -1)
-        return renderer.render()
+        return draw(renderer, model, data, self._mark(index))
+
+    def _mark(self, index: int) -> np.ndarray | None:
+        """Where the goal is, if it is a place."""
+        if self.goal.marked is None:
+            return None
+        place = self._perturbed.task[self.goal.marked][index].cpu().numpy()
+        return np.concatenate([place, np.zeros(3 - len(place))])
 
     def close(self) -> None:
         if self._renderer is not None:

@@ -19,6 +19,7 @@ from metarl.errors import MetarlError, unknown
 
 OWN = {
     "list": ("metarl.cli.listing", "metarl list [NAME]", "distributions, worlds and agents; one of them in full"),
+    "show": ("metarl.cli.show", "metarl show DISTRIBUTION", "pictures or a video of sampled tasks"),
     "train": ("metarl.cli.train", "metarl train AGENT DISTRIBUTION", "meta-train into a run directory"),
     "evaluate": ("metarl.cli.evaluate", "metarl evaluate RUN_DIR", "play frozen held-out tasks: table and picture"),
 }  # name -> the module whose `main` it is, usage, about; imported when asked for

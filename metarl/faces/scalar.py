@@ -11,6 +11,7 @@ from metarl.counted import check_seed
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.faces.lanes import Lanes, Moved, Task, check_options, check_render_mode, checked_action
+from metarl.faces.window import Window
 
 Info = dict[str, Any]
 
@@ -27,7 +28,7 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
     "reward_terms" (dict; its sum is the reward, exactly), and "diverged" where the physics blew up, which truncates.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 30}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 30}
     OPTIONS: ClassVar = ("task",)
 
     def __init__(
@@ -47,6 +48,7 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
         self.observation_space = self._lanes.observation_space
         self.action_space = self._lanes.action_space
         self._running = False
+        self._window: Window | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Info]:
         check_options(options, self.OPTIONS)
@@ -56,6 +58,7 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
             seed = int(self.np_random.integers(2**62))
         obs = self._lanes.restart(np.ones(1, bool), seed, options)
         self._running = True
+        self._show()
         return obs[0], self._info()
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, Info]:
@@ -64,16 +67,26 @@ class ScalarEnv(gym.Env[np.ndarray, Any]):
         moved = self._lanes.step(checked_action(action, self.action_space)[None])
         terminated, truncated = bool(moved.terminated[0]), bool(moved.truncated[0])
         self._running = not (terminated or truncated)
+        self._show()
         return moved.obs[0], float(moved.reward[0]), terminated, truncated, self._info(moved)
 
-    def render(self) -> np.ndarray:
-        """uint8 [480, 480, 3], when made with render_mode="rgb_array"."""
+    def render(self) -> np.ndarray | None:
+        """uint8 [480, 480, 3] with render_mode="rgb_array"; with "human", None: the window follows by itself."""
         if self.render_mode is None:
-            raise MetarlError('made without pictures: give render_mode="rgb_array"')
-        return self._lanes.environment.render()
+            raise MetarlError('made without pictures: give render_mode="rgb_array" or "human"')
+        return self._lanes.environment.render() if self.render_mode == "rgb_array" else None
 
     def close(self) -> None:
         self._lanes.environment.close()
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _show(self) -> None:
+        if self.render_mode == "human":
+            if self._window is None:
+                self._window = Window(self._lanes.distribution.name, self.metadata["render_fps"])
+            self._window.show(self._lanes.environment.render())
 
     def _info(self, moved: Moved | None = None) -> Info:
         lanes = self._lanes

@@ -224,7 +224,7 @@ def test_a_family_of_two_tasks_is_evaluated_on_them(
         ("train rl2", "name a distribution before any option"),
         ("train --steps 10 rl2 PointGoalSparse", "name an agent and a distribution before any option"),
         ("train rl3 PointGoalSparse", "unknown agent 'rl3'; did you mean 'rl2'?"),
-        ("train rl2 PointGoal", "unknown distribution 'PointGoal'; did you mean 'PointGoalSparse'?"),
+        ("train rl2 PointGoalSpars", "unknown distribution 'PointGoalSpars'; did you mean 'PointGoalSparse'?"),
         ("train random PointGoalSparse", "'random' has nothing to train"),
         ("train rl2 nowhere.py:Mine", "no file "),
         ("train rl2 nothing.at.all:Mine", "no module named 'nothing'"),

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from types import SimpleNamespace
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +18,7 @@ from metarl import registry
 from metarl.faces.registration import register_ids
 from metarl.faces.scalar import ScalarEnv
 from metarl.faces.vector import VectorEnv
+from metarl.faces.window import Window
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +34,31 @@ def _draws():
 draws = pytest.mark.usefixtures("_draws")
 
 
+@pytest.fixture
+def frames(monkeypatch):
+    """The pictures that windows were asked to show, without a display."""
+    shown = []
+
+    class Pretended:
+        def __init__(self, title, fps):
+            shown.append((title, fps))
+
+        def show(self, picture):
+            shown.append(picture)
+
+        def close(self):
+            shown.append("closed")
+
+    monkeypatch.setattr("metarl.faces.scalar.Window", Pretended)
+    return shown
+
+
 ONE_OF_EACH_WORLD = {registry.find("distribution", name).world: name for name in registry.names("distribution")}
 
 
 @draws
 @pytest.mark.parametrize("name", ONE_OF_EACH_WORLD.values())
+@pytest.mark.usefixtures("frames")
 def test_check_env_with_pictures(name):
     check_env(gym.make(register_ids(registry.find("distribution", name)), render_mode="rgb_array").unwrapped)
 
@@ -68,6 +91,56 @@ def test_record_video(tmp_path, mode):
     env.close()
     assert [path.suffix for path in (tmp_path / "videos").iterdir()] == [".mp4"]
     assert env.frames_per_sec == 20
+
+
+@draws
+def test_a_window_follows_the_episode(frames):
+    env = ScalarEnv("PointGoalSparse", render_mode="human")
+    assert frames == []  # no window before there is something to see
+    env.reset(seed=0)
+    env.step(np.ones(2, np.float32))
+    assert env.render() is None
+    env.close()
+    title, first, second, closed = frames
+    assert title == ("PointGoalSparse", 20)
+    assert first.shape == (480, 480, 3)
+    assert (first != second).any()
+    assert closed == "closed"
+
+
+def test_without_a_display_a_window_says_what_to_do(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    env = ScalarEnv("PointGoalSparse", render_mode="human")
+    with pytest.raises(metarl.MetarlError, match=r'no window: .*display.*render_mode="rgb_array"'):
+        env.reset(seed=0)
+    monkeypatch.setitem(sys.modules, "tkinter", None)
+    with pytest.raises(metarl.MetarlError, match="python3-tk"):
+        env.reset(seed=0)
+
+
+def test_a_window_draws_what_it_is_given_and_keeps_time(monkeypatch):
+    """tkinter reads PPM: its header, then the bytes of the picture."""
+    drawn = []
+
+    class Widget:
+        def __init__(self, *_, **given):
+            self.data = given.get("data")
+
+        def configure(self, image):
+            drawn.append(image.data)
+
+        pack = title = update = destroy = lambda self, *_: None
+
+    pretended = SimpleNamespace(Tk=Widget, Label=Widget, PhotoImage=Widget, TclError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "tkinter", pretended)
+    window = Window("a title", fps=50)
+    picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    start = time.perf_counter()
+    for _ in range(6):
+        window.show(picture)
+    assert 0.09 < time.perf_counter() - start < 1
+    window.close()
+    assert drawn == [b"P6 3 2 255 " + bytes(range(18))] * 6
 
 
 def test_without_a_render_mode_there_are_no_pictures():
