@@ -16,6 +16,7 @@ class Place(Goal):
     name = "place"
     parameters = (Parameter("place", shape=(2,), unit="m", neutral=0.0, doc="the place to go to, x and y"),)
     place_size = 2
+    marked = "place"
 
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"place": -(motion.place[:, :2] - task["place"]).abs().sum(1)}

@@ -17,6 +17,7 @@ class Reach(Goal):
     name = "reach"
     parameters = (Parameter("target", shape=(2,), unit="m", neutral=0.0, doc="the point to reach, x and y"),)
     place_size = 2
+    marked = "target"
 
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {"distance": -vector_norm(motion.place[:, :2] - task["target"], dim=1)}
