@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 SOLVED = str(LEVELS[1])  # the level whose solved-fraction curve is drawn
-AUAC = "AUAC: 0 acts at random, 1 is told the task"
+MOST_EPISODES_MARKED = 30
 
 
 def figures(document: Document) -> Iterator[tuple[str, str, Figure]]:
@@ -87,8 +87,7 @@ def adaptation(document: Document, d: Document, panel: str) -> Figure:
         curve = data["curve"]
         x, mean = np.array(curve["x"]), np.array(curve["mean"])
         episodes = len(data["returns"])
-        parts = [slice(k * len(x) // episodes, (k + 1) * len(x) // episodes) for k in range(episodes)]
-        for k, part in enumerate(parts):  # a gap between episodes: the state starts anew
+        for k, part in enumerate(_parts(len(x), episodes)):  # a gap between episodes: the state starts anew
             label = {"label": name} if k == 0 else {}
             axis.plot(x[part], mean[part], look[name].line, color=look[name].colour, lw=look[name].width, **label)
             if curve["low"] is not None:
@@ -96,7 +95,7 @@ def adaptation(document: Document, d: Document, panel: str) -> Figure:
                 axis.fill_between(x[part], low, high, color=look[name].colour, alpha=0.16, lw=0)
             for seed in curve["seeds"] if len(curve["seeds"]) > 1 else ():
                 axis.plot(x[part], np.array(seed)[part], color=look[name].colour, lw=0.5, alpha=0.4)
-    for k in range(1, episodes):
+    for k in range(1, episodes) if episodes <= MOST_EPISODES_MARKED else ():
         axis.axvline(k * horizon, color="#999999", lw=0.7, ls="--", zorder=0)
     axis.set_xlim(0, episodes * horizon)
     axis.set_xlabel(f"env steps on the task, never seen before ({episodes} episodes of {horizon})" if panel != "train"
@@ -104,6 +103,12 @@ def adaptation(document: Document, d: Document, panel: str) -> Figure:
     axis.set_ylabel("score: 0 random, 1 reference")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
+
+
+def _parts(points: int, episodes: int) -> list[slice]:
+    """What is drawn in one stroke: an episode, or the whole trial where an episode has one point only."""
+    strokes = episodes if points > episodes else 1
+    return [slice(k * points // strokes, (k + 1) * points // strokes) for k in range(strokes)]
 
 
 def solved(document: Document, d: Document) -> Figure:

@@ -1,0 +1,104 @@
+"""`metarl references SUITE`: freeze a suite's tasks, and compute once what its scale ends at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from metarl.benchmarks import references
+from metarl.benchmarks.collect import collect, measured
+from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.references import FLOOR, Ends
+from metarl.benchmarks.suites import suite as suites
+from metarl.benchmarks.suites.entrant import lineup
+from metarl.benchmarks.suites.suite import Family, Suite
+from metarl.checks import check_whole
+from metarl.command import Command
+from metarl.errors import MetarlError
+from metarl.run import write_atomically, writing
+
+MORE = 4  # times the suite's replicates: what everybody is measured by is measured better
+
+
+@dataclass(frozen=True)
+class ReferencesOptions:
+    """Freeze tasks into files beside the suite's, train its references, and store what they and random actions earn.
+
+    Do this once for a version of a suite: scores of different references do not compare.
+    """
+
+    suite: tyro.conf.Positional[str]
+    """the name of a suite, or the path of a suite file of your own"""
+    seeds: int = 3
+    """trainings of each reference; their mean is what counts"""
+    out: str | None = None
+    """where trainings are kept; by default runs/references-SUITE"""
+    device: str = "auto"
+    """auto, cpu or cuda"""
+    processes: int | None = None
+    """trainings at once, of one thread each; by default one for each core, or for each GPU"""
+
+    def __post_init__(self) -> None:
+        check_whole(self, "seeds", low=1)
+
+
+def run(options: ReferencesOptions) -> None:
+    """Freeze, train, live, store."""
+    from metarl.benchmarks.job.schedule import carry_out
+
+    suite = suites.load(options.suite)
+    with writing(suite.folder, "copy the suite's file to a folder of yours"):
+        freeze(suite)
+    needed = tuple(dict.fromkeys((FLOOR, *(family.reference for family in suite.families))))
+    entrants = lineup(suite.entrants, (), needed, ())
+    entrants = {name: entrants[name] for name in needed}
+    out = options.out or f"runs/references-{suite.name}"
+    folder = Folder.begin(out, replace(suite, families=tuple(map(_better, suite.families))), entrants, options.seeds)
+    console = Console(highlight=False, soft_wrap=True)
+    failures = carry_out(folder, options.device, options.processes, lambda line: console.print(line, markup=False))
+    if failures:
+        raise MetarlError("; ".join(f"{cell} failed: {reason}" for cell, reason in failures.items()))
+    store(suite, folder.path)
+    print(suite.reference_file)
+
+
+def freeze(suite: Suite) -> list[Path]:
+    """Write every panel's tasks; files that are there must hold what is drawn, or the suite needs a new name."""
+    files = []
+    for family in suite.families:
+        for panel, choice in family.panels.items():
+            file = suite.task_file(family, panel)
+            tasks = family.distribution.tasks(choice.split, choice.tasks, seed=0)
+            if file.exists() and suite.tasks(family, panel) != tasks:
+                raise MetarlError(
+                    f"{file} holds other tasks than {family.label} draws now: delete it, and raise the suite's version"
+                )
+            tasks.save(file)
+            files.append(file)
+    return files
+
+
+def store(suite: Suite, folder: Path) -> None:
+    """Measure both ends from what was lived in `folder`, and write them beside the suite."""
+    results = collect([folder])
+    found: dict[str, dict[str, Ends]] = {}
+    for family in suite.families:
+        ends = {panel: measured(results, family, panel) for panel in family.panels}
+        found[family.label] = {panel: end for panel, end in ends.items() if end is not None}
+    worlds = {cell.family: dict(meta["fingerprint"]) for cell, meta in results.metas.items()}
+    meta = {"suite": suite.name, "suite_version": suite.version, "worlds": worlds}
+    suite.reference_file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(suite.reference_file, references.to_file_content(found, meta))
+
+
+def _better(family: Family) -> Family:
+    panels = {name: replace(panel, replicates=MORE * panel.replicates) for name, panel in family.panels.items()}
+    return replace(family, panels=panels)
+
+
+COMMAND = Command(
+    "references", ReferencesOptions, run, "freeze a suite's tasks and compute what its scores are scaled by"
+)

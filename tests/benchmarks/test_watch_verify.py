@@ -1,0 +1,175 @@
+"""Watching an agent adapt, verifying a cell, freezing a suite."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import metarl
+from metarl.benchmarks import freeze, references, watch
+from metarl.benchmarks.benchmark import begin, enter
+from metarl.benchmarks.collect import REFERENCES, collect
+from metarl.benchmarks.job import record
+from metarl.benchmarks.job.folder import Cell, Folder
+from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.suites import suite as suites
+from metarl.benchmarks.verify import VerifyOptions, verify
+from metarl.benchmarks.watch import WatchOptions, compose, write_video
+from metarl.cli import main
+from metarl.tasks import TaskSet
+
+WHERE = "PointGoalSparse"
+
+
+# Watching -------------------------------------------------------------------------------------------------------------
+
+
+class Still:
+    """An agent that stays where it is."""
+
+    def begin(self, num_envs: int) -> None:
+        self.num_envs = num_envs
+
+    def act(self, obs: torch.Tensor) -> torch.Tensor:
+        return torch.full((self.num_envs,), 4)
+
+    def observe(self, step: object) -> None:
+        pass
+
+
+def test_the_first_and_the_last_episode_are_filmed_state_by_state() -> None:
+    family = metarl.get("GridNavi")
+    env = family.make(1)
+    filmed = watch.Filmed(Still(), env, [0, 3], 64)
+    metarl.evaluation.live(filmed, env, family.tasks("test", 1))
+    assert {episode: len(pictures) for episode, pictures in filmed.pictures.items()} == {0: 15, 3: 15}
+    assert all(np.array_equal(picture, filmed.pictures[0][0]) for picture in filmed.pictures[3])  # it never moved
+
+
+def test_side_by_side_with_the_return_so_far() -> None:
+    pictures = {0: [np.full((63, 65, 3), t, np.uint8) for t in range(5)], 2: [np.full((63, 65, 3), 9, np.uint8)] * 3}
+    frames = compose("who, where", pictures, np.ones((3, 5)))
+    assert frames.shape == (5, 104, 138, 3)
+    assert frames[4, 60, 10, 0] == 4
+    assert frames[4, 60, 100, 0] == 9
+    assert (frames[:, :40] < 128).any()  # words
+    assert not np.array_equal(frames[0, 20:40], frames[1, 20:40])  # that change with the return
+    assert np.array_equal(frames[3, 20:40, 70:], frames[4, 20:40, 70:])  # and stop when the episode is over
+
+
+def test_a_gif_where_mp4_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    frames = np.zeros((4, 32, 32, 3), np.uint8)
+    frames[:, 0, 0] = np.arange(4)[:, None] * 60
+    assert write_video(tmp_path / "a.mp4", frames, 10).suffix == ".mp4"
+    monkeypatch.setattr(watch, "find_spec", lambda name: None if name == "imageio_ffmpeg" else object())
+    path = write_video(tmp_path / "b.mp4", frames, 10)
+    assert path == tmp_path / "b.gif"
+    assert "no imageio_ffmpeg here" in capsys.readouterr().out
+    with Image.open(path) as gif:
+        assert gif.n_frames == 4
+
+
+def test_mistakes_in_watching(finished: Folder) -> None:
+    with pytest.raises(metarl.MetarlError, match=r"out must end in .mp4 or .gif"):
+        WatchOptions("run", out="film.avi")
+    run = str(finished.run_dir(Cell(WHERE, "rl2", 0)))
+    with pytest.raises(metarl.MetarlError, match="unknown split 'exam'"):
+        watch.watch(WatchOptions(run, split="exam"))
+
+
+# Verifying ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_cell_lived_again_is_the_same_bit_for_bit(finished: Folder) -> None:
+    said = verify(VerifyOptions(str(finished.path), task=3, seed=1))
+    assert said == f"rl2 on {WHERE}, seed 1, test task 3: 2 trials of 2 episodes are the same, bit for bit"
+    assert "bit for bit" in verify(VerifyOptions(str(finished.path), entrant="rl2, memory wiped"))
+    assert "bit for bit" in verify(VerifyOptions(str(finished.path), entrant="random"))
+    assert main(["verify", str(finished.path)]) == 0
+
+
+def test_another_checkpoint_does_not_pass(finished: Folder, tmp_path: Path) -> None:
+    shutil.copytree(finished.path, tmp_path / "out")
+    folder = Folder.open(tmp_path / "out")
+    first, second = (folder.run_dir(Cell(WHERE, "rl2", seed)) for seed in (0, 1))
+    state = torch.load(second / "checkpoint.pt", weights_only=True)
+    state["run"]["seed"] = 0
+    torch.save(state, first / "checkpoint.pt")
+    with pytest.raises(metarl.MetarlError, match=r"differ by up to .* the checkpoint is not the one that was evaluated"):
+        verify(VerifyOptions(str(folder.path)))
+    assert "within 100" in verify(VerifyOptions(str(folder.path), tolerance=100.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": 5}, "there is no task 5: PointGoalSparse, test, has 5 tasks"),
+        ({"seed": 2}, "has no rl2 on PointGoalSparse, seed 2: it has 2 seeds"),
+        ({"entrant": "rl3"}, "unknown entrant 'rl3'; did you mean 'rl2'"),
+        ({"distribution": "Nowhere"}, "unknown distribution of the suite tiny 'Nowhere'"),
+    ],
+)
+def test_mistakes_in_verifying(finished: Folder, options: dict, message: str) -> None:
+    with pytest.raises(metarl.MetarlError, match=message):
+        verify(VerifyOptions(str(finished.path), **options))
+
+
+# Freezing -------------------------------------------------------------------------------------------------------------
+
+
+def test_stored_references_scale_what_comes_later(
+    suite_file: Callable[..., Path], finished: Folder, tmp_path: Path
+) -> None:
+    """Frozen tasks and references lie beside the suite; a job without an oracle of its own is scored by them."""
+    path = suite_file(tmp_path)
+    suite = suites.load(str(path))
+    files = freeze.freeze(suite)
+    assert [file.name for file in files] == [f"{WHERE}-{panel}.json" for panel in ("test", "ood", "long")]
+    freeze.store(suite, finished.path)
+    stored = references.load(suite.reference_file)[WHERE]["test"]
+    oracle = [record.read(finished.at(Cell(WHERE, "oracle", seed)) / "eval.npz").panels["test"] for seed in (0, 1)]
+    assert stored.best == pytest.approx(np.mean([lived.returns.mean((0, 2)) for lived in oracle], 0))
+    assert stored.hash == TaskSet.load(files[0]).hash
+    assert stored.by == "oracle, 2 seeds of 480 env steps, 2 replicates"
+
+    alone = {name: e for name, e in enter(suite, ()).items() if name in ("random", "rl2")}
+    folder = begin(suite, alone, 1, str(tmp_path / "out"))
+    assert (folder.path / REFERENCES).exists()
+    for unit in units(folder):
+        work(folder, unit, "cpu")
+    ends = collect([folder.path]).ends[WHERE]["test"]
+    assert ends.best == pytest.approx(stored.best)
+
+
+def test_tasks_that_were_frozen_otherwise_are_not_overwritten(suite_file: Callable[..., Path], tmp_path: Path) -> None:
+    suite = suites.load(str(suite_file(tmp_path)))
+    metarl.get(WHERE).tasks("test", 5, seed=1).save(suite.task_file(suite.families[0], "test"))
+    with pytest.raises(metarl.MetarlError, match="holds other tasks than PointGoalSparse draws now"):
+        freeze.freeze(suite)
+
+
+def test_references_that_are_none_are_named(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(json.dumps({"format": "x", "version": 1}))
+    with pytest.raises(metarl.MetarlError, match="holds no references"):
+        references.load(tmp_path / "r.json")
+    assert references.load(tmp_path / "none.json") == {}
+
+
+@pytest.mark.parametrize("name", suites.names())
+def test_built_in_suites_are_frozen_and_draw_what_they_have_frozen(name: str) -> None:
+    suite = suites.load(name)
+    enter(suite, ())
+    for family in suite.families:
+        for panel, choice in family.panels.items():
+            frozen = TaskSet.load(suite.task_file(family, panel))
+            assert frozen == family.distribution.tasks(choice.split, choice.tasks, seed=0), (family.label, panel)
