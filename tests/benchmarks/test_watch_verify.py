@@ -53,14 +53,14 @@ def test_the_first_and_the_last_episode_are_filmed_state_by_state() -> None:
 
 
 def test_side_by_side_with_the_return_so_far() -> None:
-    pictures = {0: [np.full((63, 65, 3), t, np.uint8) for t in range(5)], 2: [np.full((63, 65, 3), 9, np.uint8)] * 3}
-    frames = compose("who, where", pictures, np.ones((3, 5)))
-    assert frames.shape == (5, 104, 138, 3)
+    blank = np.zeros((63, 301, 3), np.uint8)
+    frames = compose("who, where", {0: [blank + t for t in range(5)], 2: [blank + 9] * 3}, np.ones((3, 5)))
+    assert frames.shape == (5, 104, 610, 3)
     assert frames[4, 60, 10, 0] == 4
-    assert frames[4, 60, 100, 0] == 9
-    assert (frames[:, :40] < 128).any()  # words
+    assert frames[4, 60, 400, 0] == 9
+    assert (frames[:, :20] < 128).any()  # words
     assert not np.array_equal(frames[0, 20:40], frames[1, 20:40])  # that change with the return
-    assert np.array_equal(frames[3, 20:40, 70:], frames[4, 20:40, 70:])  # and stop when the episode is over
+    assert np.array_equal(frames[3, 20:40, 305:], frames[4, 20:40, 305:])  # and stop when the episode is over
 
 
 def test_a_gif_where_mp4_cannot_be_written(
@@ -105,7 +105,9 @@ def test_another_checkpoint_does_not_pass(finished: Folder, tmp_path: Path) -> N
     state = torch.load(second / "checkpoint.pt", weights_only=True)
     state["run"]["seed"] = 0
     torch.save(state, first / "checkpoint.pt")
-    with pytest.raises(metarl.MetarlError, match=r"differ by up to .* the checkpoint is not the one that was evaluated"):
+    with pytest.raises(
+        metarl.MetarlError, match=r"differ by up to .* the checkpoint is not the one that was evaluated"
+    ):
         verify(VerifyOptions(str(folder.path)))
     assert "within 100" in verify(VerifyOptions(str(folder.path), tolerance=100.0))
 
