@@ -7,7 +7,8 @@ from math import pi
 from metarl.distribution import TaskDistribution
 from metarl.laws import Arc, Choice, Disc, Fixed, Integers, LogUniform, Permutation, Uniform, Union
 
-FORWARD = {"world": "HalfCheetah", "goal": "direction", "horizon": 200, "episodes": 2}  # 1 m/s earns 1 a step
+TRIAL = {"horizon": 200, "episodes": 2}
+FORWARD = {"world": "HalfCheetah", "goal": "advance", **TRIAL}  # 1 m/s earns 1 a step
 SWITCH = Integers(60, 140)  # of 200 steps
 NORTH = Arc(1.0, 0.0, pi)
 OUTSIDE_NORTH = Union(Arc(1.0, -pi / 6, 0.0), Arc(1.0, pi, 7 * pi / 6))
@@ -47,8 +48,8 @@ IDENTIFICATION = (
     ),
     TaskDistribution(
         "HalfCheetahLimbs", **FORWARD,
-        parameters={"limb_lengths": Uniform(0.75, 1.1, shape=(6,))},
-        ood={"limb_lengths": Uniform(0.6, 0.75, shape=(6,))},
+        parameters={"limb_lengths": Uniform(0.7, 1.0, shape=(6,))},
+        ood={"limb_lengths": Uniform(0.55, 0.7, shape=(6,))},
         tests="find a gait for a body that is built differently",
     ),
     TaskDistribution(
@@ -62,6 +63,30 @@ IDENTIFICATION = (
         parameters={"payload": Uniform(0.0, 8.0), "friction": LogUniform(0.5, 1.0)},
         ood={"payload": Uniform(8.0, 12.0)},
         tests="carry a load of unknown weight",
+    ),
+    TaskDistribution(
+        "HopperGravity", world="Hopper", goal="advance", **TRIAL,
+        parameters={"gravity": Uniform(0.6, 1.4)},
+        ood={"gravity": Union(Uniform(0.3, 0.6), Uniform(1.4, 1.8))},
+        tests="hop on other planets without a fall, from the first hop",
+    ),
+    TaskDistribution(
+        "Walker2dLimbs", world="Walker2d", goal="advance", **TRIAL,
+        parameters={"limb_lengths": Uniform(0.7, 1.0, shape=(6,))},
+        ood={"limb_lengths": Uniform(0.55, 0.7, shape=(6,))},
+        tests="walk on legs of unequal length",
+    ),
+    TaskDistribution(
+        "AntSlope", world="Ant", goal="advance", **TRIAL,
+        parameters={"slope": Uniform(0.0, 0.3), "slope_heading": Uniform(0.0, 2 * pi)},
+        ood={"slope": Uniform(0.3, 0.5)},
+        tests="keep a course across a hill that rises one does not know which way",
+    ),
+    TaskDistribution(
+        "SwimmerFluid", world="Swimmer", goal="advance", **TRIAL,
+        parameters={"viscosity": LogUniform(0.03, 3.0), "density": Uniform(1000.0, 6000.0)},
+        ood={"viscosity": LogUniform(3.0, 10.0)},
+        tests="swim in water and in honey, where other strokes are best",
     ),
 )  # fmt: skip
 
@@ -85,6 +110,18 @@ FAULTS = (
         tests="keep running when a motor dies on the way",
     ),
     TaskDistribution(
+        "AntDeadMotor", world="Ant", goal="advance", **TRIAL,
+        parameters={"dead_motor": Choice((-1, 0, 1, 2, 3, 4, 5)), "strength": Uniform(0.8, 1.2)},
+        ood={"dead_motor": Choice((6, 7))},
+        tests="find which of eight motors is dead, if any, and run on the legs that are left",
+    ),
+    TaskDistribution(
+        "Walker2dWeak", world="Walker2d", goal="advance", **TRIAL,
+        parameters={"motor_strength": Uniform(0.5, 1.2, shape=(6,))},
+        ood={"motor_strength": Uniform(0.3, 0.5, shape=(6,))},
+        tests="walk with a limp and not fall",
+    ),
+    TaskDistribution(
         "HalfCheetahPermuted", **FORWARD,
         parameters={"motor_permutation": Permutation(6, signed=True), "strength": Uniform(0.9, 1.2)},
         ood={"strength": Uniform(0.7, 0.9)},
@@ -97,7 +134,7 @@ FAULTS = (
         tests="act for a time that one does not see yet, by a lag that one must find out",
     ),
     TaskDistribution(
-        "HalfCheetahNoise", world="HalfCheetah", goal="velocity", horizon=200, episodes=2,
+        "HalfCheetahNoise", world="HalfCheetah", goal="velocity", **TRIAL,
         parameters={"velocity": Uniform(0.0, 3.0), "observation_noise": LogUniform(0.02, 0.2)},
         ood={"velocity": Uniform(3.0, 4.0), "observation_noise": LogUniform(0.2, 0.5)},
         tests="hold a hidden velocity with sensors that must be averaged over time",
@@ -106,7 +143,7 @@ FAULTS = (
 
 CHANGE = (
     TaskDistribution(
-        "HalfCheetahDirSwitch", world="HalfCheetah", goal="direction", horizon=200, episodes=2,
+        "HalfCheetahDirSwitch", world="HalfCheetah", goal="direction", **TRIAL,
         parameters={
             "direction": Choice((-1.0, 1.0)), "direction_after": Choice((-1.0, 1.0)), "switch_time": SWITCH,
         },
@@ -114,7 +151,7 @@ CHANGE = (
         tests="notice from rewards alone that the task has changed, and turn round",
     ),
     TaskDistribution(
-        "HalfCheetahVelSwitch", world="HalfCheetah", goal="velocity", horizon=200, episodes=2,
+        "HalfCheetahVelSwitch", world="HalfCheetah", goal="velocity", **TRIAL,
         parameters={"velocity": Uniform(0.0, 3.0), "velocity_after": Uniform(0.0, 3.0), "switch_time": SWITCH},
         ood={"velocity": Uniform(3.0, 4.0), "velocity_after": Uniform(3.0, 4.0)},
         tests="infer a number, then doubt it at the right time",
@@ -125,9 +162,27 @@ CHANGE = (
         ood={"place": OUTSIDE_NORTH, "place_after": OUTSIDE_NORTH},
         tests="search again in the middle of an episode, and remember two places and an hour",
     ),
+    TaskDistribution(
+        "ReacherGoalSwitch", world="Reacher", goal="reach", horizon=80, episodes=3,
+        parameters={"target": Disc(0.15), "target_after": Disc(0.15), "switch_time": Integers(30, 50)},
+        ood={"target": Disc(0.2, inner=0.15), "target_after": Disc(0.2, inner=0.15)},
+        tests="triangulate a target from distances, and again when it has moved",
+    ),
+    TaskDistribution(
+        "Walker2dLoad", world="Walker2d", goal="advance", **TRIAL,
+        parameters={"payload": Uniform(0.0, 3.0), "payload_after": Uniform(0.0, 3.0), "switch_time": SWITCH},
+        ood={"payload": Uniform(3.0, 5.0), "payload_after": Uniform(3.0, 5.0)},
+        tests="keep one's balance when a load is put on or taken off",
+    ),
 )  # fmt: skip
 
 EXPLORATION = (
+    TaskDistribution(
+        "CartPoleSign", world="CartPole", goal="balance", horizon=100, episodes=4,
+        parameters={"motor_permutation": Permutation(1, signed=True), "strength": LogUniform(0.1, 1.0)},
+        ood={"strength": LogUniform(1.0, 2.0)},
+        tests="find out which way the motor pushes before the pole has fallen, and know it ever after",
+    ),
     TaskDistribution(
         "PointGoalPermuted", world="PointMass", goal="sparse_place", horizon=50, episodes=3,
         parameters={"place": NORTH, "motor_permutation": Permutation(2, signed=True)},
