@@ -15,6 +15,12 @@ ROBOTS = (
         tests="tell one of two tasks apart within a few steps and run",
     ),
     TaskDistribution(
+        "HalfCheetahDirH100", world="HalfCheetah", goal="direction",
+        parameters={"direction": Choice((-1.0, 1.0))},
+        horizon=100, episodes=2,
+        tests="the same in episodes of 100 steps, as the MAML line of work plays it",
+    ),
+    TaskDistribution(
         "HalfCheetahVel", world="HalfCheetah", goal="velocity",
         parameters={"velocity": Uniform(0.0, 3.0)},
         ood={"velocity": Uniform(3.0, 4.0)},

@@ -1,0 +1,92 @@
+"""What return to expect from a step: a linear fit for each task, or one network for all of them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from metarl.agents.networks import mlp
+from metarl.counted import generator
+
+
+class Baseline(Protocol):
+    """obs [M, N, T, *observation], normalised; returns-to-go, own, values [M, N, T]."""
+
+    def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
+        """What to expect in each step, before the advantage is taken."""
+        ...
+
+    def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
+        """What was to be expected."""
+
+
+class LinearBaseline(nn.Module):
+    r"""Ridge regression of returns on $(o, o^2, t, t^2, t^3, 1)$, t in hundreds of steps (Duan et al. 2016, section 6).
+
+    Fitted to each task's steps anew, on the data it predicts. For planes and pixels the features are those of time.
+    """
+
+    ridge = 1e-5
+
+    def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
+        x = self.features(obs) * own.flatten(1).unsqueeze(-1)  # [M, S, F]
+        y = (returns * own).flatten(1).unsqueeze(-1)
+        gram, moment = x.mT @ x, x.mT @ y
+        eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+        # Relative to the size of the features, in double precision: never singular.
+        scale = gram.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1.0)[:, None, None]
+        weights = torch.linalg.solve(gram.double() + self.ridge * scale * eye, moment.double()).to(x.dtype)
+        return (x @ weights).view_as(returns)
+
+    def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
+        """Nothing is kept."""
+
+    @staticmethod
+    def features(obs: Tensor) -> Tensor:
+        """[M, N * T, F]."""
+        m, n, steps = obs.shape[:3]
+        t = torch.arange(steps, device=obs.device, dtype=torch.float32) / 100
+        time = torch.stack([t, t**2, t**3, torch.ones_like(t)], -1).expand(m, n, steps, 4)
+        parts = [time] if obs.dim() > 4 else [obs, obs.square(), time]
+        return torch.cat(parts, -1).flatten(1, 2)
+
+
+class ValueBaseline(nn.Module):
+    """One network of (observation, hundreds of steps gone by) for all tasks, trained on returns after each update."""
+
+    def __init__(self, size: int, hidden_size: int, learning_rate: float, epochs: int) -> None:
+        super().__init__()
+        self.network = mlp([size + 1, hidden_size, hidden_size, 1], last_gain=1.0)
+        self.register_buffer("shift", torch.zeros(()))
+        self.register_buffer("scale", torch.ones(()))
+        self.epochs = epochs
+        self.optimizer = torch.optim.Adam(self.network.parameters(), learning_rate)
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))  # saved, so that minibatches go on
+
+    @torch.no_grad()
+    def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
+        return self.shift + self.scale * self._out(obs)
+
+    def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
+        mine = own.bool()
+        self.shift.copy_(returns[mine].mean())
+        self.scale.copy_(returns[mine].std().clamp(min=1e-6))
+        x, target = self._inputs(obs)[mine], ((returns - self.shift) / self.scale)[mine]
+        shuffle = generator(int(self.updates), "value baseline")
+        for _ in range(self.epochs):
+            for index in torch.randperm(len(x), generator=shuffle).to(x.device).split(4096):
+                loss = (self.network(x[index]).squeeze(-1) - target[index]).square().mean()
+                self.optimizer.zero_grad()
+                loss.backward()
+                self.optimizer.step()
+        self.updates += 1
+
+    def _out(self, obs: Tensor) -> Tensor:
+        return self.network(self._inputs(obs)).squeeze(-1)
+
+    def _inputs(self, obs: Tensor) -> Tensor:
+        steps = obs.shape[2]
+        t = torch.arange(steps, device=obs.device, dtype=torch.float32) / 100
+        return torch.cat([obs.flatten(3), t[:, None].expand(*obs.shape[:3], 1)], -1)

@@ -1,0 +1,77 @@
+"""The outer loop: sample a meta-batch, adapt, sample again, and move the initial weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from metarl.agent import Learner
+from metarl.agents.maml.agent import MetaAgent
+from metarl.agents.maml.outer_ppo import OuterPPO
+from metarl.agents.maml.outer_reptile import OuterReptile
+from metarl.agents.maml.outer_trpo import OuterTRPO
+from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.sampling import sample
+from metarl.agents.maml.settings import MAMLSettings
+from metarl.counted import derive_seed, generator
+from metarl.distribution import TaskDistribution
+from metarl.environment import Environment
+from metarl.trials import Trials
+
+OUTER = {"ppo": OuterPPO, "trpo": OuterTRPO, "reptile": OuterReptile}
+
+
+class MetaLearner(Learner):
+    """Meta-trains initial weights on one distribution. A trial has an episode for each inner step, and one after."""
+
+    def __init__(self, distribution: TaskDistribution, settings: MAMLSettings, seed: int, device: str) -> None:
+        self.distribution = distribution
+        self.settings = settings
+        self.seed = seed
+        self.env = Trials(Environment(distribution, settings.num_envs, device), settings.inner_steps + 1)
+        with torch.random.fork_rng():
+            torch.manual_seed(derive_seed(seed, "weights"))
+            policy = MetaPolicy(self.env.observation_space, self.env.action_space, settings)
+        self.policy = policy.to(device)
+        self.outer = OUTER[settings.outer](self.policy)
+        self.updates = 0
+        self.env_steps = 0
+
+    def agent(self, deterministic: bool = True) -> MetaAgent:
+        return MetaAgent(self.policy, deterministic)
+
+    def update(self) -> dict[str, float]:
+        tasks = self.distribution.tasks(
+            "train", self.settings.meta_batch_size, derive_seed(self.seed, "tasks", self.updates)
+        )
+        noise = generator(self.seed, "actions", self.updates, device=self.env.device)
+        batch = sample(self.env, self.policy, tasks, derive_seed(self.seed, "trial", self.updates), noise)
+        metrics = self.outer.step(batch.phases)
+        for phase, to_go in zip(batch.phases, batch.returns, strict=True):
+            self.policy.baseline.learn(phase.obs, to_go, phase.own)
+        if self.policy.norm is not None:  # moves only now, so that the update saw what the rollouts saw
+            self.policy.norm.update(torch.cat(batch.raw_obs))
+        self.updates += 1
+        self.env_steps += sum(int(phase.own.sum()) for phase in batch.phases)
+        first, last = (batch.phases[i].returns.mean() for i in (0, -1))
+        return {
+            "return_first": float(first), "return_last": float(last), "adaptation": float(last - first), **metrics,
+            **self._deviations(),
+        }  # fmt: skip
+
+    def _deviations(self) -> dict[str, float]:
+        meta = self.policy.network.meta
+        return {"std": float(meta["log_std"].detach().exp().mean())} if "log_std" in meta else {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "policy": self.policy.state_dict(), "outer": self.outer.state_dict(), "updates": self.updates,
+            "env_steps": self.env_steps,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.policy.load_state_dict(state["policy"])
+        self.outer.load_state_dict(state["outer"])
+        self.updates, self.env_steps = state["updates"], state["env_steps"]

@@ -1,0 +1,80 @@
+"""A feed-forward network whose weights may differ from task to task: M networks at once by batched products."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set for each task
+Activation = Literal["tanh", "relu"]
+CHANNELS = 16  # of a convolution
+HEAD = ("head_weight", "head_bias")
+
+
+class Network(nn.Module):
+    """The initial weights that are meta-learned, and the forward pass for M sets of weights.
+
+    Vectors go through `layers` hidden layers of `hidden_size`; planes [height, width, channels] first through two 3x3
+    convolutions. `stds` further parameters, `log_std`, are adapted beside the weights.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], outputs: int, hidden_size: int = 64, layers: int = 2, stds: int = 0,
+        initial_std: float = 1.0, activation: Activation = "tanh", head_gain: float = 1.0,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.shape = shape
+        self.layers = layers
+        self.activation = getattr(torch, activation)
+        self.meta = nn.ParameterDict()
+        inputs = shape[0] if len(shape) == 1 else self._add_convolutions(shape)
+        sizes = [inputs, *[hidden_size] * layers]
+        for i in range(layers):
+            self._add(f"layer{i}", sizes[i], sizes[i + 1])
+        self._add("head", sizes[-1], outputs, head_gain)
+        if stds:
+            self.meta["log_std"] = nn.Parameter(torch.full((stds,), math.log(initial_std)))
+
+    def params(self, tasks: int = 1) -> Params:
+        """The initial weights for each of M tasks, differentiable with respect to them."""
+        return {name: weight.expand(tasks, *weight.shape) for name, weight in self.meta.items()}
+
+    def forward(self, params: Params, x: Tensor) -> Tensor:
+        """Outputs [M, N, P] of inputs [M, N, *shape], each task with weights of its own."""
+        if len(self.shape) == 3:
+            x = self._convolve(params, x)
+        for i in range(self.layers):
+            x = self.activation(_linear(params, f"layer{i}", x))
+        return _linear(params, "head", x)
+
+    def _add(self, name: str, inputs: int, outputs: int, gain: float = 1.0) -> None:
+        weight = nn.init.xavier_uniform_(torch.empty(inputs, outputs), gain)
+        self.meta[f"{name}_weight"] = nn.Parameter(weight)
+        self.meta[f"{name}_bias"] = nn.Parameter(torch.zeros(outputs))
+
+    def _add_convolutions(self, shape: tuple[int, ...]) -> int:
+        height, width, channels = shape
+        for i, inputs in enumerate((channels, CHANNELS)):
+            weight = nn.init.xavier_uniform_(torch.empty(CHANNELS, inputs, 3, 3))
+            self.meta[f"convolution{i}_weight"] = nn.Parameter(weight)
+            self.meta[f"convolution{i}_bias"] = nn.Parameter(torch.zeros(CHANNELS))
+        return CHANNELS * math.ceil(height / 2) * math.ceil(width / 2)
+
+    def _convolve(self, params: Params, x: Tensor) -> Tensor:
+        """[M, N, height, width, C] -> [M, N, F]: the tasks are the groups of one grouped convolution."""
+        tasks, rows, height, width, channels = x.shape
+        x = x.float() / 255 if x.dtype == torch.uint8 else x
+        x = x.permute(1, 0, 4, 2, 3).reshape(rows, tasks * channels, height, width)
+        for i, stride in enumerate((1, 2)):
+            weight, bias = (params[f"convolution{i}_{part}"] for part in ("weight", "bias"))
+            weight = weight.reshape(-1, *weight.shape[2:])
+            x = conv2d(x, weight, bias.reshape(-1), stride=stride, padding=1, groups=tasks).relu()
+        return x.reshape(rows, tasks, -1).transpose(0, 1)
+
+
+def _linear(params: Params, name: str, x: Tensor) -> Tensor:
+    return torch.baddbmm(params[f"{name}_bias"].unsqueeze(1), x, params[f"{name}_weight"])

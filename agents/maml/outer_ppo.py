@@ -1,0 +1,49 @@
+"""The outer loop by PPO: a few Adam steps on the clipped objective (MAML-PPO, ProMP, E-MAML, FOMAML, Meta-SGD, ANIL)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from metarl.agents.maml.experience import Phase
+from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
+from metarl.agents.maml.policy import MetaPolicy
+from metarl.errors import MetarlError
+
+
+class OuterPPO:
+    """Each step adapts all tasks again from the present initial weights and differentiates through it."""
+
+    def __init__(self, policy: MetaPolicy) -> None:
+        self.policy = policy
+        self.weights = [*policy.network.parameters(), *(rate for rate in policy.rates.values if rate.requires_grad)]
+        self.optimizer = torch.optim.Adam(self.weights, policy.settings.outer_lr, eps=1e-5, fused=True)
+
+    def step(self, phases: Sequence[Phase]) -> dict[str, float]:
+        settings = self.policy.settings
+        first_loss = 0.0
+        for i in range(settings.outer_steps):
+            now = replay(self.policy, phases)
+            loss = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(self.policy, phases, now)
+            self.optimizer.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
+            if not bool(norm.isfinite()):
+                raise MetarlError(
+                    "the outer gradient is not finite: lower outer_lr or inner_lr and --resume from the last checkpoint, "
+                    "which is intact"
+                )
+            self.optimizer.step()
+            first_loss = first_loss if i else float(loss.detach())
+        return {
+            "outer_loss": first_loss, "outer_change": float(loss.detach()) - first_loss, "grad_norm": float(norm),
+            "kl": float(now.kl.detach().mean()), "inner_kl": float(now.inner_kl.detach().mean()),
+        }  # fmt: skip
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.optimizer.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:
+        self.optimizer.load_state_dict(state)
