@@ -31,14 +31,12 @@ class LinearBaseline(nn.Module):
     ridge = 1e-5
 
     def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
-        x = self.features(obs) * own.flatten(1).unsqueeze(-1)  # [M, S, F]
-        y = (returns * own).flatten(1).unsqueeze(-1)
-        gram, moment = x.mT @ x, x.mT @ y
-        eye = torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
-        # Relative to the size of the features, in double precision: never singular.
-        scale = gram.diagonal(dim1=1, dim2=2).mean(1).clamp(min=1.0)[:, None, None]
-        weights = torch.linalg.solve(gram.double() + self.ridge * scale * eye, moment.double()).to(x.dtype)
-        return (x @ weights).view_as(returns)
+        # In double precision, so that the small ridge is enough for features that are constant.
+        x = (self.features(obs) * own.flatten(1).unsqueeze(-1)).double()  # [M, S, F]
+        y = (returns * own).flatten(1).unsqueeze(-1).double()
+        ridge = self.ridge * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
+        weights = torch.linalg.solve(x.mT @ x + ridge, x.mT @ y)
+        return (x @ weights).view_as(returns).to(returns.dtype)
 
     def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
         """Nothing is kept."""
@@ -82,6 +80,13 @@ class ValueBaseline(nn.Module):
                 loss.backward()
                 self.optimizer.step()
         self.updates += 1
+
+    def get_extra_state(self) -> dict:
+        """Adam's, so that a resumed run goes on as it was."""
+        return self.optimizer.state_dict()
+
+    def set_extra_state(self, state: dict) -> None:
+        self.optimizer.load_state_dict(state)
 
     def _out(self, obs: Tensor) -> Tensor:
         return self.network(self._inputs(obs)).squeeze(-1)

@@ -28,7 +28,7 @@ def likelihood_ratio(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, 
     r"""$-\frac{\pi_\theta(a_t|s_t)}{\pi_{old}(a_t|s_t)} A_t$: the low-variance curvature estimator, LVC.
 
     Rothfuss et al. 2019, equation 7. It keeps each step's outer product; products of different steps are left out, a
-    bias that is nothing in a bandit and small over long horizons.
+    bias that is nothing in a bandit and, over longer horizons, less than the log-likelihood's.
     """
     return -per_task_mean((log_prob - old_log_prob).exp() * advantage, own)
 

@@ -1,0 +1,46 @@
+"""The linear fit against NumPy's least squares; the network learns what a line cannot."""
+
+import numpy as np
+import torch
+
+from metarl.agents.maml.baselines import LinearBaseline, ValueBaseline
+
+
+def data():
+    g = torch.Generator().manual_seed(0)
+    obs, own = torch.randn(2, 5, 30, 3, generator=g), torch.ones(2, 5, 30)
+    returns = torch.randn(2, 5, 30, generator=g) + obs[..., 0] * 3 + torch.arange(30) * 0.1
+    own[:, 1, 20:] = 0
+    return obs, returns, own
+
+
+def test_linear_fit_of_each_task_equals_least_squares():
+    obs, returns, own = data()
+    ours = LinearBaseline().values(obs, returns, own)
+    for i in range(2):
+        mine = own[i].flatten().bool().numpy()
+        x = LinearBaseline.features(obs)[i].double().numpy()[mine]
+        y = returns[i].flatten().double().numpy()[mine]
+        theirs = x @ np.linalg.lstsq(x, y, rcond=None)[0]
+        np.testing.assert_allclose(ours[i].flatten().numpy()[mine], theirs, atol=0.05)
+
+
+def test_a_constant_observation_is_no_trouble():
+    obs, returns, own = data()
+    assert LinearBaseline().values(torch.ones_like(obs), returns, own).isfinite().all()
+
+
+def test_planes_are_left_out_of_the_features():
+    assert LinearBaseline.features(torch.zeros(2, 3, 7, 10, 10, 4)).shape == (2, 21, 4)
+
+
+def test_the_network_learns_returns():
+    obs, _, own = data()
+    returns = obs[..., 0].abs() * 4 + 7
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        baseline = ValueBaseline(3, 32, 1e-2, 20)
+    for _ in range(20):
+        baseline.learn(obs, returns, own)
+    error = (baseline.values(obs, returns, own) - returns)[own.bool()]
+    assert error.square().mean() < 0.1 * returns[own.bool()].var()

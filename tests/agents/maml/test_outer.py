@@ -1,0 +1,114 @@
+"""The outer loop's optimisers: the trust region, its curvature, conjugate gradient, Reptile's step."""
+
+import pytest
+import torch
+
+from metarl.agents.maml.learner import MetaLearner
+from metarl.agents.maml.objective import penalties, replay, surrogate
+from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
+from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
+from metarl.agents.maml.sampling import sample
+from metarl.counted import generator
+
+SMALL = {"num_envs": 12, "meta_batch_size": 3, "hidden_size": 5, "layers": 1}
+
+
+def learner(kind, distribution, **settings) -> MetaLearner:
+    return kind.learner(distribution, kind.settings(**{**SMALL, **settings}), 0, "cpu")
+
+
+def phases(made: MetaLearner, seed: int = 0):
+    tasks = made.distribution.tasks("train", made.settings.meta_batch_size, seed)
+    return sample(made.env, made.policy, tasks, seed, generator(seed)).phases
+
+
+def test_conjugate_gradient_solves():
+    g = torch.Generator().manual_seed(0)
+    root = torch.randn(6, 6, generator=g, dtype=torch.float64)
+    a, b = root @ root.T + torch.eye(6), torch.randn(6, generator=g, dtype=torch.float64)
+    torch.testing.assert_close(conjugate_gradient(lambda v: a @ v, b, 20), torch.linalg.solve(a, b))
+
+
+def test_curvature_is_the_hessian_of_the_divergence(guess):
+    """J^T F' J against autograd's own Hessian-vector product through the inner step, in float64."""
+    made = learner(MAML, guess)
+    made.policy.double()
+    trial = [_double(phase) for phase in phases(learner(MAML, guess))]
+    # The divergence is from the policies that adapt at these very weights.
+    query = trial[-1]
+    now = replay(made.policy, trial)
+    query.out, query.log_std = now.law.mean.detach(), now.law.log_std.detach()
+    now = replay(made.policy, trial)
+    weights = list(made.policy.network.parameters())
+    ours = Curvature(now.law, query.own, weights)
+    slope = torch.cat([g.flatten() for g in torch.autograd.grad(now.kl.mean(), weights, create_graph=True)])
+    g = torch.Generator().manual_seed(3)
+    v = torch.randn(slope.shape, generator=g, dtype=torch.float64)
+    product = ours(v)
+    theirs = torch.cat([h.flatten() for h in torch.autograd.grad(slope @ v, weights)])
+    torch.testing.assert_close(product, theirs, rtol=1e-6, atol=1e-9)
+
+
+def loss_of(made, trial) -> float:
+    return float(surrogate(trial[-1], replay(made.policy, trial).ratio).detach())
+
+
+def _double(phase):
+    return type(phase)(**{k: v.double() if v.is_floating_point() else v for k, v in vars(phase).items()})
+
+
+@pytest.mark.parametrize("max_kl", [1e-3, 3e-2])
+def test_trust_region_is_respected_and_the_objective_improves(guess, max_kl):
+    made = learner(MAML, guess, num_envs=48, max_kl=max_kl)
+    for seed in range(3):
+        trial = phases(made, seed)
+        before = loss_of(made, trial)
+        metrics = made.outer.step(trial)
+        now = replay(made.policy, trial)
+        assert metrics["step"] > 0
+        assert float(now.kl.detach().mean()) <= max_kl * (1 + 1e-5)
+        assert loss_of(made, trial) < before
+        assert abs(metrics["kl"] - float(now.kl.detach().mean())) < 1e-6
+
+
+def test_reptile_goes_a_share_of_the_way_to_the_mean_of_the_adapted_weights(guess):
+    made = learner(REPTILE, guess, outer_lr=0.25)
+    trial = phases(made)
+    params = made.policy.network.params(3)
+    for phase in trial:
+        params = made.policy.adapt({k: v.detach() for k, v in params.items()}, phase)
+    wanted = {k: 0.75 * w.detach() + 0.25 * params[k].detach().mean(0) for k, w in made.policy.network.meta.items()}
+    made.outer.step(trial)
+    for name, weight in made.policy.network.meta.items():
+        torch.testing.assert_close(weight.detach(), wanted[name])
+
+
+def test_before_any_step_the_ratio_is_one_and_no_divergence(guess):
+    """The old policy of the query phase is each task's own adapted policy at sampling time."""
+    made = learner(PROMP, guess)
+    now = replay(made.policy, phases(made))
+    torch.testing.assert_close(now.ratio, torch.ones_like(now.ratio))
+    torch.testing.assert_close(now.kl, torch.zeros_like(now.kl), atol=1e-6, rtol=0)
+    torch.testing.assert_close(now.inner_kl, torch.zeros_like(now.inner_kl), atol=1e-6, rtol=0)
+
+
+def test_first_order_gives_another_gradient(guess):
+    exact, first = learner(PROMP, guess, inner_lr=1.0), learner(FOMAML, guess, inner_lr=1.0)
+    trial = phases(exact)
+    gradients = []
+    for made in (exact, first):
+        loss = surrogate(trial[-1], replay(made.policy, trial).ratio)
+        gradients.append(
+            torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(made.policy.network.parameters()))])
+        )
+    assert (gradients[0] - gradients[1]).norm() > 1e-3 * gradients[0].norm()
+
+
+def test_emaml_credits_pre_update_actions_by_what_came_after(guess):
+    """Its term pushes up the pre-update log-likelihood where a task earned more than the others, down where less."""
+    made = learner(E_MAML, guess, exploration_coef=1.0)
+    trial = phases(made)
+    now = replay(made.policy, trial)
+    (push,) = torch.autograd.grad(penalties(made.policy, trial, now), now.pre_update)
+    earned = trial[-1].returns.mean(1)
+    assert torch.equal(push < 0, earned > earned.mean())
