@@ -20,9 +20,9 @@ from metarl.trials import Step
 class MetaAgent:
     """Initial weights living through B trials (contract 8), each adapted on its own rollouts alone.
 
-    Every `trial_shots` episodes it takes a gradient step on them, `steps_in_trial` times at most. Until the last of these
-    steps actions are sampled, for a policy that never varies learns nothing from its rollouts; after it they are the mode
-    where `deterministic`.
+    Every `trial_shots` episodes it takes a gradient step on them, `steps_in_trial` times at most. Until the last of
+    these steps actions are sampled, for a policy that never varies learns nothing from its rollouts; after it they are
+    the mode where `deterministic`.
     """
 
     def __init__(self, policy: MetaPolicy, deterministic: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The outer loop by PPO: a few Adam steps on the clipped objective (MAML-PPO, ProMP, E-MAML, FOMAML, Meta-SGD, ANIL)."""
+"""The outer loop by PPO: a few Adam steps on the clipped objective (every preset but MAML and Reptile)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class OuterPPO:
             norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
             if not bool(norm.isfinite()):
                 raise MetarlError(
-                    "the outer gradient is not finite: lower outer_lr or inner_lr and --resume from the last checkpoint, "
-                    "which is intact"
+                    "the outer gradient is not finite: lower outer_lr or inner_lr and --resume from the last "
+                    "checkpoint, which is intact"
                 )
             self.optimizer.step()
             first_loss = first_loss if i else float(loss.detach())

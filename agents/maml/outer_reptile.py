@@ -1,7 +1,8 @@
-r"""The outer loop by Reptile (Nichol et al. 2018): $\theta \leftarrow \theta + \epsilon (\overline{\theta_i'} - \theta)$.
+r"""The outer loop by Reptile (Nichol et al. 2018): $\theta \leftarrow \theta + \epsilon (\overline{\theta_i'} -
+\theta)$.
 
-No second derivatives, and no query set: the last phase, too, is one to adapt on, so that there are always two inner steps
-or more, without which Reptile is joint training.
+No second derivatives, and no query set: the last phase, too, is one to adapt on, so that there are always two inner
+steps or more, without which Reptile is joint training.
 """
 
 from __future__ import annotations

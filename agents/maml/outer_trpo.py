@@ -1,8 +1,9 @@
 r"""The outer loop by TRPO (Schulman et al. 2015): MAML as published (Finn et al. 2017, section 5.3).
 
-A step along $F^{-1} g$ as long as the bound on the mean KL divergence of the adapted policies allows. $F$ is taken through
-the inner step: $F = J^\top F' J$, where $J$ is the Jacobian of the adapted policies' outputs with respect to the initial
-weights and $F'$ the curvature of the divergence in the outputs. That is its exact Hessian where the divergence is zero.
+A step along $F^{-1} g$ as long as the bound on the mean KL divergence of the adapted policies allows. $F$ is taken
+through the inner step: $F = J^\top F' J$, where $J$ is the Jacobian of the adapted policies' outputs with respect to
+the initial weights and $F'$ the curvature of the divergence in the outputs. That is its exact Hessian where the
+divergence is zero.
 """
 
 from __future__ import annotations

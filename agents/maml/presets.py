@@ -75,8 +75,8 @@ class ANILSettings(MAMLSettings):
 
 
 def _restore(
-    observation_space: gym.Space, action_space: gym.Space, settings: MAMLSettings, state: Mapping[str, Any], deterministic: bool
-) -> MetaAgent:  # fmt: skip
+    observation_space: gym.Space, action_space: gym.Space, settings: MAMLSettings, state: Mapping[str, Any],
+    deterministic: bool ) -> MetaAgent:  # fmt: skip
     policy = MetaPolicy(observation_space, action_space, settings)
     policy.load_state_dict(state["policy"])
     return MetaAgent(policy.eval(), deterministic)

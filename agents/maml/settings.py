@@ -17,7 +17,7 @@ class MAMLSettings:
     """Policy gradients that learn to be adapted by policy gradients."""
 
     num_envs: int = 400
-    """rollouts side by side; each task of a meta-batch has num_envs / meta_batch_size of them before every inner step"""
+    """rollouts side by side; each task has num_envs / meta_batch_size of them before every inner step"""
     meta_batch_size: int = 20
     """tasks in an outer step"""
     inner_steps: int = 1
@@ -89,8 +89,8 @@ class MAMLSettings:
                 raise unknown(name, str(getattr(self, name)), known)
         if self.num_envs % self.meta_batch_size:
             raise MetarlError(
-                f"num_envs {self.num_envs} must be a multiple of meta_batch_size {self.meta_batch_size}: each task gets "
-                "num_envs / meta_batch_size rollouts"
+                f"num_envs {self.num_envs} must be a multiple of meta_batch_size {self.meta_batch_size}: each task "
+                "gets num_envs / meta_batch_size rollouts"
             )
 
     @property

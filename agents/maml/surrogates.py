@@ -1,8 +1,8 @@
 r"""Inner surrogates: functions whose gradient is the policy gradient, and which differ in what their Jacobian keeps.
 
 The outer loop differentiates through the inner gradient, so that the estimator's second derivative counts. Each takes
-log-probabilities under the weights and at sampling time, [M, N, T], advantages and a mask of own steps, and gives the loss
-of each task [M]; `tests/agents/maml/test_surrogates.py` compares their meta-gradients with exact ones.
+log-probabilities under the weights and at sampling time, [M, N, T], advantages and a mask of own steps, and gives the
+loss of each task [M]; `tests/agents/maml/test_surrogates.py` compares their meta-gradients with exact ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ SurrogateName = Literal["log-likelihood", "likelihood-ratio", "dice"]
 def log_likelihood(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, own: Tensor) -> Tensor:
     r"""$-\log\pi_\theta(a_t|s_t)\,A_t$ (Finn et al. 2017, equation 4).
 
-    Its gradient is right, its Jacobian lacks $\nabla\log\pi\,\nabla\log\pi^\top A$: no credit goes to pre-update sampling.
+    Its gradient is right, its Jacobian lacks $\nabla\log\pi\,\nabla\log\pi^\top A$: no credit goes to pre-update
+    sampling.
     """
     return -per_task_mean(log_prob * advantage, own)
 

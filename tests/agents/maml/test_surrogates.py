@@ -1,7 +1,7 @@
 """Each inner surrogate's meta-gradient against the exact one, in expectation: all outcomes are enumerated.
 
-The problems are softmax tables whose probabilities are such that a few rollouts stand for their law exactly, so that what is
-compared is the estimators' expectation, without sampling error.
+The problems are softmax tables whose probabilities are such that a few rollouts stand for their law exactly, so that
+what is compared is the estimators' expectation, without sampling error.
 """
 
 from collections.abc import Callable
