@@ -80,8 +80,8 @@ def _live(env: Trials, policy: MetaPolicy, params: Params, obs: Tensor, noise: t
 
 
 def _adapt(policy: MetaPolicy, params: Params, phase: Phase, tasks: TaskSet) -> Params:
-    gradients = policy.rule.gradients(params, lambda given: policy.inner_losses(given, phase), differentiable=False)
-    finite = torch.stack([g.flatten(1).isfinite().all(1) for g in gradients.values()]).all(0)
+    adapted = {name: value.detach() for name, value in policy.adapt(params, phase).items()}
+    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in adapted.values()]).all(0)
     if not bool(finite.all()):
         worst = int((~finite).nonzero()[0])
         task = {name: values[worst].tolist() for name, values in tasks.params.items()}
@@ -89,7 +89,7 @@ def _adapt(policy: MetaPolicy, params: Params, phase: Phase, tasks: TaskSet) -> 
             f"the inner gradient of task {worst} ({task}) is not finite: lower inner_lr or outer_lr and --resume from "
             "the last checkpoint, which is intact"
         )
-    return {name: value.detach() for name, value in policy.rule.apply(params, gradients).items()}
+    return adapted
 
 
 def _raise_on_nan(flags: Tensor) -> None:

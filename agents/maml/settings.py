@@ -16,7 +16,7 @@ Outer = Literal["trpo", "ppo", "reptile"]
 class MAMLSettings:
     """Policy gradients that learn to be adapted by policy gradients."""
 
-    num_envs: int = 400
+    num_envs: int = 200
     """rollouts side by side; each task has num_envs / meta_batch_size of them before every inner step"""
     meta_batch_size: int = 20
     """tasks in an outer step"""
@@ -36,7 +36,7 @@ class MAMLSettings:
     """the outer loop's optimiser: trpo, ppo or reptile"""
     outer_steps: int = 5
     """ppo: gradient steps on a meta-batch"""
-    outer_lr: float = 1e-3
+    outer_lr: float = 3e-3
     """ppo: of Adam; reptile: the share of the way to the adapted weights"""
     clip: float = 0.3
     """ppo: how far a probability ratio may leave 1 before its gradient is cut"""
@@ -64,7 +64,7 @@ class MAMLSettings:
     """units of a hidden layer"""
     layers: int = 2
     """hidden layers"""
-    initial_std: float = 1.0
+    initial_std: float = 0.6
     """standard deviation of continuous actions at the start; actions live in [-1, 1]"""
     normalize: bool = True
     """observations by their running mean and deviation, frozen within an update"""

@@ -5,4 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TUNED: Mapping[str, Mapping[str, Any]] = {}
+TUNED: Mapping[str, Mapping[str, Any]] = {
+    "HalfCheetahDirH100": {"num_envs": 160, "meta_batch_size": 8},
+    "HalfCheetahDir": {"num_envs": 160, "meta_batch_size": 8},
+}

@@ -95,6 +95,6 @@ def test_only_the_head_moves_in_anil():
 
 
 def test_no_rate_no_step():
-    network, losses, _ = problem()
+    network, *_ = problem()
     params = network.params(M)
     assert all(torch.equal(a, b) for a, b in zip(Rule({}).apply(params, {}).values(), params.values(), strict=True))
