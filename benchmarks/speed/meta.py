@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -65,7 +65,7 @@ class MetaIteration(Side):
 class MetaGradient(Side):
     """The gradient of M tasks' losses after one inner step, through it: regression, to time the machinery alone.
 
-    way: "batched" (ours), "loop" (torch.nn modules, one task after the other), "vmap" (vmap of grad of functional_call).
+    way: "batched" (ours), "loop" (torch.nn modules, one task after the other), "vmap" (of grad of functional_call).
     Work is counted in rows of a task's inner and outer batch.
     """
 
@@ -82,11 +82,15 @@ class MetaGradient(Side):
         self._gradient()
         return self.rows
 
+    def weights(self) -> list[Tensor]:
+        """The matrices and biases that are differentiated, from the first layer on."""
+        return list(self._network.parameters())
+
     def _batched(self, hidden_size: int) -> Callable[[], Any]:
         from metarl.agents.maml.inner import Rates
         from metarl.agents.maml.network import Network
 
-        network = Network((self.x.shape[-1],), self.y.shape[-1], hidden_size)
+        self._network = network = Network((self.x.shape[-1],), self.y.shape[-1], hidden_size)
         rates = Rates(network, INNER_LR, learned=False, head_only=False)
 
         def gradient() -> None:
@@ -98,11 +102,11 @@ class MetaGradient(Side):
 
     def _module(self, hidden_size: int) -> nn.Sequential:
         sizes = (self.x.shape[-1], hidden_size, hidden_size, self.y.shape[-1])
-        layers = [module for n, m in zip(sizes, sizes[1:], strict=False) for module in (nn.Linear(n, m), nn.Tanh())]
+        layers = [module for n, m in pairwise(sizes) for module in (nn.Linear(n, m), nn.Tanh())]
         return nn.Sequential(*layers[:-1])
 
     def _loop(self, hidden_size: int) -> Callable[[], Any]:
-        module = self._module(hidden_size)
+        self._network = module = self._module(hidden_size)
 
         def one(x: Tensor, y: Tensor, xq: Tensor, yq: Tensor) -> None:
             weights = dict(module.named_parameters())
@@ -118,7 +122,7 @@ class MetaGradient(Side):
         return gradient
 
     def _vmap(self, hidden_size: int) -> Callable[[], Any]:
-        module = copy.deepcopy(self._module(hidden_size))
+        self._network = module = self._module(hidden_size)
         weights = dict(module.named_parameters())
 
         def loss(w: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
