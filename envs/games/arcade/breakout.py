@@ -7,7 +7,7 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
-from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.parameters import Parameter
 
 FLOOR = SIZE - 1  # the paddle's row
@@ -15,7 +15,7 @@ TOP, ROWS = 1, 3  # the first row of bricks, and how many there are
 LAUNCH = TOP + ROWS  # the row a ball starts from, downwards
 
 
-class Breakout(Game):
+class Breakout(ArcadeGame):
     """Actions: left, stay, right. The ball moves diagonally; losing it ends the episode.
 
     It bounces off walls, off the paddle, and off a brick, which is gone then and pays its row's value. Struck by the

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, brightness
-from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.parameters import Parameter
 
 FLOOR = SIZE - 1  # the paddle's row
 
 
-class Catch(Game):
+class Catch(ArcadeGame):
     """Actions: left, stay, right. An episode lasts for its horizon; after each landing the next thing falls.
 
     A thing has fallen s t + g t (t - 1) / 2 eighths of a cell after t steps, and moves `wind` columns sideways with

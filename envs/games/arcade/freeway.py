@@ -7,7 +7,7 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, advance, brightness
-from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.parameters import Parameter
 
 LANES = SIZE - 2  # rows 1 to 8; the chicken starts from row 9 and wants to row 0, or perhaps not
@@ -15,7 +15,7 @@ HOME = SIZE - 1
 PATH = SIZE // 2  # the chicken's column
 
 
-class Freeway(Game):
+class Freeway(ArcadeGame):
     """Actions: up, stay, down. An episode lasts for its horizon; a chicken that arrives or is hit starts anew.
 
     Cars drive around the edges. `value` is what arriving and being hit earn.

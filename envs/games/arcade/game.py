@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import gymnasium as gym
 import numpy as np
@@ -18,12 +18,10 @@ from torch import Tensor
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, Planes
 from metarl.envs.games.arcade.screen import CELL, Screen, lights
-from metarl.errors import MetarlError, unknown
+from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
+from metarl.errors import unknown
 from metarl.parameters import Parameter
-from metarl.world import Outcome, Simulation, World
-
-if TYPE_CHECKING:
-    from metarl.distribution import TaskDistribution
+from metarl.world import Outcome
 
 State = dict[str, Tensor]
 Task = Mapping[str, Tensor]
@@ -38,23 +36,21 @@ class Move(NamedTuple):
     over: Tensor | None = None  # bool [B], the episode ended; None in a game that never does
 
 
-class Game(World):
-    """An arcade game. `controls[i]` of a task says which of the game's actions the agent's action i is."""
+class ArcadeGame(Game):
+    """Settings: `observation`, "planes" (float32 [10, 10, C]) or "pixels" (uint8 [40, 40, 3]).
 
+    `controls[i]` of a task says which of the game's actions the agent's action i is.
+    """
+
+    defaults = {"observation": "planes"}
     actions: tuple[str, ...]
     planes: tuple[Plane, ...]
     own_parameters: tuple[Parameter, ...]
     may_terminate: bool = False
-    rules: int = 1  # raised when they change: results before and after do not compare
 
-    def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
-        if distribution.goal is not None:
-            raise MetarlError(f"{distribution.name}: {self.name} is a game, which has no goal; leave goal out")
-        for name, value in distribution.settings.items():
-            if name != "observation":
-                raise unknown(f"setting of {self.name}", name, ["observation"])
-            if value not in OBSERVATIONS:
-                raise unknown(f"observation of {self.name}", str(value), OBSERVATIONS)
+    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
+        if settings["observation"] not in OBSERVATIONS:
+            raise unknown(f"observation of {self.name}", settings["observation"], OBSERVATIONS)
         n = len(self.actions)
         controls = Parameter(
             "controls", (n,), low=0, high=n - 1, neutral=range(n), integer=True,
@@ -62,16 +58,8 @@ class Game(World):
         )  # fmt: skip
         return (controls, *self.own_parameters)
 
-    def build(
-        self, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
-    ) -> ArcadeSimulation:
-        if engine is not None:
-            raise MetarlError(f"{self.name} is a game on tensors: it has no engine {engine!r}; leave engine out")
-        seen = distribution.settings.get("observation", OBSERVATIONS[0])
-        return ArcadeSimulation(self, self.parameters(distribution), num_envs, device, seen == "pixels")
-
-    def fingerprint(self) -> Mapping[str, str]:
-        return {"rules": f"{self.name} {self.rules}"}
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> ArcadeSimulation:
+        return ArcadeSimulation(self, parameters, lanes, settings["observation"] == "pixels")
 
     @abstractmethod
     def start(self, task: Task, random: Counted) -> State:
@@ -86,17 +74,14 @@ class Game(World):
         """All of the state that matters, so that the next state follows from it, the task and the action."""
 
 
-class ArcadeSimulation(Simulation):
+class ArcadeSimulation(GameSimulation):
     """B boards of one game on one device."""
 
     render_fps = 10
 
-    def __init__(
-        self, game: Game, parameters: tuple[Parameter, ...], num_envs: int, device: torch.device, in_pixels: bool
-    ) -> None:
+    def __init__(self, game: ArcadeGame, parameters: tuple[Parameter, ...], lanes: Lanes, in_pixels: bool) -> None:
+        super().__init__(parameters, lanes)
         self.game = game
-        self.num_envs = num_envs
-        self.device = device
         self.may_terminate = game.may_terminate
         self.in_pixels = in_pixels
         self.action_space = gym.spaces.Discrete(len(game.actions))
@@ -104,29 +89,21 @@ class ArcadeSimulation(Simulation):
             self.observation_space = gym.spaces.Box(0, 255, (SIZE * CELL, SIZE * CELL, 3), np.uint8)
         else:
             self.observation_space = gym.spaces.Box(0.0, 1.0, (SIZE, SIZE, len(game.planes)), np.float32)
-        self.reward_terms = {}
-        self._light = lights(game.planes, device)
-        # A parameter that no task sets keeps its neutral value.
-        self._task = {p.name: self._neutral(p) for p in parameters}
+        self._light = lights(game.planes, lanes.device)
         self._state: State = {}
-        self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
-        self._no_flags = torch.zeros(num_envs, dtype=torch.int64, device=device)
-
-    def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
-        self._task = {**self._task, **task}
 
     def reset(self, mask: Tensor, random: Counted) -> None:
-        start = self.game.start(self._task, random)
+        start = self.game.start(self.task, random)
         self._state = _where(mask, start, self._state) if self._state else start
 
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
-        pressed = self._task["controls"].gather(1, action[:, None]).squeeze(1)
-        move = self.game.move(self._state, pressed, self._task, random)
+        pressed = self.task["controls"].gather(1, action[:, None]).squeeze(1)
+        move = self.game.move(self._state, pressed, self.task, random)
         self._state = _where(active, move.state, self._state)
         self.reward_terms = {name: term * active for name, term in move.terms.items()}
         reward = torch.stack(list(self.reward_terms.values())).sum(0)
-        over = self._nobody if move.over is None else move.over & active
-        return Outcome(reward, over, self._no_flags)
+        over = self.nobody if move.over is None else move.over & active
+        return Outcome(reward, over, self.no_flags)
 
     def observe(self) -> Tensor:
         return self.pixels() if self.in_pixels else self.board()
@@ -143,10 +120,8 @@ class ArcadeSimulation(Simulation):
         self.game.draw(self._state, screen)
         return screen.pixels()
 
-    def render(self, index: int, width: int, height: int) -> np.ndarray:
-        picture = self.pixels()[index].cpu().numpy()
-        side = SIZE * CELL
-        return picture[np.arange(height) * side // height][:, np.arange(width) * side // width]
+    def picture(self, index: int) -> np.ndarray:
+        return self.pixels()[index].cpu().numpy()
 
     def text(self, index: int) -> str:
         """Letters of the planes; where several are in a cell, that of the first."""
@@ -154,10 +129,6 @@ class ArcadeSimulation(Simulation):
         letters = [plane.letter for plane in self.game.planes]
         rows = [[next((a for a, v in zip(letters, cell, strict=True) if v), " ") for cell in row] for row in board]
         return "\n".join("".join(row) for row in rows)
-
-    def _neutral(self, parameter: Parameter) -> Tensor:
-        value = np.broadcast_to(np.asarray(parameter.neutral, parameter.dtype), (self.num_envs, *parameter.shape))
-        return torch.tensor(value.copy(), device=self.device)
 
 
 def _where(mask: Tensor, new: State, old: State) -> State:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
-from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.parameters import Parameter
 
 GROUND = SIZE - 1  # the cannon's row
@@ -18,7 +18,7 @@ LANDED = GROUND - RANKS + 1  # the block's top row when its lowest rank is on th
 BLOCK = ("aliens", "top", "left", "right", "phase")
 
 
-class Invaders(Game):
+class Invaders(ArcadeGame):
     """Actions: left, stay, right, fire. A bomb on the cannon, or the block on the ground, ends the episode.
 
     The block marches a column at a time; at an edge it moves down a row and turns. One shot is in the air at a time; it

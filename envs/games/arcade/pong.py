@@ -7,13 +7,13 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
-from metarl.envs.games.arcade.game import Game, Move, State, Task
+from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.parameters import Parameter
 
 EDGE = SIZE - 1  # the agent's column; the opponent's is 0
 
 
-class Pong(Game):
+class Pong(ArcadeGame):
     """Actions: up, stay, down. An episode lasts for its horizon; after each point a ball starts from the middle.
 
     A paddle strikes a ball within `reach` rows of it: off its upper half the ball leaves upwards, off its lower half

@@ -8,12 +8,12 @@ import metarl
 from metarl import registry
 from metarl.environment import Environment
 from metarl.envs.games.arcade.board import SIZE
-from metarl.envs.games.arcade.game import Game
+from metarl.envs.games.arcade.game import ArcadeGame
 from metarl.envs.games.arcade.screen import CELL, SPRITES
 from metarl.world import NAN_ACTION
 
 B = 8
-NAMES = [n for n in registry.names("distribution") if isinstance(metarl.get(n).simulated_world, Game)]
+NAMES = [n for n in registry.names("distribution") if isinstance(metarl.get(n).simulated_world, ArcadeGame)]
 every = pytest.mark.parametrize("name", NAMES)
 
 
@@ -96,7 +96,7 @@ def test_wrong_settings_name_the_cure():
             family.make()
     with pytest.raises(metarl.MetarlError, match="leave goal out"):
         metarl.TaskDistribution("Bad", "Catch", {"speed": metarl.Integers(1, 2)}, goal="velocity").make()
-    with pytest.raises(metarl.MetarlError, match="no engine"):
+    with pytest.raises(metarl.MetarlError, match="no physics engine"):
         metarl.get("Catch").make(engine="warp")
 
 
@@ -115,7 +115,7 @@ def test_a_cleared_block_is_followed_by_another():
         "shot_row": env.episode * 0 + 1,
         "shot_column": env.simulation._state["left"],
     }
-    moved = game.move({**env.simulation._state, **shot}, env.episode * 0 + 1, env.simulation._task, env._random())
-    assert (moved.terms["aliens"] == env.simulation._task["value"][:, 0]).all()
+    moved = game.move({**env.simulation._state, **shot}, env.episode * 0 + 1, env.simulation.task, env._random())
+    assert (moved.terms["aliens"] == env.simulation.task["value"][:, 0]).all()
     assert (moved.state["aliens"] == 2**24 - 1).all()
     assert (moved.state["top"] == 0).all()
