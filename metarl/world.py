@@ -73,6 +73,7 @@ class Simulation(ABC):
     mostly_constant: bool = (
         False  # whether hundreds of random actions may leave an element of the observation as it was
     )
+    task_shows: bool = False  # whether by the world's own rules a start observation depends on the task
     render_fps: int = 30  # env steps in a second of the world's time, for videos
     reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
 

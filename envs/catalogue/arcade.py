@@ -1,9 +1,9 @@
-"""The arcade's distributions: 10x10 boards, seen as planes unless the name says pixels."""
+"""The larger games: the arcade (10x10 boards, seen as planes unless the name says pixels), Alchemy and RuleGrid."""
 
 from __future__ import annotations
 
 from metarl.distribution import TaskDistribution
-from metarl.laws import Choice, Integers, Permutation, Uniform
+from metarl.laws import Choice, Fixed, Integers, Permutation, Uniform, Union
 
 TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # something is worth having
 TWO_GOALS = Choice(((1.0, -1.0), (-1.0, 1.0)))
@@ -12,6 +12,10 @@ PIXELS = {"observation": "pixels"}
 CATCH = {"controls": Permutation(3), "value": TWO_SIGNS, "speed": Integers(4, 8), "reach": Integers(0, 2)}
 BREAKOUT_VALUES = Choice(((1.0, 1.0, 1.0), (1.0, -1.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 1.0, -1.0), (1.0, -1.0, -1.0)))
 BREAKOUT = {"controls": Permutation(3), "value": BREAKOUT_VALUES, "speed": Integers(4, 7), "reach": Integers(1, 2)}
+
+# The chemistry of Alchemy: 8 x 4 ways to look, 48 of potions to act, 109 graphs by number of bottlenecks
+PERCEPTION = {"stone_map": Integers(0, 7), "rotation": Integers(0, 3), "potion_map": Integers(0, 47)}
+GRAPHS = Union(Fixed(0), Integers(1, 12), Integers(13, 60), Integers(61, 108))
 
 ARCADE = (
     TaskDistribution(
@@ -68,5 +72,16 @@ ARCADE = (
         ood={"bombs": Uniform(0.25, 0.4), "march": Integers(5, 6)},
         horizon=150, episodes=3,
         tests="find the keys before the bombs do, and which aliens to spare",
+    ),
+    TaskDistribution(
+        "Alchemy", world="SymbolicAlchemy", parameters={**PERCEPTION, "graph": GRAPHS},
+        horizon=20, episodes=10,
+        tests="experiment with potions, infer a causal graph, and plan with what is known",
+    ),
+    TaskDistribution(
+        "AlchemyBottlenecks", world="SymbolicAlchemy",
+        parameters={**PERCEPTION, "graph": Union(*GRAPHS.laws[:3])}, ood={"graph": GRAPHS.laws[3]},
+        horizon=20, episodes=10,
+        tests="Alchemy with up to two bottlenecks; ood: three",
     ),
 )  # fmt: skip
