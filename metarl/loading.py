@@ -112,6 +112,8 @@ def _distribution(source: str | None, family: Mapping[str, Any]) -> TaskDistribu
 
 def _other(loaded: LoadedRun, name: str, deterministic: bool) -> tuple[str, Agent, bool]:
     """Somebody to compare with: label, agent, whether it sees the task."""
+    from metarl.api import make_settings
+
     if name == "wiped":
         wiped = loaded.agent(deterministic, wipe_memory=True)
         return f"{loaded.kind.name}, memory wiped", wiped, loaded.kind.task_visible
@@ -126,4 +128,5 @@ def _other(loaded: LoadedRun, name: str, deterministic: bool) -> tuple[str, Agen
     if kind.learner is not None:
         raise MetarlError(f"the agent {name!r} must be trained first: give its run directory")
     observation_space, action_space = loaded.spaces()
-    return name, kind.restore(observation_space, action_space, kind.settings(), {}, deterministic), kind.task_visible
+    settings = make_settings(kind, loaded.distribution, {})
+    return name, kind.restore(observation_space, action_space, settings, {}, deterministic), kind.task_visible

@@ -1,0 +1,20 @@
+"""PSRL: posterior sampling for reinforcement learning."""
+
+from __future__ import annotations
+
+from metarl.agent import AgentType
+from metarl.agents.references.tables import Backup, TableAgent, TableSettings, expected
+
+
+class PSRLAgent(TableAgent):
+    """Each episode, draws an MDP from the exact posterior and acts best in it (Strens 2000; Osband et al. 2013)."""
+
+    def backup(self) -> Backup:
+        rewards, transitions = self.drawn_model()
+        return lambda value: rewards + expected(transitions, value)
+
+
+PSRL = AgentType(
+    "psrl", TableSettings, None, lambda obs, actions, settings, *_: PSRLAgent(obs, actions, settings),
+    about="reference on tabular MDPs: each episode, the best policy of one draw from the posterior",
+)  # fmt: skip

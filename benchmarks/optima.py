@@ -1,0 +1,136 @@
+"""`metarl optima`: agents that know the law of the tasks, on the games, beside what papers print for them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from metarl import api, registry
+from metarl.agent import AgentType
+from metarl.benchmarks.published import PUBLISHED
+from metarl.checks import check_whole
+from metarl.command import Command
+from metarl.distribution import TaskDistribution
+from metarl.errors import MetarlError
+
+Settings = Mapping[str, Any]
+
+BANDIT: dict[str, list[Settings]] = {
+    "random": [{}], "gittins": [{}, {"discount": 0.995}], "thompson": [{}], "ucb1": [{}], "epsilon-greedy": [{}],
+}  # fmt: skip
+TABLE: dict[str, list[Settings]] = {"random": [{}], "psrl": [{}], "opsrl": [{}], "ucrl2": [{}]}
+PLAYED: dict[str, dict[str, list[Settings]]] = {
+    name: BANDIT if name.startswith("Bandit") else TABLE for name in PUBLISHED
+}
+"""distribution -> agent -> the settings it is played with, beside those tuned for it"""
+
+COLUMNS = ("distribution", "agent", "settings", "total reward", "s.e.", "published", "differs by s.e.")
+
+
+@dataclass(frozen=True)
+class OptimaOptions:
+    """Total reward of a trial, over fresh tasks of the test split."""
+
+    distributions: tyro.conf.Positional[tuple[str, ...]] = ()
+    """which; all that have references when left out"""
+    instances: int = 1000
+    """tasks, each lived through once"""
+    out: Path | None = None
+    """write the Markdown table to this file too"""
+
+    def __post_init__(self) -> None:
+        check_whole(self, "instances", low=2)
+        for name in self.distributions:
+            if name not in PLAYED:
+                raise MetarlError(f"{name!r} has no references to play: choose of {', '.join(PLAYED)}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One agent on one distribution."""
+
+    distribution: str
+    agent: str
+    settings: str
+    mean: float
+    error: float  # standard error of the mean
+
+    @property
+    def published(self) -> float | None:
+        return PUBLISHED.get(self.distribution, {}).get(self.agent)
+
+    @property
+    def difference(self) -> float | None:
+        """From the published number in standard errors; that number is taken to be as uncertain, and rounded."""
+        if self.published is None:
+            return None
+        return (self.mean - self.published) / math.sqrt(2 * self.error**2 + 0.1**2 / 12)
+
+    def cells(self) -> tuple[str, ...]:
+        published = "" if self.published is None else f"{self.published}"
+        differs = "" if self.difference is None else f"{self.difference:+.1f}"
+        return (
+            self.distribution, self.agent, self.settings, f"{self.mean:.2f}", f"{self.error:.2f}", published, differs
+        )  # fmt: skip
+
+
+def rows(names: tuple[str, ...], instances: int) -> Iterator[Row]:
+    """Every agent on every one of these distributions."""
+    for name in names:
+        family: TaskDistribution = registry.find("distribution", name)
+        for agent, variants in PLAYED[name].items():
+            for given in variants:
+                yield _play(family, registry.find("agent", agent), given, instances)
+
+
+def _play(family: TaskDistribution, kind: AgentType, given: Settings, instances: int) -> Row:
+    from metarl import evaluation
+
+    settings = api.make_settings(kind, family, given)
+    env = family.make(instances)
+    agent = kind.restore(env.observation_space, env.action_space, settings, {}, True)
+    split = "test" if "test" in family.splits else "train"
+    totals = evaluation.live(agent, env, family.tasks(split, instances, seed=0)).returns.sum(0)
+    env.close()
+    shown = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name != "seed"}
+    text = ", ".join(f"{key} {value}" for key, value in shown.items())
+    error = float(totals.std(ddof=1)) / math.sqrt(totals.size)
+    return Row(family.name, kind.name, text, float(totals.mean()), error)
+
+
+def run(options: OptimaOptions) -> None:
+    """Play, print rows as they come, write the file asked for."""
+    from metarl import threads
+    from metarl.run import write_atomically, writing
+
+    began = time.perf_counter()
+    lines = [f"| {' | '.join(COLUMNS)} |", "|" + " --- |" * len(COLUMNS)]
+    print(*lines, sep="\n")
+    with threads.using(1):
+        for row in rows(options.distributions or tuple(PLAYED), options.instances):
+            lines.append(f"| {' | '.join(row.cells())} |")
+            print(lines[-1], flush=True)
+    minutes = (time.perf_counter() - began) / 60
+    print(f"{options.instances} tasks each, {minutes:.1f} minutes on one core")
+    if options.out:
+        with writing(options.out, "give another --out"):
+            write_atomically(options.out, (_head(options.instances) + "\n".join(lines) + "\n").encode())
+
+
+def _head(instances: int) -> str:
+    return f"""# References on the games
+
+Printed by `metarl optima --out docs/results/games_references.md`: mean total reward of a trial over {instances}
+tasks of the test split, with its standard error. Published: Duan et al. (2016), tables 1 and 2, over 1000 tasks of
+their own. The last column divides the difference by the standard error of a difference of two such means.
+
+"""
+
+
+COMMAND = Command("optima", OptimaOptions, run, "agents that know the tasks' law, beside published numbers")
