@@ -1,37 +1,161 @@
-"""The robots' distributions."""
+"""The classical families of meta-RL on robots, as their papers and public codes define them.
+
+Where a published law has a fault, the family without a suffix mends it, and the one called Classic keeps it.
+"""
 
 from __future__ import annotations
 
 from math import pi
 
 from metarl.distribution import TaskDistribution
-from metarl.laws import Arc, Choice, Uniform, Union
+from metarl.laws import Arc, Choice, Disc, LogUniform, Uniform, Union
 
-ROBOTS = (
+TRIAL = {"horizon": 200, "episodes": 2}
+
+
+def factors(base: float, shape: tuple[int, ...]) -> LogUniform:
+    """base^u, u ~ U(-3, 3), for each element."""
+    return LogUniform(base**-3, base**3, shape=shape)
+
+
+def beyond(base: float, shape: tuple[int, ...]) -> Union:
+    """base^u for each element, all u in (3, 4.5) or all in (-4.5, -3)."""
+    return LogUniform(base**-4.5, base**-3, shape=shape) | LogUniform(base**3, base**4.5, shape=shape)
+
+
+RUNNERS = (
     TaskDistribution(
-        "HalfCheetahDir", world="HalfCheetah", goal="direction",
+        "HalfCheetahDir", world="HalfCheetah", goal="direction", **TRIAL,
         parameters={"direction": Choice((-1.0, 1.0))},
-        horizon=200, episodes=2,
         tests="tell one of two tasks apart within a few steps and run",
     ),
     TaskDistribution(
-        "HalfCheetahDirH100", world="HalfCheetah", goal="direction",
+        "HalfCheetahDirH100", world="HalfCheetah", goal="direction", horizon=100, episodes=2,
         parameters={"direction": Choice((-1.0, 1.0))},
-        horizon=100, episodes=2,
         tests="the same in episodes of 100 steps, as the MAML line of work plays it",
     ),
     TaskDistribution(
-        "HalfCheetahVel", world="HalfCheetah", goal="velocity",
+        "HalfCheetahVel", world="HalfCheetah", goal="velocity", **TRIAL,
         parameters={"velocity": Uniform(0.0, 3.0)},
         ood={"velocity": Uniform(3.0, 4.0)},
-        horizon=200, episodes=2,
         tests="infer a number from rewards and hold it",
     ),
     TaskDistribution(
-        "PointGoalSparse", world="PointMass", goal="sparse_place",
+        "HalfCheetahVelClassic", world="HalfCheetah", goal="velocity", **TRIAL,
+        parameters={"velocity": Uniform(0.0, 2.0)},  # of the code of Finn et al. 2017; later codes go to 3
+        ood={"velocity": Uniform(2.0, 3.0)},
+        tests="the same on the range of the first published code",
+    ),
+    TaskDistribution(
+        "AntDir", world="Ant", goal="direction2d", **TRIAL,
+        parameters={"angle": Choice((0.0, pi))},
+        tests="tell forward from backward on four legs, and stay on them",
+    ),
+    TaskDistribution(
+        "AntDir2D", world="Ant", goal="direction2d", **TRIAL,
+        parameters={"angle": Uniform(0.0, 2 * pi)},  # every direction: none is left for ood
+        tests="infer a direction in the plane and run along it",
+    ),
+    TaskDistribution(
+        "AntVel", world="Ant", goal="velocity", **TRIAL,
+        parameters={"velocity": Uniform(0.0, 3.0)},
+        ood={"velocity": Uniform(3.0, 4.0)},
+        settings={"weights": {"control": 0.005, "alive": 1.05}},
+        tests="infer a velocity on four legs, which is harder to hold than to find",
+    ),
+    TaskDistribution(
+        "AntGoal", world="Ant", goal="place", **TRIAL,
+        parameters={"place": Disc(3.0)},
+        ood={"place": Disc(4.5, inner=3.0)},
+        settings={
+            "observation": ("place", "position", "velocity"), "weights": {"control": 0.1, "alive": 0.0},
+            "fall_ends": False,
+        },
+        tests="infer a place from how far it is, and walk there",
+    ),
+    TaskDistribution(
+        "HumanoidDir", world="Humanoid", goal="direction2d", **TRIAL,
+        parameters={"angle": Uniform(0.0, 2 * pi)},
+        settings={"weights": {"direction": 1.25}},
+        tests="infer a direction with a body that is hard to keep upright",
+    ),
+    TaskDistribution(
+        "SwimmerVel", world="Swimmer", goal="velocity", **TRIAL,
+        parameters={"velocity": Uniform(0.1, 0.2)},
+        ood={"velocity": Uniform(0.2, 0.3)},
+        tests="infer a velocity where every stroke pushes back and forth",
+    ),
+)  # fmt: skip
+
+# An env step is 0.016 s, as in the public code, by eight physics steps of Gymnasium's models where that took four.
+SLOW = {"settings": {"frame_skip": 8}}
+HOPPER = {"world": "Hopper", "goal": "advance", **TRIAL, **SLOW}
+WALKER2D = {"world": "Walker2d", "goal": "advance", **TRIAL, **SLOW}
+
+RANDOM_PARAMETERS = (
+    TaskDistribution(
+        "HopperRandParams", **HOPPER,
+        parameters={
+            "body_mass_scale": factors(1.5, (4,)), "dof_damping_scale": factors(1.3, (6,)),
+            "geom_friction_scale": factors(1.5, (5,)),
+        },
+        ood={"body_mass_scale": beyond(1.5, (4,))},
+        tests="identify a body, each link of another mass, while keeping it from falling",
+    ),
+    TaskDistribution(
+        "Walker2dRandParams", **WALKER2D,
+        parameters={
+            "body_mass_scale": factors(1.5, (7,)), "dof_damping_scale": factors(1.3, (9,)),
+            "geom_friction_scale": factors(1.5, (8,)),
+        },
+        ood={"body_mass_scale": beyond(1.5, (7,))},
+        tests="the same with two legs and more to identify",
+    ),
+    TaskDistribution(
+        "HopperRandParamsClassic", **HOPPER,
+        parameters={
+            "classic_mass_scale": factors(1.5, (4,)), "classic_inertia_scale": factors(1.5, (4, 3)),
+            "dof_damping_scale": factors(1.3, (6,)), "classic_friction_scale": factors(1.5, (5, 3)),
+        },
+        ood={"classic_mass_scale": beyond(1.5, (4,))},
+        tests="the same as published: inertia apart from mass, such as no body can have",
+    ),
+    TaskDistribution(
+        "Walker2dRandParamsClassic", **WALKER2D,
+        parameters={
+            "classic_mass_scale": factors(1.5, (7,)), "classic_inertia_scale": factors(1.5, (7, 3)),
+            "dof_damping_scale": factors(1.3, (9,)), "classic_friction_scale": factors(1.5, (8, 3)),
+        },
+        ood={"classic_mass_scale": beyond(1.5, (7,))},
+        tests="the same as published: inertia apart from mass, such as no body can have",
+    ),
+)  # fmt: skip
+
+SMALL = (
+    TaskDistribution(
+        "PendulumMass", world="Pendulum", goal="swing_up", **TRIAL,
+        parameters={"mass": Uniform(0.5, 2.0)},
+        ood={"mass": Uniform(0.25, 0.5) | Uniform(2.0, 3.0)},
+        tests="feel the weight of a rod and swing it up with what torque there is",
+    ),
+    TaskDistribution(
+        "CartPoleParams", world="CartPole", goal="balance", **TRIAL,
+        parameters={"body_mass_scale": LogUniform(0.3, 3.0, shape=(2,)), "strength": LogUniform(0.1, 1.0)},
+        ood={"strength": LogUniform(0.03, 0.1)},
+        tests="find out how hard to push before the pole falls",
+    ),
+    TaskDistribution(
+        "ReacherGoal", world="Reacher", goal="reach", horizon=50, episodes=4,
+        parameters={"target": Disc(0.2)},
+        ood={"target": Disc(0.21, inner=0.2)},
+        tests="find a target that is not seen from how far it is",
+    ),
+    TaskDistribution(
+        "PointGoalSparse", world="PointMass", goal="sparse_place", horizon=40, episodes=3,
         parameters={"place": Arc(1.0, 0.0, pi)},
         ood={"place": Union(Arc(1.0, -pi / 6, 0.0), Arc(1.0, pi, 7 * pi / 6))},
-        horizon=40, episodes=3,
         tests="search without any reward, remember where it was felt, go straight back",
     ),
 )  # fmt: skip
+
+ROBOTS = (*RUNNERS, *RANDOM_PARAMETERS, *SMALL)
