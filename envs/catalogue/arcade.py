@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metarl.distribution import TaskDistribution
+from metarl.envs.games.rule_grid.rulesets import Rulesets
 from metarl.laws import Choice, Fixed, Integers, Permutation, Uniform, Union
 
 TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # something is worth having
@@ -83,5 +84,26 @@ ARCADE = (
         parameters={**PERCEPTION, "graph": Union(*GRAPHS.laws[:3])}, ood={"graph": GRAPHS.laws[3]},
         horizon=20, episodes=10,
         tests="Alchemy with up to two bottlenecks; ood: three",
+    ),
+    TaskDistribution(
+        "RuleGrid0", world="RuleGrid", parameters={"ruleset": Rulesets(0)}, ood={"ruleset": Rulesets(0, held_out=True)},
+        horizon=60, episodes=5,
+        tests="find out what to do with which thing",
+    ),
+    TaskDistribution(
+        "RuleGrid1", world="RuleGrid", parameters={"ruleset": Rulesets(1)}, ood={"ruleset": Rulesets(1, held_out=True)},
+        horizon=80, episodes=8,
+        tests="find out which thing turns into which, and what to do with it; ood: pairs of rule and goal never met",
+    ),
+    TaskDistribution(
+        "RuleGrid1Near", world="RuleGrid", settings={"view": "near"},
+        parameters={"ruleset": Rulesets(1)}, ood={"ruleset": Rulesets(1, held_out=True)},
+        horizon=80, episodes=8,
+        tests="RuleGrid1 seeing two cells far",
+    ),
+    TaskDistribution(
+        "RuleGrid2", world="RuleGrid", parameters={"ruleset": Rulesets(2)}, ood={"ruleset": Rulesets(2, held_out=True)},
+        horizon=120, episodes=10,
+        tests="find a chain of two rules, the second of which starts from what the first makes",
     ),
 )  # fmt: skip
