@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from metarl.agent import AgentType
+from metarl.agent import AgentType, Control
 from metarl.agents.policy import Policy, PolicyAgent
 from metarl.agents.ppo import PPOLearner, PPOSettings
 from metarl.agents.random import RandomAgent, RandomSettings
@@ -49,20 +49,23 @@ def _restore(
     return PolicyAgent(policy.eval(), deterministic, noise)
 
 
+WIPED = {"wiped": Control("memory wiped", {"wipe_memory": True})}
+
 RL2 = AgentType(
-    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED,
+    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED, controls=WIPED,
     about="RL²: PPO on a recurrent policy whose memory lives through the trial",
 )  # fmt: skip
 RL2_WIPED = AgentType(
-    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED,
+    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED, controls=WIPED,
     about="control: RL² with its memory wiped at each episode",
 )  # fmt: skip
 PPO = AgentType(
-    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED,
+    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED, controls=WIPED,
     about="control: multi-task PPO without memory, what is reached without adapting",
 )  # fmt: skip
 ORACLE = AgentType(
-    "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True, tuned=TUNED,
+    "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True,
+    tuned=TUNED, controls=WIPED,
     about="control: multi-task PPO without memory that is told the task",
 )  # fmt: skip
 RANDOM = AgentType(

@@ -54,6 +54,14 @@ class Learner(ABC):
 
 
 @dataclass(frozen=True)
+class Control:
+    """The same trained agent with something taken away, to show what that is worth."""
+
+    about: str  # what is taken away, in a table
+    settings: Mapping[str, Any]  # what is changed
+
+
+@dataclass(frozen=True)
 class AgentType:
     """A kind of agent, registered under `name`."""
 
@@ -65,6 +73,7 @@ class AgentType:
     """(observation space, action space, settings, the learner's state, deterministic) -> agent, for any environment"""
     task_visible: bool = False  # whether its observations carry the task (oracles only)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # distribution -> settings that work there
+    controls: Mapping[str, Control] = field(default_factory=dict)  # by the name to ask for in `evaluate(against=...)`
     about: str = ""
 
     kind: ClassVar[str] = "agent"

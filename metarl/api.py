@@ -73,11 +73,14 @@ def make_settings(kind: AgentType, distribution: TaskDistribution, given: Mappin
     return kind.settings(**{**kind.tuned.get(distribution.name, {}), **given})
 
 
-def load(run_dir: str | Path, deterministic: bool = True, wipe_memory: bool = False) -> Agent:
-    """The agent a run has trained, ready to act and adapt in any environment of its shape."""
+def load(run_dir: str | Path, deterministic: bool = True, **changed: Any) -> Agent:
+    """The agent a run has trained, ready to act and adapt in any environment of its shape.
+
+    changed: settings of its own that it is to live by, such as wipe_memory=True (RL²) or trial_shots=20 (MAML).
+    """
     from metarl.loading import LoadedRun
 
-    return LoadedRun(run_dir).agent(deterministic, wipe_memory)
+    return LoadedRun(run_dir).agent(deterministic, **changed)
 
 
 def evaluate(
@@ -91,8 +94,8 @@ def evaluate(
 ) -> dict[str, dict[str, Lifetimes]]:
     """Play frozen tasks of a split (of every split but train when None); {split: {agent: Lifetimes}}.
 
-    Leaves eval.npz and adaptation.png in the run directory, or in `out`. against: "wiped" (the same agent with its
-    memory wiped at each episode), names of agents that need no training ("random"), or other run directories.
+    Leaves eval.npz and adaptation.png in the run directory, or in `out`. against: a control of this agent
+    ("wiped": its memory wiped at each episode; "unadapted": no gradient steps), names of agents that need no training ("random"), or other run directories.
     """
     from metarl.loading import LoadedRun, evaluate_run
 

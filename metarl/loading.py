@@ -35,12 +35,12 @@ class LoadedRun:
             what = f"{type(error).__name__}: {error}"
             raise MetarlError(f"{self.path / CONFIG} is damaged or of another version of metarl ({what})") from error
 
-    def agent(self, deterministic: bool = True, wipe_memory: bool = False) -> Agent:
-        """The agent at the last checkpoint. wipe_memory: forget everything at each new episode."""
+    def agent(self, deterministic: bool = True, **changed: Any) -> Agent:
+        """The agent at the last checkpoint. changed: settings it is to live by, such as wipe_memory=True."""
         from metarl.api import with_settings
 
         state = self.run.load_checkpoint()
-        settings = with_settings(self.kind, self.settings, wipe_memory=True) if wipe_memory else self.settings
+        settings = with_settings(self.kind, self.settings, **changed)
         observation_space, action_space = self.spaces()
         try:
             return self.kind.restore(observation_space, action_space, settings, state["learner"], deterministic)
@@ -114,9 +114,9 @@ def _other(loaded: LoadedRun, name: str, deterministic: bool) -> tuple[str, Agen
     """Somebody to compare with: label, agent, whether it sees the task."""
     from metarl.api import make_settings
 
-    if name == "wiped":
-        wiped = loaded.agent(deterministic, wipe_memory=True)
-        return f"{loaded.kind.name}, memory wiped", wiped, loaded.kind.task_visible
+    if control := loaded.kind.controls.get(name):
+        agent = loaded.agent(deterministic, **control.settings)
+        return f"{loaded.kind.name}, {control.about}", agent, loaded.kind.task_visible
     if Path(name).is_dir():
         other = LoadedRun(name)
         if other.family != loaded.family:

@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from metarl.agent import AgentType
+from metarl.agent import AgentType, Control
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.learner import MetaLearner
 from metarl.agents.maml.policy import MetaPolicy
@@ -74,6 +74,9 @@ class ANILSettings(MAMLSettings):
     head_only: bool = True
 
 
+UNADAPTED = {"unadapted": Control("no gradient steps", {"trial_steps": -1})}
+
+
 def _restore(
     observation_space: gym.Space, action_space: gym.Space, settings: MAMLSettings, state: Mapping[str, Any],
     deterministic: bool ) -> MetaAgent:  # fmt: skip
@@ -83,7 +86,7 @@ def _restore(
 
 
 def _preset(name: str, settings: type[MAMLSettings], about: str) -> AgentType:
-    return AgentType(name, settings, MetaLearner, _restore, tuned=TUNED, about=about)
+    return AgentType(name, settings, MetaLearner, _restore, tuned=TUNED, controls=UNADAPTED, about=about)
 
 
 MAML = _preset("maml", MAMLTRPOSettings, "MAML: TRPO through an inner policy gradient (Finn et al. 2017)")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from metarl.evaluation import Lifetimes
 
 
+MOST_COLUMNS = 5  # episodes of a trial shown one by one
+
+
 @dataclass(frozen=True)
 class EvaluateOptions:
     """Play frozen tasks and print the return of each episode of the trial."""
@@ -33,7 +36,8 @@ class EvaluateOptions:
     replicates: int = 2
     """trials on each task, with other start states; the same ones for every agent"""
     against: tuple[str, ...] = ()
-    """who to compare with: wiped (the same agent, memory wiped at each episode), random, or other run directories"""
+    """who to compare with: a control of this agent (wiped: memory wiped at each episode; unadapted: no gradient steps), random,
+    or other run directories"""
     sample_actions: bool = False
     """draw actions from the policy, as in training, instead of taking its mean"""
     out: str | None = None
@@ -50,21 +54,31 @@ def main(arguments: list[str]) -> None:
 
 
 def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Console | None = None) -> None:
-    """Mean return of each episode, and its standard error over tasks."""
+    """Mean return of each episode (of some where there are many) and of the trial, and standard errors over tasks."""
     console = console or Console(highlight=False)
     episodes, _, tasks, replicates = next(iter(next(iter(results.values())).values())).reward.shape
     console.print(f"mean return ± its standard error over {tasks} tasks, {replicates} trials on each")
     table = Table("split", "agent")
-    for k in range(episodes):
+    shown = _some(episodes)
+    for k in shown:
         table.add_column(f"episode {k + 1}", justify="right")
+    table.add_column("whole trial", justify="right")
     for split, agents in results.items():
         for agent, lives in agents.items():
-            table.add_row(split, agent, *map(_mean_and_error, lives.returns.mean(2)))
+            returns = lives.returns.mean(2)  # [K, N]
+            table.add_row(split, agent, *map(_mean_and_error, [*returns[shown], returns.sum(0)]))
         table.add_section()
     console.print(table)
     diverged = sum(lives.diverged for agents in results.values() for lives in agents.values())
     if diverged:
         console.print(f"warning: {diverged} episodes ended by diverged physics")
+
+
+def _some(episodes: int) -> list[int]:
+    """All of a few episodes; of many the first, the second, the fourth, ..., and the last."""
+    if episodes <= MOST_COLUMNS:
+        return list(range(episodes))
+    return sorted({*(2**i - 1 for i in range(episodes.bit_length())), episodes - 1})
 
 
 def _mean_and_error(returns: np.ndarray) -> str:
