@@ -77,6 +77,7 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     from metarl.benchmarks.speed.bare import BarePhysics
     from metarl.benchmarks.speed.loop import TrainingLoop
     from metarl.benchmarks.speed.tensors import TensorEnvironment
+    from metarl.benchmarks.speed.variation import NewTasks, with_neutral_physics
     from metarl.benchmarks.speed.vectors import our_face
 
     d, n, few, train = distribution, o.num_envs, o.gymnasium_envs, o.train_envs
@@ -85,6 +86,9 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     everything = {
         "bare": Plan(f"bare physics, {n}", partial(BarePhysics, d, n)),
         "tensor": Plan(f"tensor env, {n}", partial(TensorEnvironment, d, n)),
+        "own_bare": Plan(f"bare, own models, {n}", lambda: BarePhysics(with_neutral_physics(d), n)),
+        "own_tensor": Plan(f"tensor env, own models, {n}", lambda: TensorEnvironment(with_neutral_physics(d), n)),
+        "new_tasks": Plan(f"new bodies, {n}", partial(NewTasks, d, n)),
         "face": Plan(f"NumPy VectorEnv, {n}", partial(our_face, d, n)),
         "envpool": Plan(f"EnvPool, {n}", partial(peers.env_pool, d, n, threads)),
         "sync": Plan(f"SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few)),

@@ -27,6 +27,8 @@ class Target(NamedTuple):
 TARGETS = (
     Target("tensor", "bare", 0.85), Target("tensor", "envpool", 1.5),
     Target("tensor", "sync", 3.0), Target("tensor", "async", 6.0),
+    Target("own_bare", "bare", 0.95), Target("own_tensor", "tensor", 0.90),
+    Target("new_tasks", "own_tensor", 0.5),  # a new task for everyone costs two env steps at most
     Target("face", "bare", 0.75), Target("face", "envpool", 1.5),
     Target("face", "sync", 3.0), Target("face", "async", 6.0),
     Target("training", "tensor_train", 0.30), Target("training", "tensor", 0.30),

@@ -18,6 +18,7 @@ from metarl.benchmarks.speed.loop import PARTS, TrainingLoop
 from metarl.benchmarks.speed.report import TARGETS, Report
 from metarl.benchmarks.speed.tensors import TensorEnvironment
 from metarl.benchmarks.speed.timing import Sample, Side, measure, summary, take_turns
+from metarl.benchmarks.speed.variation import ASSIGNMENTS, NewTasks, with_neutral_physics, with_varied_physics
 from metarl.benchmarks.speed.vectors import our_face
 from metarl.errors import MetarlError
 
@@ -137,7 +138,8 @@ def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
     path = tmp_path / "speed.json"
     COMMAND.run(_tiny(short, peers=False, rounds=3, json=path))
     found = json.loads(path.read_text())
-    assert set(found["sides"]) == {"bare", "tensor", "face", "tensor_train", "training"}
+    ours = {"bare", "tensor", "face", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
+    assert set(found["sides"]) == ours
     assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())
     assert found["left_out"] == {}
     assert found["training_peak_memory_bytes"] > 2**25
@@ -176,3 +178,24 @@ def _tiny(distribution, **options):
         distribution=distribution, num_envs=4, gymnasium_envs=2, train_envs=4, hidden_size=8, epochs=1, seconds=0.0,
         **{"rounds": 1, "threads": 1, **options},
     )  # fmt: skip
+
+
+def test_own_models_move_as_the_shared_one(short):
+    distribution = registry.find("distribution", short)
+    shared, own = BarePhysics(distribution, 3), BarePhysics(with_neutral_physics(distribution), 3)
+    assert shared.work() == own.work()
+    np.testing.assert_array_equal(shared.qpos, own.qpos)
+
+
+def test_new_bodies_are_given_to_everybody(short):
+    side = NewTasks(registry.find("distribution", short), 3)
+    assert side.work() == ASSIGNMENTS * 3
+    mass = side.env.simulation.physics.field("body_mass")[:, 1:]  # type: ignore[attr-defined]
+    assert len({tuple(row) for row in mass.tolist()}) == 3
+    side.close()
+
+
+def test_a_world_without_bodies_has_no_models_to_compare():
+    name = next(n for n in registry.names("distribution") if registry.find("distribution", n).goal is None)
+    with pytest.raises(MetarlError, match="to vary"):
+        with_varied_physics(registry.find("distribution", name))

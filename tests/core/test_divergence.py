@@ -116,3 +116,28 @@ def test_an_absurd_task_diverges_by_itself():
         assert torch.isfinite(step.reward).all()
         flags |= step.flags
     assert flags.tolist() == [0, DIVERGED]
+
+
+def test_an_absurd_neighbour_is_not_felt():
+    """Its episode is cut and begun anew, again and again; the others live as if it were not there."""
+    d = metarl.TaskDistribution(
+        "TestAbsurd", world="HalfCheetah", goal="velocity", horizon=20, episodes=3,
+        parameters={name: metarl.Fixed(1.0) for name in ("gravity", "strength", "mass")},
+    )  # fmt: skip
+    mixed = metarl.TaskSet({"gravity": [1.0, 1000.0, 0.7], "strength": [1.0, 1000.0, 1.3], "mass": [1.0, 0.001, 2.0]})
+    env, calm = Environment(d, 3), Environment(d, 3)
+    env.assign(mixed)
+    calm.assign(metarl.TaskSet({name: [v[0], 1.0, v[2]] for name, v in mixed.params.items()}))
+    keys = torch.arange(3)
+    for e in (env, calm):
+        e.seed(5, keys)
+        e.reset()
+    action, cut = torch.tensor([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0]]).repeat(3, 1), 0
+    for t in range(60):
+        step, expected = env.step(action * (-1) ** t), calm.step(action * (-1) ** t)
+        assert all(torch.equal(x[ALONE], y[ALONE]) for x, y in zip(step, expected, strict=True))
+        assert torch.isfinite(step.obs).all()
+        cut += int(step.flags[1] == DIVERGED)
+        env.reset(step.truncated)
+        calm.reset(step.truncated)
+    assert cut >= 3

@@ -210,3 +210,69 @@ def test_a_family_describes_itself(name):
     assert family.simulated_world.fingerprint()
     for parameter in family.simulated_world.parameters(family):
         assert parameter.doc
+
+
+@every
+def test_a_batch_is_its_singles(name):
+    """Restarts included: each lane has its own end."""
+    family = metarl.get(name)
+    tasks, keys, lane = family.tasks("train", B), torch.arange(B), B - 1
+    together, alone = begun(family, tasks, seed=2, keys=keys), Environment(family, 1)
+    alone.assign(tasks[lane])
+    alone.seed(2, keys[lane:])
+    assert torch.equal(together._observe()[lane], alone.reset()[0])
+    for action in actions(family, 12):
+        many, one = together.step(action), alone.step(action[lane:])
+        assert all(torch.equal(x[lane], y[0]) for x, y in zip(many, one, strict=True))
+        begin = many.terminated | many.truncated
+        assert torch.equal(together.reset(begin)[lane], alone.reset(begin[lane:])[0])
+
+
+@every
+def test_splits_hold_other_tasks(name):
+    """Disjoint ones share none; what ood names lies outside of what training draws."""
+    family = metarl.get(name)
+    drawn = {split: family.tasks(split, 40) for split in family.splits}
+    rows = {split: {row.hash for row in tasks} for split, tasks in drawn.items()}
+    if family.split == "disjoint" and "test" in drawn:
+        assert not rows["train"] & rows["test"]
+        assert not rows["train"] & rows["valid"]
+        assert not rows["valid"] & rows["test"]
+    for names in family.ood:
+        law, params = family.parameters[names], drawn["ood"].params
+        values = params[names] if isinstance(names, str) else {n: params[n] for n in names}
+        assert not law.contains(values).any(), names
+    for names, law in family.parameters.items():
+        if isinstance(names, str):
+            assert law.contains(drawn["train"].params[names]).all(), names
+
+
+@every
+def test_tasks_are_a_pure_function_of_split_number_and_seed(name):
+    family = metarl.get(name)
+    for split in family.splits:
+        once, again = family.tasks(split, 5, seed=3), family.tasks(split, 5, seed=3)
+        assert once.hash == again.hash
+        assert once == again
+    assert TaskDistribution.from_json(family.to_json()).tasks("train", 5, seed=3) == family.tasks("train", 5, seed=3)
+
+
+@every
+def test_gymnasiums_spec_is_data(name):
+    """`spec.to_json()`, which vector environments, wrappers and logs write, and an environment back from it."""
+    spec = gym.spec(f"metarl/{name}-v{metarl.get(name).version}")
+    assert gym.envs.registration.EnvSpec.from_json(spec.to_json()).kwargs == {"distribution": name}
+
+
+@every
+def test_the_laws_keep_to_the_worlds_bounds_and_the_bounds_are_enforced(name):
+    family = metarl.get(name)
+    for split in family.splits:
+        for parameter, values in family.tasks(split, 40).params.items():
+            np.testing.assert_array_equal(family.specs[parameter].check(values), values)
+    task = {n: v[0] for n, v in family.tasks().params.items()}
+    for parameter, spec in family.specs.items():
+        for bound, beyond in ((spec.low, -1.0), (spec.high, 1.0)):
+            if np.isfinite(bound):
+                with pytest.raises(metarl.MetarlError, match=parameter):
+                    family.task_set({**task, parameter: np.full(spec.shape, bound + beyond * max(1.0, abs(bound)))})
