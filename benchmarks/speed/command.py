@@ -86,8 +86,8 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     everything = {
         "bare": Plan(f"bare physics, {n}", partial(BarePhysics, d, n)),
         "tensor": Plan(f"tensor env, {n}", partial(TensorEnvironment, d, n)),
-        "own_bare": Plan(f"bare, own models, {n}", lambda: BarePhysics(with_neutral_physics(d), n)),
-        "own_tensor": Plan(f"tensor env, own models, {n}", lambda: TensorEnvironment(with_neutral_physics(d), n)),
+        "own_bare": Plan(f"own models bare, {n}", lambda: BarePhysics(with_neutral_physics(d), n)),
+        "own_tensor": Plan(f"own models env, {n}", lambda: TensorEnvironment(with_neutral_physics(d), n)),
         "new_tasks": Plan(f"new bodies, {n}", partial(NewTasks, d, n)),
         "face": Plan(f"NumPy VectorEnv, {n}", partial(our_face, d, n)),
         "envpool": Plan(f"EnvPool, {n}", partial(peers.env_pool, d, n, threads)),
