@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metarl.envs.perturbations.elements import names_of
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task
 from metarl.parameters import Parameter
 
@@ -44,8 +45,12 @@ class LimbLengths(Perturbation):
         limbs = find_limbs(model)
         if not limbs.body:
             return ()
-        doc = f"factor on the length of each limb: {', '.join(model.body(b).name or str(b) for b in limbs.body)}"
+        doc = f"factor on the length of each limb: {', '.join(self.labels(model)[self.name])}"
         return (Parameter(self.name, (len(limbs.body),), low=0.1, high=10.0, neutral=1.0, doc=doc),)
+
+    def labels(self, model: mujoco.MjModel) -> dict[str, tuple[str, ...]]:
+        names = names_of(model, "body")
+        return {self.name: tuple(names[body - 1] for body in find_limbs(model).body)}
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
         limbs, factor = find_limbs(model), task[self.name]

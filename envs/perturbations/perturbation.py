@@ -45,6 +45,10 @@ class Perturbation(ABC):
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
         """What a task may set, for this model; nothing where the model has no use for it."""
 
+    def labels(self, model: mujoco.MjModel) -> dict[str, tuple[str, ...]]:
+        """Names of the elements of vector parameters, so that a task may set x[name] alone."""
+        return {}
+
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:  # noqa: B027 - not all change the model
         """Put new tensors into `fields`, made of those there: the compiled values, as perturbations before left them.
 

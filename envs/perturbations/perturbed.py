@@ -9,6 +9,7 @@ from torch import Tensor
 
 from metarl.counted import Counted
 from metarl.envs.perturbations.changes import ModelChanges
+from metarl.envs.perturbations.elements import gathered
 from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task, wide
 from metarl.envs.perturbations.switch import AFTER, TIME, second
 from metarl.envs.physics import Physics
@@ -25,6 +26,7 @@ class Perturbed:
         shape, device = physics.ctrl.shape, physics.device
         in_order = sorted(perturbations, key=lambda p: p.order)
         self._changes = ModelChanges(physics, in_order)
+        self._labels = {name: labels for p in in_order for name, labels in p.labels(physics.model).items()}
         self._actions = _channels(p.action_channel((shape[0], shape[1]), device) for p in in_order)
         self._observations = _channels(p.observation_channel((shape[0], observation_size), device) for p in in_order)
         self._given: dict[str, Tensor] = dict(neutral)
@@ -39,8 +41,9 @@ class Perturbed:
     def assign(self, task: Task, mask: Tensor) -> None:
         """The masked environments have these tasks, from their beginning."""
         self._given = {**self._given, **task}
-        self._first = self._changes.values(self._given)
-        self._second = self._changes.values(second(self._given)) if self._switches else {}
+        self._first = self._changes.values(gathered(self._given, self._labels))
+        if self._switches:
+            self._second = self._changes.values(gathered(second(self._given), self._labels))
         self._changes.write(self._first, mask)
         self._hold(self._switched & ~mask)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import mujoco
 
+from metarl.envs.perturbations.elements import names_of
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task, wide
 from metarl.parameters import Parameter
 
@@ -17,7 +18,7 @@ class Scaling(Perturbation):
     """Factors on model fields: one for all elements, or one for each row of them.
 
     shape: of the parameter, given the model. Where there are fewer factors than rows, the first rows are left alone:
-    row 0 of a field of bodies is the world, which has no mass.
+    row 0 of a field of bodies is the world, which has no mass. labelled: what the rows are: body, dof, geom, actuator.
     """
 
     def __init__(
@@ -28,17 +29,21 @@ class Scaling(Perturbation):
         shape: Shape = lambda model: (),
         derived_constants: bool = False,
         low: float = LOW,
+        labelled: str = "",
     ) -> None:
         self.name = name
         self.fields = fields
         self.derived_constants = derived_constants
-        self._doc, self._shape, self._low = doc, shape, low
+        self._doc, self._shape, self._low, self._labelled = doc, shape, low, labelled
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
         shape = self._shape(model)
         if 0 in shape:
             return ()
         return (Parameter(self.name, shape, low=self._low, high=HIGH, neutral=1.0, doc=self._doc),)
+
+    def labels(self, model: mujoco.MjModel) -> dict[str, tuple[str, ...]]:
+        return {self.name: names_of(model, self._labelled)} if self._labelled else {}
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
         factor = task[self.name]
@@ -65,18 +70,19 @@ strength = Scaling("strength", ("actuator_gear",), "factor on every motor's stre
 # One factor for each.
 body_mass_scale = Scaling(
     "body_mass_scale", ("body_mass", "body_inertia"), "factor on each body's mass and inertia together",
-    _bodies, derived_constants=True,
+    _bodies, derived_constants=True, labelled="body",
 )  # fmt: skip
 dof_damping_scale = Scaling(
-    "dof_damping_scale", ("dof_damping",), "factor on each degree of freedom's damping", lambda m: (m.nv,)
-)
+    "dof_damping_scale", ("dof_damping",), "factor on each degree of freedom's damping", lambda m: (m.nv,),
+    labelled="dof",
+)  # fmt: skip
 geom_friction_scale = Scaling(
     "geom_friction_scale", ("geom_friction",), "factor on each geom's sliding, torsional and rolling friction",
-    lambda m: (m.ngeom,),
+    lambda m: (m.ngeom,), labelled="geom",
 )  # fmt: skip
 motor_strength = Scaling(
     "motor_strength", ("actuator_gear",), "factor on each motor's strength; 0 is a dead one",
-    lambda m: (m.nu,), derived_constants=True, low=0.0,
+    lambda m: (m.nu,), derived_constants=True, low=0.0, labelled="actuator",
 )  # fmt: skip
 
 # As published code scales (rand_param_envs): mass without inertia, and each component of inertia on its own, so that

@@ -16,6 +16,7 @@ from torch.linalg import vector_norm
 from metarl import registry
 from metarl.counted import Counted
 from metarl.envs.goals.goal import Goal
+from metarl.envs.perturbations.elements import named_elements, split
 from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, second_values
 from metarl.envs.physics import Physics, make_physics
@@ -104,14 +105,19 @@ class Robot(World):
                     )
                 owners[parameter.name] = owner
                 known.append(parameter)
-        return (*known, *second_values({p.name: p for p in known}, _named(distribution)))
+        named = _named(distribution)
+        labels = {name: names for p in self.perturbations() for name, names in p.labels(self.model).items()}
+        known += named_elements({p.name: p for p in known}, labels, named)
+        return (*known, *second_values({p.name: p for p in known}, named))
 
     def configured(self, distribution: TaskDistribution) -> tuple[list[Perturbation], list[Parameter]]:
         """The perturbations that these tasks need, and every parameter that goal and perturbations will ask for."""
-        named = {name.removesuffix(AFTER) for name in distribution.specs} | distribution.specs.keys()
-        perturbations = [p for p in self.perturbations() if named & {q.name for q in p.parameters(self.model)}]
-        own = {q.name: q for p in perturbations for q in p.parameters(self.model)}
-        return perturbations, [*self.goal(distribution).parameters, *({**own, **distribution.specs}).values()]
+        vectors = {split(name)[0] for name in distribution.specs}
+        known = {parameter.name: parameter for parameter in self.parameters(distribution)}
+        perturbations = [p for p in self.perturbations() if vectors & {q.name for q in p.parameters(self.model)}]
+        asked = [q.name for owner in (self.goal(distribution), *perturbations) for q in _parameters(owner, self.model)]
+        asked += [first for name in distribution.specs for first in (name.removesuffix(AFTER), name)]
+        return perturbations, [known[name] for name in dict.fromkeys(asked)]
 
     def goal(self, distribution: TaskDistribution) -> Goal:
         if distribution.goal is None:
@@ -189,3 +195,7 @@ def _plus_minus_1(random: Counted, purpose: str, n: int) -> Tensor:
 def _named(distribution: TaskDistribution) -> list[str]:
     """Every parameter that varies."""
     return [name for names in distribution.parameters for name in ([names] if isinstance(names, str) else names)]
+
+
+def _parameters(owner: Goal | Perturbation, model: mujoco.MjModel) -> tuple[Parameter, ...]:
+    return owner.parameters if isinstance(owner, Goal) else owner.parameters(model)
