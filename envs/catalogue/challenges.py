@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import pi
+from typing import Any
 
 from metarl.distribution import TaskDistribution
 from metarl.laws import Arc, Choice, Disc, Fixed, Integers, LogUniform, Permutation, Uniform, Union
 
-TRIAL = {"horizon": 200, "episodes": 2}
-FORWARD = {"world": "HalfCheetah", "goal": "advance", **TRIAL}  # 1 m/s earns 1 a step
+TRIAL: dict[str, Any] = {"horizon": 200, "episodes": 2}
+FORWARD: dict[str, Any] = {"world": "HalfCheetah", "goal": "advance", **TRIAL}  # 1 m/s earns 1 a step
 SWITCH = Integers(60, 140)  # of 200 steps
 NORTH = Arc(1.0, 0.0, pi)
 OUTSIDE_NORTH = Union(Arc(1.0, -pi / 6, 0.0), Arc(1.0, pi, 7 * pi / 6))

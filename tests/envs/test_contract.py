@@ -1,9 +1,12 @@
 """What every registered distribution keeps: one sweep over all of them, games and strangers' included."""
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from gymnasium.envs.registration import EnvSpec
 
 import metarl
 from metarl import registry
@@ -240,7 +243,7 @@ def test_splits_hold_other_tasks(name):
         assert not rows["valid"] & rows["test"]
     for names in family.ood:
         law, params = family.parameters[names], drawn["ood"].params
-        values = params[names] if isinstance(names, str) else {n: params[n] for n in names}
+        values: Any = params[names] if isinstance(names, str) else {n: params[n] for n in names}
         assert not law.contains(values).any(), names
     for names, law in family.parameters.items():
         if isinstance(names, str):
@@ -261,7 +264,7 @@ def test_tasks_are_a_pure_function_of_split_number_and_seed(name):
 def test_gymnasiums_spec_is_data(name):
     """`spec.to_json()`, which vector environments, wrappers and logs write, and an environment back from it."""
     spec = gym.spec(f"metarl/{name}-v{metarl.get(name).version}")
-    assert gym.envs.registration.EnvSpec.from_json(spec.to_json()).kwargs == {"distribution": name}
+    assert EnvSpec.from_json(spec.to_json()).kwargs == {"distribution": name}
 
 
 @every

@@ -47,7 +47,7 @@ def moves_as(actions) -> Callable[..., None]:
     def check(d: metarl.TaskDistribution, edit: Callable[..., Any], steps: int = 30, tol: float = 0.0, B: int = 3):
         env, tasks = d.make(B), d.tasks("train", B)
         env.begin(tasks, seed=1)
-        physics = env.environment.simulation.physics
+        physics = env.environment.simulation.physics  # type: ignore[attr-defined]
         for name in set(d.parameters) - {"velocity"}:
             assert len({str(tasks.task(i)[name]) for i in range(B)}) > 1, name
         pairs = []

@@ -29,11 +29,11 @@ def test_an_element_may_switch(family):
     d = family({"limb_lengths[back_foot]_after": Uniform(0.5, 0.9), "switch_time": Integers(2, 4)})
     env = d.make()
     env.begin({"velocity": 1.0, "limb_lengths[back_foot]_after": 0.5, "switch_time": 2})
-    physics = env.environment.simulation.physics
+    physics = env.environment.simulation.physics  # type: ignore[attr-defined]
     geom = physics.model.geom("back_foot").id
     lengths = []
     for _ in range(4):
-        env.step(0 * env.environment.simulation.physics.ctrl.float())
+        env.step(0 * env.environment.simulation.physics.ctrl.float())  # type: ignore[attr-defined]
         lengths.append(float(physics.field("geom_size")[0, geom, 1]) / 0.094)
     assert lengths == pytest.approx([1, 1, 0.5, 0.5])
 
@@ -51,7 +51,7 @@ def test_the_whole_and_one_of_it(family):
     d = family({"motor_strength": Uniform(0.5, 1.5, (6,)), "motor_strength[back_foot]": Uniform(0.0, 0.1)})
     env = d.make()
     env.begin({"velocity": 1.0, "motor_strength": np.full(6, 0.5), "motor_strength[back_foot]": 0.0})
-    physics = env.environment.simulation.physics
+    physics = env.environment.simulation.physics  # type: ignore[attr-defined]
     assert (physics.field("actuator_gear")[0, :, 0].numpy() / physics.model.actuator_gear[:, 0]).tolist() == [
         0.5, 0.5, 0.0, 0.5, 0.5, 0.5,
     ]  # fmt: skip

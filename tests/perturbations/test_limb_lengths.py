@@ -120,7 +120,7 @@ def test_every_field_is_that_of_a_compiled_model(lengths):
     )  # fmt: skip
     env = d.make()
     env.begin({"velocity": 1.0, "limb_lengths": lengths})
-    physics = env.environment.simulation.physics
+    physics = env.environment.simulation.physics  # type: ignore[attr-defined]
     for name in FIELDS:
         ours, theirs = physics.field(name)[0].numpy(), getattr(compiled, name)
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, err_msg=name)

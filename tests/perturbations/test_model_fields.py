@@ -33,7 +33,7 @@ def test_a_ball_rolls_down_a_slope():
         env.step(torch.zeros(1, 2))
     speed = -9.81 * sin(0.2) / 5
     expected = [speed * cos(radians(60)), speed * sin(radians(60))]
-    np.testing.assert_allclose(env.environment.simulation.physics.qvel[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(env.environment.simulation.physics.qvel[0], expected, rtol=1e-6)  # type: ignore[attr-defined]
 
 
 def test_slope_and_gravity_compose(family, moves_as):
@@ -66,7 +66,7 @@ def test_wind_carries_a_ball_to_its_own_velocity():
     env.begin({"place": [1.0, 0.0], "wind": [1.5, -0.5], "viscosity": 30.0, "damping": 1e-3})
     for _ in range(100):
         env.step(torch.zeros(1, 2))
-    np.testing.assert_allclose(env.environment.simulation.physics.qvel[0], [1.5, -0.5], rtol=2e-2)
+    np.testing.assert_allclose(env.environment.simulation.physics.qvel[0], [1.5, -0.5], rtol=2e-2)  # type: ignore[attr-defined]
 
 
 def test_payload_has_the_torsos_shape(family, moves_as, neutral):
@@ -80,8 +80,8 @@ def test_payload_has_the_torsos_shape(family, moves_as, neutral):
     neutral(d)
     env = d.make(2)
     env.begin(d.tasks("train", 2))
-    model = env.environment.simulation.physics.model
-    total = env.environment.simulation.physics.field("body_subtreemass")[:, 0].numpy()  # derived anew
+    model = env.environment.simulation.physics.model  # type: ignore[attr-defined]
+    total = env.environment.simulation.physics.field("body_subtreemass")[:, 0].numpy()  # derived anew  # type: ignore[attr-defined]
     np.testing.assert_allclose(total, model.body_mass.sum() + d.tasks("train", 2).params["payload"])
 
 
@@ -110,7 +110,7 @@ def test_dead_stays_dead_however_strong(family):
     d = family({"dead_motor": Choice(range(6)), "strength": LogUniform(0.5, 2), "motor_strength": Uniform(0, 2, (6,))})
     env = d.make()
     env.begin({"velocity": 1.0, "dead_motor": 3, "strength": 2.0, "motor_strength": np.full(6, 1.5)})
-    physics = env.environment.simulation.physics
+    physics = env.environment.simulation.physics  # type: ignore[attr-defined]
     gear = physics.field("actuator_gear")[0, :, 0] / torch.tensor(physics.model.actuator_gear[:, 0])
     assert gear.tolist() == [3, 3, 3, 0, 3, 3]
 

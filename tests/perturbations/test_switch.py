@@ -22,7 +22,7 @@ def test_the_model_changes_at_its_own_step_in_every_environment(family, actions)
     B = 6
     env, tasks = d.make(B), d.tasks("train", B)
     env.begin(tasks, seed=1)
-    physics = env.environment.simulation.physics
+    physics = env.environment.simulation.physics  # type: ignore[attr-defined]
 
     def scaled(mass, gravity):
         model = copy.copy(physics.model)
@@ -64,14 +64,14 @@ def test_every_episode_begins_with_the_first_values(family, actions):
     for _ in range(8):
         env.step(torch.zeros(2, 6))
     env.reset(torch.tensor([True, False]))
-    mass = env.simulation.physics.field("body_mass")[:, 1] / env.simulation.physics.model.body_mass[1]
+    mass = env.simulation.physics.field("body_mass")[:, 1] / env.simulation.physics.model.body_mass[1]  # type: ignore[attr-defined]
     assert mass.tolist() == pytest.approx([0.7, 1.9])
     env.step(torch.zeros(2, 6), torch.tensor([False, True]))  # at rest: its time stands still
     for _ in range(5):
         env.step(torch.zeros(2, 6))
-        assert float(env.simulation.physics.field("body_mass")[0, 1] / 6.2502092050209201) == pytest.approx(0.7)
+        assert float(env.simulation.physics.field("body_mass")[0, 1] / 6.2502092050209201) == pytest.approx(0.7)  # type: ignore[attr-defined]
     env.step(torch.zeros(2, 6))
-    assert float(env.simulation.physics.field("body_mass")[0, 1] / 6.2502092050209201) == pytest.approx(1.9)
+    assert float(env.simulation.physics.field("body_mass")[0, 1] / 6.2502092050209201) == pytest.approx(1.9)  # type: ignore[attr-defined]
 
 
 def test_goals_switch_exactly(actions):
