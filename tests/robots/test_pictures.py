@@ -1,0 +1,28 @@
+"""Every robot is in its picture, and the camera follows those that run away; skipped where no OpenGL library draws."""
+
+import numpy as np
+import pytest
+
+from metarl.errors import MetarlError
+
+MOVES = {"Ant": 2, "HalfCheetah": 1, "Hopper": 1, "Humanoid": 2, "Swimmer": 2, "Walker2d": 1}  # along as many axes
+STAYS = ("CartPole", "Pendulum", "PointMass", "Reacher")
+
+
+def robot_pixels(env) -> int:
+    """Those of the robot's own colours: much more red than blue."""
+    try:
+        picture = env.render(0, 200, 200).astype(int)
+    except MetarlError as error:
+        pytest.skip(str(error))
+    return int((picture[..., 0] - picture[..., 2] > 60).sum())
+
+
+@pytest.mark.parametrize("robot", [*MOVES, *STAYS])
+def test_a_robot_is_seen_wherever_it_is(robot, make):
+    env = make(robot, "advance", {})
+    near = robot_pixels(env)
+    assert 20 < near < 20_000
+    env.simulation.physics.qpos[:, : MOVES.get(robot, 0)] += 7.0
+    np.testing.assert_allclose(robot_pixels(env), near, rtol=0.05)
+    env.close()
