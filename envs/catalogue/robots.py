@@ -6,11 +6,12 @@ Where a published law has a fault, the family without a suffix mends it, and the
 from __future__ import annotations
 
 from math import pi
+from typing import Any
 
 from metarl.distribution import TaskDistribution
 from metarl.laws import Arc, Choice, Disc, LogUniform, Uniform, Union
 
-TRIAL = {"horizon": 200, "episodes": 2}
+TRIAL: dict[str, Any] = {"horizon": 200, "episodes": 2}
 
 
 def factors(base: float, shape: tuple[int, ...]) -> LogUniform:
@@ -88,9 +89,9 @@ RUNNERS = (
 )  # fmt: skip
 
 # An env step is 0.016 s, as in the public code, by eight physics steps of Gymnasium's models where that took four.
-SLOW = {"settings": {"frame_skip": 8}}
-HOPPER = {"world": "Hopper", "goal": "advance", **TRIAL, **SLOW}
-WALKER2D = {"world": "Walker2d", "goal": "advance", **TRIAL, **SLOW}
+SLOW: dict[str, Any] = {"settings": {"frame_skip": 8}}
+HOPPER: dict[str, Any] = {"world": "Hopper", "goal": "advance", **TRIAL, **SLOW}
+WALKER2D: dict[str, Any] = {"world": "Walker2d", "goal": "advance", **TRIAL, **SLOW}
 
 RANDOM_PARAMETERS = (
     TaskDistribution(

@@ -18,7 +18,7 @@ from metarl.environment import Environment
 
 
 @pytest.fixture
-def make() -> Callable[..., Environment]:
+def make() -> Callable[..., Any]:
     """make(world, goal, parameters, num_envs=1, **settings): environments of one fixed task, begun under seed 0."""
 
     def begun(

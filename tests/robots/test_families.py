@@ -1,6 +1,7 @@
 """The classical families' rewards by their published equations, from MuJoCo's own states, in plain NumPy."""
 
 import copy
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -62,7 +63,7 @@ def test_a_plain_simulation_of_the_task_earns_the_same(name):
     """40 steps of one environment of three, beside MuJoCo alone, past ends too."""
     family = metarl.get(name)
     tasks = family.tasks("train", 3)
-    env = Environment(family, 3)
+    env: Any = Environment(family, 3)
     env.assign(tasks)
     env.seed(0)
     env.reset()

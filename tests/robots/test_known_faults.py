@@ -1,5 +1,7 @@
 """Faults of the public sources of these families, each of which a test here would catch."""
 
+from typing import Any
+
 import mujoco
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ def robot_families() -> list[str]:
     return [name for name in names if isinstance(metarl.get(name).simulated_world, Robot)]
 
 
-def begun(name: str, num_envs: int, tasks=None) -> Environment:
+def begun(name: str, num_envs: int, tasks=None) -> Any:
     family = metarl.get(name)
     env = Environment(family, num_envs)
     env.assign(family.tasks("train", num_envs) if tasks is None else tasks)
