@@ -1,0 +1,103 @@
+"""MiniGrid's environments as task distributions: which of them, and which of its levels, is the task.
+
+An adapter: B environments in Python, one after another on the CPU; about 5,000 env steps a second a core, whatever B.
+Distributions here are found by their address, e.g. `metarl train rl2 metarl.envs.adapters.minigrid:DOOR_KEY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from metarl.counted import Counted
+from metarl.distribution import TaskDistribution
+from metarl.envs.adapters.extra import need
+from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
+from metarl.laws import Integers
+from metarl.parameters import Parameter
+from metarl.world import Outcome
+
+VIEW = (7, 7, 3)  # what lies in each cell before the agent: object, colour and state, as MiniGrid numbers them
+
+
+class MiniGrid(Game):
+    """Settings: `id`, a Gymnasium id that MiniGrid registers; `max_steps`, the time its own reward counts in.
+
+    Parameters: `level`, the seed of the layout; every episode of a trial is on the same level. Rewards and actions are
+    MiniGrid's own; the mission is not seen.
+    """
+
+    name = "MiniGrid"
+    defaults = {"id": "MiniGrid-DoorKey-5x5-v0", "max_steps": 100}
+
+    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
+        return (Parameter("level", low=0, high=2**31 - 1, integer=True, doc="seed of the layout"),)
+
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> MiniGridSimulation:
+        return MiniGridSimulation(parameters, lanes, settings["id"], settings["max_steps"])
+
+    def fingerprint(self) -> Mapping[str, str]:
+        from importlib.metadata import version
+
+        need("minigrid", "minigrid")
+        return {**super().fingerprint(), "minigrid": version("minigrid")}
+
+
+class MiniGridSimulation(GameSimulation):
+    """B of MiniGrid's environments in a list."""
+
+    may_terminate = True
+    task_shows = True
+    mostly_constant = True
+
+    def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, id: str, max_steps: int) -> None:
+        super().__init__(parameters, lanes)
+        need("minigrid", "minigrid")
+        made = [gym.make(id, max_steps=max_steps, render_mode="rgb_array") for _ in range(lanes.num_envs)]
+        self._envs: list[Any] = [env.unwrapped for env in made]
+        self._seen = np.zeros((lanes.num_envs, *VIEW), np.uint8)
+        self.observation_space = gym.spaces.Box(0, 255, VIEW, np.uint8)
+        self.action_space = gym.spaces.Discrete(int(self._envs[0].action_space.n))
+
+    def reset(self, mask: Tensor, random: Counted) -> None:
+        levels = self.task["level"].tolist()
+        for i in torch.nonzero(mask).flatten().tolist():
+            self._seen[i] = self._envs[i].reset(seed=levels[i])[0]["image"]
+
+    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+        reward, over = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, bool)
+        chosen = action.tolist()
+        for i in torch.nonzero(active).flatten().tolist():
+            obs, reward[i], over[i], _, _ = self._envs[i].step(chosen[i])
+            self._seen[i] = obs["image"]
+        self.reward_terms = {"goal": torch.from_numpy(reward).to(self.device)}
+        return Outcome(self.reward_terms["goal"], torch.from_numpy(over).to(self.device), self.no_flags)
+
+    def observe(self) -> Tensor:
+        return torch.from_numpy(self._seen.copy()).to(self.device)
+
+    def picture(self, index: int) -> np.ndarray:
+        return self._envs[index].render()
+
+    def close(self) -> None:
+        for env in self._envs:
+            env.close()
+
+
+DOOR_KEY = TaskDistribution(
+    "MiniGridDoorKey", world="MiniGrid", settings={"id": "MiniGrid-DoorKey-6x6-v0", "max_steps": 100},
+    parameters={"level": Integers(0, 99_999)},
+    horizon=100, episodes=3,
+    tests="find the key, the door and the goal of a level, then take the shortest way",
+)  # fmt: skip
+FOUR_ROOMS = TaskDistribution(
+    "MiniGridFourRooms", world="MiniGrid", settings={"id": "MiniGrid-FourRooms-v0", "max_steps": 100},
+    parameters={"level": Integers(0, 99_999)},
+    horizon=100, episodes=4,
+    tests="search four rooms for a goal, and remember in which one it is",
+)  # fmt: skip
