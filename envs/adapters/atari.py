@@ -1,6 +1,6 @@
 """Atari games through ale-py: the game's own modes and difficulties are the tasks.
 
-An adapter: B emulators in Python, one after another on the CPU; about 1,500 env steps a second a core, four frames each,
+An adapter: B emulators in Python, one after another on the CPU; about 1,500 env steps a second a core, of four frames,
 whatever B. Distributions here are found by their address, e.g. `metarl train rl2 metarl.envs.adapters.atari:BREAKOUT`.
 """
 
