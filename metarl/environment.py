@@ -101,12 +101,12 @@ class Environment:
     def step(self, action: Tensor, active: Tensor | None = None) -> Transition:
         """One env step of the active environments (all when None)."""
         active = self.everyone if active is None else active
-        action = self._checked(action)
+        action, wrong = self._checked(action), None
         if self._choices is not None:
             wrong = (action < 0) | (action >= self._choices)
             action = action.masked_fill(wrong, 0)
         reward, terminated, flags = self.simulation.step(action, active, self._random())
-        if self._choices is not None:
+        if wrong is not None:
             flags = flags | (wrong & active) * NAN_ACTION
         self.time = self.time + active
         diverged = (flags & DIVERGED).bool()

@@ -1,6 +1,7 @@
 """Symbolic Alchemy: its chemistries counted, its laws told plainly, what random play earns in closed form."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ class Table:
         axes, ways = (t[task["potion_map"]] for t in chemistry.potions())
         self.effect = list(zip(axes.tolist(), ways.tolist(), strict=True))
         self.open = chemistry.edges()[task["graph"]]
-        self.stones = [list(chemistry.CORNERS[v]) for v in stones]
+        self.stones: list[Any] = [list(chemistry.CORNERS[v]) for v in stones]
         self.potions = list(potions)
 
     def step(self, action):
@@ -110,7 +111,7 @@ def test_the_game_is_as_told_plainly():
     env.assign(tasks)
     env.seed(5)
     obs = env.reset()
-    table = env.simulation
+    table: Any = env.simulation
     each = [Table(tasks.task(i), table.stones[i].tolist(), table.potions[i].tolist()) for i in range(n)]
     rng = np.random.default_rng(0)
     for _ in range(60):

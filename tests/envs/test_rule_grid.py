@@ -1,5 +1,7 @@
 """RuleGrid against its rules told plainly, and a plan that reaches the goal of every ruleset."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -123,7 +125,7 @@ class Plan:
         for action in reached[cell]:
             self.do(action)
 
-    def where(self, thing):
+    def where(self, thing) -> Any:
         return next((cell for cell, lies in self.room.things.items() if lies == thing), None)
 
     def empty(self):
@@ -194,7 +196,7 @@ def rooms(env, tasks):
 def begun(name, n, split="train"):
     family = metarl.get(name)
     tasks = family.tasks(split, n)
-    env = Environment(family, n)
+    env: Any = Environment(family, n)
     env.assign(tasks)
     env.seed(1)
     env.reset()

@@ -1,5 +1,7 @@
 """MiniGrid behind the contract; skipped where the extra `minigrid` is not installed."""
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ ADDRESS = "metarl.envs.adapters.minigrid:"
 def test_it_is_what_gymnasium_makes(name):
     family, n = registry.find("distribution", ADDRESS + name), 3
     tasks = family.tasks("test", n)
-    env = Environment(family, n)
+    env: Any = Environment(family, n)
     env.assign(tasks)
     env.seed(0)
     obs = env.reset()

@@ -1,5 +1,7 @@
 """Every game is played beside a plain retelling of its rules: one board at a time, written with loops and branches."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -34,7 +36,7 @@ def agrees():
         seen = {"reward": set(), "over": set()}
         for split in ("train", "ood"):
             tasks = family.tasks(split, num_envs)
-            env = Environment(family, num_envs)
+            env: Any = Environment(family, num_envs)
             env.assign(tasks)
             env.seed(SEED)
             obs = env.reset()

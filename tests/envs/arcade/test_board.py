@@ -1,5 +1,8 @@
 """What all arcade games share: planes and pixels agree, the state is in what is seen, wrong keys are flagged."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +20,7 @@ NAMES = [n for n in registry.names("distribution") if isinstance(metarl.get(n).s
 every = pytest.mark.parametrize("name", NAMES)
 
 
-def play(name, steps=100, tasks=None):
+def play(name, steps=100, tasks=None) -> Iterator[Any]:
     """Environments under random actions, before each step and after the last."""
     family = metarl.get(name)
     env = Environment(family, B)
@@ -108,7 +111,7 @@ def test_the_picture_is_that_of_the_agent_enlarged():
 
 
 def test_a_cleared_block_is_followed_by_another():
-    game = metarl.get("Invaders").simulated_world
+    game: Any = metarl.get("Invaders").simulated_world
     env = next(play("Invaders"))
     shot = {
         "aliens": env.episode * 0 + 1,
