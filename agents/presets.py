@@ -10,6 +10,8 @@ from typing import Any
 import gymnasium as gym
 
 from metarl.agent import AgentType, Control
+from metarl.agents import fine_tune
+from metarl.agents.fine_tune import FineTuneSettings
 from metarl.agents.policy import Policy, PolicyAgent
 from metarl.agents.ppo import PPOLearner, PPOSettings
 from metarl.agents.random import RandomAgent, RandomSettings
@@ -67,6 +69,10 @@ ORACLE = AgentType(
     "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True,
     tuned=TUNED, controls=WIPED,
     about="control: multi-task PPO without memory that is told the task",
+)  # fmt: skip
+FINE_TUNED = AgentType(
+    "fine-tuned", FineTuneSettings, PPOLearner, fine_tune.restore, tuned=TUNED,
+    about="control: multi-task PPO that goes on learning on its task within the trial",
 )  # fmt: skip
 RANDOM = AgentType(
     "random", RandomSettings, None, lambda _, actions, settings, *__: RandomAgent(actions, settings),

@@ -49,7 +49,8 @@ class Ends:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Ends:
-        return Ends(**{name: np.array(v) if isinstance(v, list) else v for name, v in data.items()})
+        values: dict[str, Any] = {name: np.array(v) if isinstance(v, list) else v for name, v in data.items()}
+        return Ends(**values)
 
 
 def measure(floor: np.ndarray, best: np.ndarray, tasks: str, by: str) -> Ends:

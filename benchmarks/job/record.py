@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def read(path: Path, only: tuple[str, ...] | None = None) -> Record:
                 raise MetarlError(f"{path} is {found}; this metarl reads {FORMAT!r}, version {VERSION}: {cure}")
             names = [name.partition("/")[0] for name in arrays.files if name.endswith("/hash")]
             panels = {name: _panel(arrays, name) for name in names if only is None or name in only}
-    except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, zipfile.zlib.error) as error:
+    except (EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, MetarlError):
             raise
         raise MetarlError(f"{path} is damaged ({type(error).__name__}: {error}): {cure}") from error

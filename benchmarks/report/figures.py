@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metarl.benchmarks.report.style import looks
+from metarl.benchmarks.report.style import Look, looks
 from metarl.benchmarks.scores import LEVELS
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 SOLVED = str(LEVELS[1])  # the level whose solved-fraction curve is drawn
-MOST_EPISODES_MARKED = 30
+MOST_EPISODES_INSIDE = 10  # whose inside is drawn
 
 
 def figures(document: Document) -> Iterator[tuple[str, str, Figure]]:
@@ -68,7 +68,7 @@ def headline(document: Document) -> Figure:
                 axis.plot(auac["seeds"], [at] * len(auac["seeds"]), "o", color=colour, ms=3.5, alpha=0.35, mew=0)
             if low is not None:
                 axis.plot((low, high), (at, at), color=colour, lw=3, alpha=0.55, solid_capstyle="round")
-            axis.plot(value, at, "o", color=colour, ms=7)
+            axis.plot(value, at, "o", **_dot(look[name]), ms=7)
         for x in (0, 1):
             axis.axvline(x, color="#999999", lw=0.8, ls=":", zorder=0)
         axis.set_yticks(range(len(names)), reversed(names) if axis is axes[0] else [])
@@ -79,30 +79,36 @@ def headline(document: Document) -> Figure:
 
 
 def adaptation(document: Document, d: Document, panel: str) -> Figure:
-    """Score against experience; thin lines are seeds, bands the interval, dashed lines the starts of episodes."""
+    """Score against experience; thin lines are seeds, bands the interval, dashed lines the starts of episodes.
+
+    A lifetime of many episodes has a point for each of them, a short one also shows what happens inside.
+    """
     look = looks(document)
     figure, (axis,) = _new(8.4, 3.8)
-    episodes, horizon = 0, d["horizon"]
+    horizon, episodes = d["horizon"], max(len(data["returns"]) for _, data in _panels(d, panel))
+    inside = episodes <= MOST_EPISODES_INSIDE
     for name, data in _panels(d, panel):
-        curve = data["curve"]
-        x, mean = np.array(curve["x"]), np.array(curve["mean"])
-        episodes = len(data["returns"])
-        for k, part in enumerate(_parts(len(x), episodes)):  # a gap between episodes: the state starts anew
-            label = {"label": name} if k == 0 else {}
-            axis.plot(x[part], mean[part], look[name].line, color=look[name].colour, lw=look[name].width, **label)
-            if curve["low"] is not None:
-                low, high = np.array(curve["low"])[part], np.array(curve["high"])[part]
-                axis.fill_between(x[part], low, high, color=look[name].colour, alpha=0.16, lw=0)
-            for seed in curve["seeds"] if len(curve["seeds"]) > 1 else ():
-                axis.plot(x[part], np.array(seed)[part], color=look[name].colour, lw=0.5, alpha=0.4)
-    for k in range(1, episodes) if episodes <= MOST_EPISODES_MARKED else ():
+        curve = data["curve" if inside else "by_episode"]
+        for k, part in enumerate(_parts(len(curve["x"]), episodes)):  # a gap: the state starts anew
+            _stroke(axis, curve, part, look[name], name if k == 0 else None)
+    for k in range(1, episodes) if inside else ():
         axis.axvline(k * horizon, color="#999999", lw=0.7, ls="--", zorder=0)
     axis.set_xlim(0, episodes * horizon)
-    axis.set_xlabel(f"env steps on the task, never seen before ({episodes} episodes of {horizon})" if panel != "train"
-                    else f"env steps on a training task ({episodes} episodes of {horizon})")  # fmt: skip
+    what = "a training task" if d["panels"][panel]["split"] == "train" else "a task never seen before"
+    axis.set_xlabel(f"env steps on {what} ({episodes} episodes of at most {horizon})")
     axis.set_ylabel("score: 0 random, 1 reference")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
+
+
+def _stroke(axis: Axes, curve: Document, part: slice, look: Look, label: str | None) -> None:
+    """One entrant's line over a part of a curve, with its band and its seeds."""
+    x = curve["x"][part]
+    axis.plot(x, curve["mean"][part], look.line, color=look.colour, lw=look.width, label=label)
+    if curve["low"] is not None:
+        axis.fill_between(x, curve["low"][part], curve["high"][part], color=look.colour, alpha=0.16, lw=0)
+    for seed in curve["seeds"] if len(curve["seeds"]) > 1 else ():
+        axis.plot(x, seed[part], color=look.colour, lw=0.5, alpha=0.4)
 
 
 def _parts(points: int, episodes: int) -> list[slice]:
@@ -180,7 +186,7 @@ def splits(document: Document, d: Document) -> Figure:
         ]
         x = [k + shift for k, _ in points]
         axis.plot(x, [auac["iqm"] for _, auac in points], look[name].line, color=look[name].colour, lw=0.8, alpha=0.6)
-        axis.plot(x, [auac["iqm"] for _, auac in points], "o", color=look[name].colour, ms=6, label=name)
+        axis.plot(x, [auac["iqm"] for _, auac in points], "o", **_dot(look[name]), ms=6, label=name)
         for at, (_, auac) in zip(x, points, strict=True):
             if auac["low"] is not None:
                 axis.plot((at, at), (auac["low"], auac["high"]), color=look[name].colour, lw=2.5, alpha=0.5)
@@ -189,6 +195,11 @@ def splits(document: Document, d: Document) -> Figure:
     axis.set_ylabel("AUAC")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
+
+
+def _dot(look: Look) -> dict[str, Any]:
+    """Hollow where the line is dashed."""
+    return {"color": look.colour, "mfc": "white" if look.line == "--" else look.colour}
 
 
 def profiles(document: Document, d: Document) -> Figure:

@@ -20,8 +20,9 @@ CAPTIONS = {
     "headline": "Large dots: AUAC, with 95 % intervals where there are enough seeds; small dots: single seeds. Dotted "
     "lines: acting at random (0) and being told the task (1).",
     "adaptation": "Reward rate as a score, mean over tasks and seeds, against experience. A line that climbs from "
-    "episode to episode is adaptation. Bands: 95 % intervals; thin lines: single seeds; dashed: an episode begins.",
-    "long": "The same agents on a lifetime longer than the one they were trained for.",
+    "episode to episode is adaptation; inside of one, rewards come when they come, so that lines pass 1. Bands: 95 % "
+    "intervals; thin lines: single seeds; dashed: an episode begins.",
+    "long": "The same agents on a lifetime longer than the one they were trained for: the score of each episode.",
     "solved": f"How much experience it takes until an episode earns {SOLVED} of what the reference earns on that task.",
     "tasks": "Where does it fail? Each column is a task: blue is as good as being told the task, red as bad as random.",
     "splits": "What is lost on tasks that were not trained on, and outside of the training support.",
@@ -70,9 +71,12 @@ def _distribution(d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
         "means over tasks."
     )  # fmt: skip
     parts = [f'<h2 id="{escape(name)}">{escape(name)}</h2><p class="quiet">{escape(size)}.{escape(scale)}</p>']
-    for kind, title in (("adaptation", "Adaptation"), ("long", "A long lifetime"), ("solved", "Experience needed")):
-        parts += [_titled(title, _figure(figures, f"{name}-{kind}", kind))]
-    parts.append(_titled("Scores", _table(tables.scores(d, d["scored"]))))
+    for kind, title in (("adaptation", "Adaptation"), ("long", "A long lifetime")):
+        parts.append(_titled(title, _figure(figures, f"{name}-{kind}", kind)))
+    if reference is not None:
+        parts.append(_titled("Scores", _table(tables.scores(d, d["scored"]))))
+    needed = _figure(figures, f"{name}-solved", "solved") + _table(tables.experience(d, d["scored"]))
+    parts.append(_titled("Experience needed", needed))
     parts.append(_titled("Task by task", _figure(figures, f"{name}-tasks", "tasks")))
     gaps = tables.gaps(d)
     parts.append(

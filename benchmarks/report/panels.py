@@ -49,9 +49,15 @@ def _scored(results: Results, family: Family, entrant: str, panel: str, lives: L
         "regret": scores.regret(rows["auac"]["iqm"]), "low_tail": low_tail(scores.by_task),
         "optimality_gap": optimality_gap(auac), "by_task": scores.by_task.tolist(),
         "profile": {"x": THRESHOLDS.tolist(), "share": profile(auac, THRESHOLDS).tolist()},
-        "curve": curve(lives.time, bins, sample),
+        "curve": curve(lives.time, bins, sample), "by_episode": _by_episode(lives, scores, sample),
         "reached": {str(level): _reached(lives, scale, level, sample) for level in LEVELS},
     }  # fmt: skip
+
+
+def _by_episode(lives: Lives, scores: Scores, sample: Sample) -> dict[str, Any]:
+    """The curve with a point for each episode, at its end."""
+    ends = (np.arange(lives.episodes) + 1.0) * lives.horizon
+    return curve(ends, np.moveaxis(scores.y.mean(3), 1, 2), sample)
 
 
 def _reached(lives: Lives, scale: Scale, level: float, whole: Sample) -> dict[str, Any]:

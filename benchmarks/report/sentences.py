@@ -10,9 +10,12 @@ Document = Mapping[str, Any]
 
 def answers(document: Document) -> list[str]:
     """What the headline says, agent by agent, and whether the differences hold."""
-    lines = [_agent(row) for row in document["headline"] if not row["control"]]
+    unseen = all(d["generalisation"] for d in document["distributions"])
+    lines = [_agent(row, unseen) for row in document["headline"] if not row["control"]]
     for d in document["distributions"]:
-        lines += [_difference(d["name"], row) for row in d["comparisons"] if row.get("low") is not None]
+        told = {d["reference_entrant"]}  # that it is better to be told the task is no news
+        pairs = [row for row in d["comparisons"] if row.get("low") is not None and not told & {row["a"], row["b"]}]
+        lines += [_difference(d["name"], row) for row in pairs]
     if any(row["low"] is None and row["trained"] for row in document["headline"]):
         few = document["statistics"]["fewest_seeds"]
         lines.append(
@@ -34,10 +37,11 @@ def notices(document: Document) -> list[str]:
     return lines + [f"Warning: {warning}" for warning in document["warnings"]]
 
 
-def _agent(row: Document) -> str:
+def _agent(row: Document, unseen: bool) -> str:
+    where = " on tasks it never trained on" if unseen else ""
     spread = "" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"
     return (
-        f"Over its whole lifetime on tasks it never trained on, {row['entrant']} earns {row['auac']:.2f}{spread} of "
+        f"Over its whole lifetime{where}, {row['entrant']} earns {row['auac']:.2f}{spread} of "
         "what being told the task earns over acting at random."
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from metarl.benchmarks.scores import LEVELS
@@ -24,45 +24,57 @@ def headline(document: Document) -> Table:
     """Everybody's overall score and rank."""
     rows = []
     for row in document["headline"]:
-        rank = _spread(row.get("rank"), row.get("rank_low"), row.get("rank_high"), 1)
         role = "control" if row["control"] else "agent"
         auac = _spread(row["auac"], row["low"], row["high"])
-        rows.append((row["entrant"], role, auac, rank, _seeds(row["seeds"], row["trained"])))
+        rows.append((row["entrant"], role, auac, _rank(row), _seeds(row["seeds"], row["trained"])))
     return Table(
         ("entrant", "role", "AUAC", "rank", "seeds"), rows,
         "AUAC: mean score over the whole lifetime, 0 is acting at random, 1 is being told the task (IQM over seeds and "
-        "tasks, averaged over distributions). In brackets: 95 % intervals, by a bootstrap over seeds and tasks.",
+        "tasks, averaged over distributions). In brackets: 95 % intervals, of ranks too, by a bootstrap over seeds and "
+        "tasks. The ends of the scale are not ranked.",
     )  # fmt: skip
 
 
 def scores(d: Document, panel: str) -> Table:
     """Everybody on one panel."""
-    reached = tuple(f"steps to {level:g} (solved)" for level in LEVELS)
     columns = (
         "entrant", "AUAC", "mean", "median", "first episode", "last episode", "gain", "regret", "20th percentile",
-        "forgetting", *reached, "return, first → last",
+        "forgetting",
     )  # fmt: skip
+    rows = []
+    for name, data in _scored(d, panel):
+        auac = data["auac"]
+        rows.append((
+            name, _interval(auac), _number(auac["mean"]), _number(auac["median"]), _interval(data["first"]),
+            _interval(data["last"]), _interval(data["gain"]), _number(data["regret"]), _number(data["low_tail"]),
+            _number(data["forgetting"]["mean"]),
+        ))  # fmt: skip
+    return Table(columns, rows, (
+        "IQMs over seeds and tasks, and 95 % intervals. Regret: episodes' worth of the reference that were missed. "
+        "20th percentile: over tasks, seeds averaged. Forgetting: best episode so far minus the last one, mean."
+    ))  # fmt: skip
+
+
+def experience(d: Document, panel: str) -> Table:
+    """Raw returns, and how soon the reference is reached."""
+    columns = ("entrant", "return, first → last episode", *(f"steps to {level:g} (solved)" for level in LEVELS))
     rows = []
     for name, entrant in d["entrants"].items():
         data = entrant["panels"].get(panel)
-        if data is None:
-            continue
-        first, last = data["returns"][0], data["returns"][-1]
-        returns = f"{first:.4g} → {last:.4g}"
-        if "auac" not in data:
-            rows.append((name, *[MISSING] * (len(columns) - 2), returns))
-            continue
-        auac = data["auac"]
-        rows.append((
-            name, _interval(auac), f"{auac['mean']:.2f}", f"{auac['median']:.2f}", _interval(data["first"]),
-            _interval(data["last"]), _interval(data["gain"]), f"{data['regret']:.2f}", f"{data['low_tail']:.2f}",
-            f"{data['forgetting']['mean']:.2f}", *(_reached(data["reached"][str(level)]) for level in LEVELS), returns,
-        ))  # fmt: skip
+        if data is not None:
+            reached = [data["reached"][str(level)] if "reached" in data else None for level in LEVELS]
+            returns = f"{data['returns'][0]:.4g} → {data['returns'][-1]:.4g}"
+            rows.append((name, returns, *map(_reached, reached)))
     return Table(columns, rows, (
-        "Steps to a level: mean experience until an episode reached that share of the task's own reference, lives that "
-        "never did counted with the whole lifetime; in brackets the share that did. Regret in episodes' worth of the "
-        "reference. Forgetting: best episode so far minus the last."
+        "Mean env steps of experience until an episode earned that share of the task's own reference, lives that never "
+        "did counted with the whole lifetime; in brackets the share of lives that did."
     ))  # fmt: skip
+
+
+def _scored(d: Document, panel: str) -> Iterator[tuple[str, Document]]:
+    for name, entrant in d["entrants"].items():
+        if "auac" in entrant["panels"].get(panel, {}):
+            yield name, entrant["panels"][panel]
 
 
 def comparisons(d: Document) -> Table:
@@ -120,19 +132,30 @@ def _interval(summary: Document) -> str:
     return _spread(summary["iqm"], summary["low"], summary["high"])
 
 
-def _spread(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
+def _spread(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return MISSING
-    text = f"{value:.{digits}f}" if digits != 1 else f"{value:g}"
-    return text if low is None or high is None else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
+    return _number(value) if low is None or high is None else f"{_number(value)} [{_number(low)}, {_number(high)}]"
+
+
+def _rank(row: Document) -> str:
+    if row.get("rank") is None:
+        return MISSING
+    spread = "" if row["rank_low"] is None else f" [{row['rank_low']:g}, {row['rank_high']:g}]"
+    return f"{row['rank']:g}{spread}"
+
+
+def _number(value: float) -> str:
+    """Two decimals, and no minus before a zero."""
+    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _gap(gap: Document | None) -> str:
     return MISSING if gap is None else _spread(gap["difference"], gap["low"], gap["high"])
 
 
-def _reached(reached: Document) -> str:
-    if reached["solved"] is None:
+def _reached(reached: Document | None) -> str:
+    if reached is None or reached["solved"] is None:
         return MISSING
     return f"{reached['restricted_mean']:.0f} ({reached['solved']:.0%})"
 

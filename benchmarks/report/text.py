@@ -25,6 +25,7 @@ def markdown(document: Document) -> str:
     for d in document["distributions"]:
         if d["entrants"]:
             lines += [f"## {d['name']}", "", _table(tables.scores(d, d["scored"])), ""]
+            lines += [_table(tables.experience(d, d["scored"])), ""]
         if d["comparisons"]:
             lines += [_table(tables.comparisons(d)), ""]
         if d["entrants"]:

@@ -17,7 +17,8 @@ def welch(a: np.ndarray, b: np.ndarray) -> float:
         return float("nan")
     if np.ptp(a) == 0 and np.ptp(b) == 0:  # no variance to hold a difference against
         return 1.0 if a[0] == b[0] else 0.0
-    return float(stats.ttest_ind(a, b, equal_var=False).pvalue)
+    _, p = stats.ttest_ind(a, b, equal_var=False)
+    return float(p)
 
 
 def holm(p: Sequence[float]) -> list[float]:

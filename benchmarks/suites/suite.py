@@ -191,8 +191,13 @@ def _family(data: Mapping[str, Any], folder: Path) -> Family:
         name: Panel(**{"split": name if name != "long" else "test", **panel}) for name, panel in data["panels"].items()
     }
     steps = data["steps"]
-    rest = {**data, "panels": panels, "steps": steps if isinstance(steps, Mapping) else {"default": steps}}
-    return Family(**rest | {"name": _absolute(data["name"], folder)})
+    rest: dict[str, Any] = {
+        **data,
+        "panels": panels,
+        "steps": steps if isinstance(steps, Mapping) else {"default": steps},
+    }
+    rest["name"] = _absolute(data["name"], folder)
+    return Family(**rest)
 
 
 def _located(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from metarl.benchmarks.report.command import ReportOptions, run, write_report
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.sentences import answers, notices
 from metarl.benchmarks.results import Lives
+from metarl.evaluation import Lifetimes
 
 Invent = Callable[..., Path]
 WHERE = "PointGoalSparse"
@@ -48,7 +49,7 @@ def invent(finished: Folder) -> Invent:
                 halves = np.repeat(rewards[cell.entrant], episodes // 2)
                 reward = (halves[:, None, None, None] + shift + tilt[:, None]) * np.ones((episodes, 40, len(tasks), 2))
                 lived = np.ones(reward.shape, bool)
-                panels[panel] = metarl.evaluation.Lifetimes(tasks, reward.astype(np.float32), lived, 0)
+                panels[panel] = Lifetimes(tasks, reward.astype(np.float32), lived, 0)
             own = {"entrant": cell.entrant, "seed": cell.seed, "trained": folder.entrants[cell.entrant].trains}
             folder.at(cell).mkdir(parents=True)
             record.write(folder.at(cell) / "eval.npz", panels, {**meta, **own})

@@ -42,9 +42,7 @@ def test_each_repetition_is_a_plain_resampling(rng: np.random.Generator) -> None
     for r in range(50):
         cells = scores[np.ix_(drawn.seeds[r], drawn.tasks[r])]
         assert drawn.mean(scores)[r] == pytest.approx(cells.mean((0, 1)), abs=1e-6)
-        assert drawn.iqm(scores[:, :, 0])[r] == pytest.approx(
-            stats.trim_mean(cells[:, :, 0], 0.25, axis=None), abs=1e-6
-        )
+        assert drawn.iqm(scores[:, :, 0])[r] == pytest.approx(stats.trim_mean(cells[:, :, 0].ravel(), 0.25), abs=1e-6)
 
 
 def test_the_same_place_has_the_same_tasks_and_the_same_weights_the_same_seeds() -> None:

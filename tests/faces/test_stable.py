@@ -31,6 +31,7 @@ def test_it_is_stable_baselines3s_vector_of_our_environments(which, visible, fal
     ended = 0
     for action in actions(ours, 60):
         a, b = ours.step(action), theirs.step(action)
+        assert (a[1].dtype, a[2].dtype) == (np.float32, np.bool_)
         for left, right in zip(a[:3], b[:3], strict=True):
             np.testing.assert_array_equal(left, right)
         for left, right, done in zip(a[3], b[3], a[2], strict=True):
@@ -40,7 +41,6 @@ def test_it_is_stable_baselines3s_vector_of_our_environments(which, visible, fal
                 ended += 1
                 np.testing.assert_array_equal(left["terminal_observation"], right["terminal_observation"])
     assert ended > 6
-    assert (a[1].dtype, a[2].dtype) == (np.float32, np.bool_)
     ours.close()
 
 
@@ -49,14 +49,19 @@ def test_our_environments_pass_stable_baselines3s_checker() -> None:
     check_env(ScalarEnv("PointGoalSparse"))
 
 
+def mean_return(model: PPO) -> float:
+    assert model.ep_info_buffer
+    return float(np.mean([info["r"] for info in model.ep_info_buffer]))
+
+
 def test_ppo_learns_on_one_task() -> None:
     """Two steps to the goal, then stay: 13 times +1 in 15 steps, less 0.1 for each of the others."""
     env = VecMonitor(StableVecEnv("GridNavi", 16, task={"goal": [2, 0]}, episodes=1))
     model = PPO("MlpPolicy", env, n_steps=30, batch_size=160, seed=0, device="cpu", learning_rate=3e-3, gamma=0.9)
     model.learn(480)
-    before = np.mean([info["r"] for info in model.ep_info_buffer])
+    before = mean_return(model)
     model.learn(6000)
-    assert np.mean([info["r"] for info in model.ep_info_buffer]) > before + 3.0
+    assert mean_return(model) > before + 3.0
     assert env.get_attr("num_envs") == [16] * 16
 
 
