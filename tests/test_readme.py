@@ -47,7 +47,16 @@ def test_an_agent_and_a_suite_of_ones_own(tmp_path):
     (tmp_path / "sliders.json").write_text(suite[1].replace("40000", "1"))  # one update
     assert "metarl benchmark sliders.json --agents rl2 lucky.py:LUCKY" in README
     command = [sys.executable, "-c", "import sys; from metarl.cli import main; sys.exit(main(sys.argv[1:]))"]
-    arguments = ["benchmark", "sliders.json", "--agents", "lucky.py:LUCKY", "--out", "out"]  # rl2 takes long
+    arguments = [
+        "benchmark",
+        "sliders.json",
+        "--agents",
+        "lucky.py:LUCKY",
+        "--out",
+        "out",
+        "--processes",
+        "1",
+    ]  # rl2 takes long
     done = subprocess.run([*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "out" / "report.json").read_text())
