@@ -94,8 +94,9 @@ def evaluate(
 ) -> dict[str, dict[str, Lifetimes]]:
     """Play frozen tasks of a split (of every split but train when None); {split: {agent: Lifetimes}}.
 
-    Leaves eval.npz and adaptation.png in the run directory, or in `out`. against: a control of this agent
-    ("wiped": its memory wiped at each episode; "unadapted": no gradient steps), names of agents that need no training ("random"), or other run directories.
+    Leaves eval.npz and adaptation.png in the run directory, or in `out`. against: a control of this agent ("wiped": its
+    memory wiped at each episode; "unadapted": no gradient steps), names of agents that need no training ("random"), or
+    other run directories.
     """
     from metarl.loading import LoadedRun, evaluate_run
 

@@ -36,8 +36,8 @@ class EvaluateOptions:
     replicates: int = 2
     """trials on each task, with other start states; the same ones for every agent"""
     against: tuple[str, ...] = ()
-    """who to compare with: a control of this agent (wiped: memory wiped at each episode; unadapted: no gradient steps), random,
-    or other run directories"""
+    """who to compare with: a control of this agent (wiped: memory wiped at each episode; unadapted: no gradient steps),
+    agents that need no training (random), or other run directories"""
     sample_actions: bool = False
     """draw actions from the policy, as in training, instead of taking its mean"""
     out: str | None = None

@@ -1,10 +1,13 @@
 """What is timed as a meta-gradient is one: three ways to compute it agree; shares of a meta-iteration add up."""
 
+import json
+
 import pytest
 import torch
 
 from metarl import get
 from metarl.benchmarks.speed.meta import PARTS, MetaGradient, MetaIteration
+from metarl.cli import main
 
 
 def test_three_ways_agree():
@@ -31,3 +34,14 @@ def test_shares_of_a_meta_iteration():
     assert sum(side.shares.values()) == pytest.approx(1)
     assert all(share > 0 for share in side.shares.values())
     side.close()
+
+
+def test_the_command_prints_shares_and_ratios_and_writes_what_it_measured(tmp_path, capsys):
+    small = ["--meta-batch-size", "2", "--rollouts", "1", "--outer-steps", "1", "--rounds", "1", "--threads", "1"]
+    assert main(["speed-maml", *small, "--json", str(tmp_path / "speed.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "outer steps" in printed
+    assert "x a loop over tasks" in printed
+    data = json.loads((tmp_path / "speed.json").read_text())
+    assert sum(data["shares"].values()) == pytest.approx(1)
+    assert len(data["samples"]["batched, 20 rows"]) == 1

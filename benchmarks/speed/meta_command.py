@@ -1,0 +1,124 @@
+"""`metarl speed-maml`: a meta-iteration beside its environment, and the meta-gradient beside other ways to it."""
+
+from __future__ import annotations
+
+import json as json_format
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from metarl import registry
+from metarl.checks import check_whole
+from metarl.command import Command
+from metarl.errors import MetarlError
+
+if TYPE_CHECKING:
+    from metarl.benchmarks.speed.timing import Sample, Side
+
+ROWS = (20, 100, 2000)  # a task's inner batch: a bandit's pulls, one rollout of 100 steps, twenty of them
+WAYS = ("batched", "loop", "vmap")
+
+
+@dataclass(frozen=True)
+class MetaSpeedOptions:
+    """Env steps a second of a MAML preset's meta-iteration, published size by default."""
+
+    agent: str = "promp"
+    """a preset of the MAML family"""
+    distribution: str = "HalfCheetahDirH100"
+    """a name, path/to/file.py:Name or package.module:Name"""
+    meta_batch_size: int = 40
+    """tasks"""
+    rollouts: int = 20
+    """of each task before and after the inner step"""
+    outer_steps: int = 5
+    """gradient steps on a meta-batch"""
+    rounds: int = 5
+    """how often each side is measured; they take turns"""
+    threads: int | None = None
+    """CPU threads of every side; all cores by default"""
+    json: Path | None = None
+    """write machine, options and every sample to this file"""
+
+    def __post_init__(self) -> None:
+        check_whole(self, "meta_batch_size", "rollouts", "outer_steps", "rounds", low=1)
+        if self.threads is not None:
+            check_whole(self, "threads", low=1)
+
+
+def sides(o: MetaSpeedOptions) -> dict[str, Side]:
+    """The environment alone, the meta-iteration, and three ways to a meta-gradient at three sizes."""
+    from metarl.benchmarks.speed.meta import MetaGradient, MetaIteration
+    from metarl.benchmarks.speed.tensors import TensorEnvironment
+
+    distribution = registry.find("distribution", o.distribution)
+    num_envs = o.meta_batch_size * o.rollouts
+    settings = {"num_envs": num_envs, "meta_batch_size": o.meta_batch_size, "outer_steps": o.outer_steps}
+    found: dict[str, Side] = {
+        "environment": TensorEnvironment(distribution, num_envs),
+        "meta-iteration": MetaIteration(distribution, o.agent, **settings),
+    }
+    for rows in ROWS:
+        found |= {f"{way}, {rows} rows": MetaGradient(way, o.meta_batch_size, rows) for way in WAYS}
+    return found
+
+
+def run(options: MetaSpeedOptions) -> None:
+    """Measure, print two tables, write the file asked for."""
+    from metarl.benchmarks.speed.machine import describe, limited_to
+    from metarl.benchmarks.speed.meta import MetaIteration
+    from metarl.benchmarks.speed.timing import measure, summary, take_turns
+    from metarl.run import write_atomically
+
+    machine = describe()
+    if options.json is not None and not (folder := options.json.absolute().parent).is_dir():
+        raise MetarlError(f"there is no directory {folder} to write {options.json.name} into: make it first")
+    with limited_to(options.threads or machine["cores"]):
+        measured = sides(options)
+        samples: dict[str, list[Sample]] = {name: [] for name in measured}
+        for side in measured.values():
+            side.warm_up()
+        for name in take_turns(list(measured), options.rounds):
+            samples[name].append(measure(measured[name], 0.5))
+        iteration = measured["meta-iteration"]
+        assert isinstance(iteration, MetaIteration)
+        shares = iteration.shares
+        for side in measured.values():
+            side.close()
+    rates = {name: summary(found).median for name, found in samples.items()}
+    for table in (_rates(rates), _shares(shares), _ways(rates)):
+        Console(highlight=False).print(table)
+    if options.json is not None:
+        data: dict[str, Any] = {"machine": machine, "options": asdict(options), "shares": shares}
+        data["samples"] = {name: [asdict(sample) for sample in found] for name, found in samples.items()}
+        write_atomically(options.json, (json_format.dumps(data, indent=2, default=str) + "\n").encode())
+
+
+def _rates(rates: dict[str, float]) -> Table:
+    table = Table("side", "1000 env steps/s", "of the environment")
+    for name in ("environment", "meta-iteration"):
+        table.add_row(name, f"{rates[name] / 1000:.1f}", f"{rates[name] / rates['environment']:.2f}")
+    return table
+
+
+def _shares(shares: dict[str, float]) -> Table:
+    table = Table("part of a meta-iteration", "share of its time")
+    for name, share in shares.items():
+        table.add_row(name, f"{share:.0%}")
+    return table
+
+
+def _ways(rates: dict[str, float]) -> Table:
+    table = Table("rows a task", "batched, 1000 rows/s", "x a loop over tasks", "x vmap of grad of functional_call")
+    for rows in ROWS:
+        ours, loop, vmap = (rates[f"{way}, {rows} rows"] for way in WAYS)
+        table.add_row(str(rows), f"{ours / 1000:.0f}", f"{ours / loop:.2f}", f"{ours / vmap:.2f}")
+    return table
+
+
+COMMAND = Command(
+    "speed-maml", MetaSpeedOptions, run, "a MAML meta-iteration's speed and shares; its meta-gradient beside others"
+)
