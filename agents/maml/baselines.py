@@ -54,6 +54,10 @@ class LinearBaseline(nn.Module):
 class ValueBaseline(nn.Module):
     """One network of (observation, hundreds of steps gone by) for all tasks, trained on returns after each update."""
 
+    shift: Tensor
+    scale: Tensor
+    updates: Tensor
+
     def __init__(self, size: int, hidden_size: int, learning_rate: float, epochs: int) -> None:
         super().__init__()
         self.network = mlp([size + 1, hidden_size, hidden_size, 1], last_gain=1.0)

@@ -22,24 +22,25 @@ class OuterPPO:
         self.optimizer = torch.optim.Adam(self.weights, policy.settings.outer_lr, eps=1e-5, fused=True)
 
     def step(self, phases: Sequence[Phase]) -> dict[str, float]:
+        steps = [self._gradient_step(phases) for _ in range(self.policy.settings.outer_steps)]
+        return {**steps[-1], "outer_loss": steps[0]["outer_loss"]}
+
+    def _gradient_step(self, phases: Sequence[Phase]) -> dict[str, float]:
         settings = self.policy.settings
-        first_loss = 0.0
-        for i in range(settings.outer_steps):
-            now = replay(self.policy, phases)
-            loss = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(self.policy, phases, now)
-            self.optimizer.zero_grad()
-            loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
-            if not bool(norm.isfinite()):
-                raise MetarlError(
-                    "the outer gradient is not finite: lower outer_lr or inner_lr and --resume from the last "
-                    "checkpoint, which is intact"
-                )
-            self.optimizer.step()
-            first_loss = first_loss if i else float(loss.detach())
+        now = replay(self.policy, phases)
+        loss = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(self.policy, phases, now)
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
+        if not bool(norm.isfinite()):
+            raise MetarlError(
+                "the outer gradient is not finite: lower outer_lr or inner_lr and --resume from the last "
+                "checkpoint, which is intact"
+            )
+        self.optimizer.step()
         return {
-            "outer_loss": first_loss, "outer_change": float(loss.detach()) - first_loss, "grad_norm": float(norm),
-            "kl": float(now.kl.detach().mean()), "inner_kl": float(now.inner_kl.detach().mean()),
+            "outer_loss": float(loss.detach()), "grad_norm": float(norm), "kl": float(now.kl.detach().mean()),
+            "inner_kl": float(now.inner_kl.detach().mean()),
         }  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:

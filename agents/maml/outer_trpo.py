@@ -83,7 +83,7 @@ class OuterTRPO:
 class Curvature:
     """v -> J^T F' J v, each product by two passes through graphs that are built once."""
 
-    def __init__(self, law: Law, own: Tensor, weights: list[Tensor]) -> None:
+    def __init__(self, law: Law, own: Tensor, weights: Sequence[Tensor]) -> None:
         self.weights = weights
         self.outputs = [out for out in law if out.requires_grad]
         self.fixed = [out.detach().requires_grad_() for out in self.outputs]

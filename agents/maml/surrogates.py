@@ -51,6 +51,6 @@ def per_task_mean(x: Tensor, own: Tensor) -> Tensor:
     return (x * own).sum((1, 2)) / own.sum((1, 2)).clamp(min=1)
 
 
-SURROGATES: dict[SurrogateName, Surrogate] = {
+SURROGATES: dict[str, Surrogate] = {
     "log-likelihood": log_likelihood, "likelihood-ratio": likelihood_ratio, "dice": dice,
 }  # fmt: skip

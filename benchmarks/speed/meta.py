@@ -123,7 +123,7 @@ class MetaGradient(Side):
 
     def _vmap(self, hidden_size: int) -> Callable[[], Any]:
         self._network = module = self._module(hidden_size)
-        weights = dict(module.named_parameters())
+        weights: dict[str, Tensor] = dict(module.named_parameters())
 
         def loss(w: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
             return (functional_call(module, w, (x,)) - y).square().mean()

@@ -1,5 +1,7 @@
 """Adaptation as users need it: trials, a plain Gymnasium environment, clones, files."""
 
+from typing import Any
+
 import gymnasium as gym
 import pytest
 import torch
@@ -9,9 +11,11 @@ from metarl import MetarlError
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.presets import PROMP
 from metarl.evaluation import live
+from metarl.trials import Step
 
 
-def made(distribution, **settings):
+def made(distribution, **settings) -> Any:
+    assert PROMP.learner
     return PROMP.learner(
         distribution, PROMP.settings(num_envs=8, meta_batch_size=2, hidden_size=8, **settings), 0, "cpu"
     )
@@ -51,7 +55,7 @@ def test_each_environment_adapts_on_its_own_rollouts_alone(guess):
             action = agent.act(obs)
             reward = action[:, 0] * torch.tensor([1.0, flip])
             over = torch.full((2,), t == 5)
-            agent.observe(metarl.trials.Step(obs, reward, ~over & over, over, obs, ~over & over, torch.zeros(2).long()))
+            agent.observe(Step(obs, reward, ~over & over, over, obs, ~over & over, torch.zeros(2).long()))
         agents.append(agent)
     for name in agents[0].params:
         assert torch.equal(agents[0].params[name][0], agents[1].params[name][0])
@@ -120,7 +124,7 @@ def test_a_plain_gymnasium_environment(tmp_path):
         "promp", "HalfCheetahDirH100", steps=4000, run_dir=str(tmp_path / "run"), evaluate_every=0,
         settings={"num_envs": 20, "meta_batch_size": 2, "hidden_size": 8},
     )  # fmt: skip
-    agent = metarl.load(run)
+    agent: Any = metarl.load(run)
     returns = metarl.play(agent, gym.make("HalfCheetah-v5", max_episode_steps=50), episodes=2)
     assert len(returns) == 2
     assert agent.steps == 1

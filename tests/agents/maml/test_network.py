@@ -31,7 +31,8 @@ def plain(network: Network, weights: dict[str, torch.Tensor]) -> nn.Sequential:
             modules.append(nn.ReLU())
         modules.append(nn.Flatten())
     for name in (*(f"layer{i}" for i in range(network.layers)), "head"):
-        put(nn.Linear(*weights[f"{name}_weight"].shape), name, True)
+        inputs, out = weights[f"{name}_weight"].shape
+        put(nn.Linear(inputs, out), name, True)
         modules.append(nn.Tanh())
     return nn.Sequential(*modules[:-1])
 

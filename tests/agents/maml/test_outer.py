@@ -37,7 +37,7 @@ def test_curvature_is_the_hessian_of_the_divergence(guess):
     # The divergence is from the policies that adapt at these very weights.
     query = trial[-1]
     now = replay(made.policy, trial)
-    query.out, query.log_std = now.law.mean.detach(), now.law.log_std.detach()
+    query.out, query.log_std = (part.detach() for part in now.law)
     now = replay(made.policy, trial)
     weights = list(made.policy.network.parameters())
     ours = Curvature(now.law, query.own, weights)
