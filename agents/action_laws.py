@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metarl.agents.noise import Noise
+
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
@@ -17,9 +19,8 @@ class Gaussian(NamedTuple):
     mean: Tensor  # [..., A]
     log_std: Tensor  # [A], or anything that broadcasts
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        noise = torch.empty_like(self.mean).normal_(generator=generator)
-        return torch.addcmul(self.mean, noise, self.log_std.exp())
+    def sample(self, noise: Noise) -> Tensor:
+        return torch.addcmul(self.mean, noise.normal(self.mean), self.log_std.exp())
 
     def mode(self) -> Tensor:
         return self.mean
@@ -45,10 +46,9 @@ class Categorical(NamedTuple):
 
     logits: Tensor  # [..., n]
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, noise: Noise) -> Tensor:
         """int64 [...], by the Gumbel-max trick: one pass, and no check that waits for the device."""
-        noise = torch.empty_like(self.logits).exponential_(generator=generator)
-        return (self.logits - noise.log()).argmax(-1)
+        return (self.logits - noise.exponential(self.logits).log()).argmax(-1)
 
     def mode(self) -> Tensor:
         return self.logits.argmax(-1)

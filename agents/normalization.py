@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from metarl import numerics, parallel
+
 
 class RunningNorm(nn.Module):
     """Statistics over the samples seen, merged batch by batch (Chan et al. 1979); float64, [*shape].
@@ -25,9 +27,8 @@ class RunningNorm(nn.Module):
         self._shift, self._scale = torch.zeros(shape), torch.ones(shape)
 
     def update(self, x: Tensor) -> None:
-        """Merge samples x [N, *shape]."""
-        x = x.double()
-        n, mean, var = len(x), x.mean(0), x.var(0, unbiased=False)
+        """Merge samples x [N, *shape], those of all processes."""
+        n, mean, var = parallel.moments(x.double())
         total = self.count + n
         delta = mean - self.mean
         self.var.copy_((self.var * self.count + var * n + delta.square() * self.count * n / total) / total)
@@ -65,3 +66,15 @@ class RunningNorm(nn.Module):
         super()._apply(fn, recurse)
         self._shift, self._scale = fn(self._shift), fn(self._scale)
         return self
+
+
+def standardize(x: Tensor, mask: Tensor) -> Tensor:
+    """x [...] with mean 0 and standard deviation 1 over all steps of all processes where the mask is set."""
+    centre = _mean(x, mask)
+    return (x - centre) / (_mean((x - centre).square(), mask).sqrt() + 1e-8)
+
+
+def _mean(x: Tensor, mask: Tensor) -> Tensor:
+    mean = numerics.masked_mean(x, mask)
+    parallel.mean_([mean], mask.sum())
+    return mean

@@ -18,6 +18,7 @@ from metarl.agents.action_laws import Law
 from metarl.agents.actions import actions_of
 from metarl.agents.encoders import encoder_of
 from metarl.agents.networks import ActorCritic, Memory, Seen
+from metarl.agents.noise import Noise
 from metarl.agents.normalization import RunningNorm
 from metarl.checks import check_number, check_whole
 from metarl.errors import MetarlError
@@ -104,10 +105,10 @@ class Last(NamedTuple):
 class PolicyAgent:
     """A policy living through trials (contract 8). Actions are sampled, or the mean where `deterministic`."""
 
-    def __init__(self, policy: Policy, deterministic: bool, generator: torch.Generator | None = None) -> None:
+    def __init__(self, policy: Policy, deterministic: bool, noise: Noise | None = None) -> None:
         self.policy = policy
         self.deterministic = deterministic
-        self.generator = generator
+        self.noise = noise or Noise()
         self.seen: Seen  # what the last `act` saw, computed and chose, for whoever records it
         self.features: Tensor
         self.out: Tensor
@@ -132,7 +133,7 @@ class PolicyAgent:
         self.features, self._next_state = policy.network.step(self.seen, self.state)
         self.out = policy.network.actor(self.features)
         law = policy.law(self.out)
-        self.action = law.mode() if self.deterministic else law.sample(self.generator)
+        self.action = law.mode() if self.deterministic else law.sample(self.noise)
         return policy.actions.applied(self.action)
 
     @torch.no_grad()

@@ -13,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl import numerics
+from metarl import numerics, parallel
 from metarl.agent import Learner
 from metarl.agents.networks import Seen
+from metarl.agents.noise import Noise
+from metarl.agents.normalization import standardize
 from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, PolicySettings, clock
 from metarl.agents.rollout import Rollout, collect
 from metarl.checks import check_number, check_whole
@@ -65,13 +67,16 @@ class PPOSettings(PolicySettings):
 class PPOLearner(Learner):
     """Meta-trains one policy on one distribution."""
 
+    data_parallel = True
+
     def __init__(
         self, distribution: TaskDistribution, settings: PPOSettings, seed: int, device: str, task_visible: bool = False
     ) -> None:
         self.distribution = distribution
         self.settings = settings
         self.seed = seed
-        self.env = distribution.make(settings.num_envs, device, task_visible=task_visible)
+        self.share = parallel.share("num_envs", settings.num_envs)
+        self.env = distribution.make(self.share.count, device, task_visible=task_visible)
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(seed, "weights"))
             self.policy = Policy(self.env.observation_space, self.env.action_space, settings).to(device)
@@ -99,15 +104,16 @@ class PPOLearner(Learner):
         self.policy.reward_norm.update(rollout.reward[own])
         self.policy.value_norm.update(batch.target[batch.own])
         self.updates += 1
-        self.env_steps += int(own.sum())
+        self.env_steps += parallel.total(int(own.sum()))
         returns = rollout.episode_returns(self.env.episodes).mean(1)
-        return {"return_first": float(returns[0]), "return_last": float(returns[-1]), **losses}
+        return {**parallel.mean_of({"return_first": float(returns[0]), "return_last": float(returns[-1])}), **losses}
 
     def _roll_out(self) -> Rollout:
-        tasks = self.distribution.tasks("train", self.env.num_envs, derive_seed(self.seed, "tasks", self.updates))
+        tasks = self.distribution.tasks("train", self.share.whole, derive_seed(self.seed, "tasks", self.updates))
         noise = generator(self.seed, "actions", self.updates, device=self.env.device)
-        agent = PolicyAgent(self.policy, deterministic=False, generator=noise)
-        return collect(self.env, agent, tasks, derive_seed(self.seed, "trial", self.updates))
+        agent = PolicyAgent(self.policy, deterministic=False, noise=Noise(noise, self.share))
+        seed, keys = derive_seed(self.seed, "trial", self.updates), self.share.keys(self.env.device)
+        return collect(self.env, agent, tasks[self.share.rows], seed, keys)
 
     @torch.no_grad()
     def _batch(self, rollout: Rollout) -> Batch:
@@ -130,9 +136,7 @@ class PPOLearner(Learner):
         advantage = numerics.generalized_advantage(reward, value, ends, settings.gamma, settings.lam)
         target = advantage + value
         own = ~resting
-        centre = numerics.masked_mean(advantage, own)
-        spread = numerics.masked_mean((advantage - centre).square(), own).sqrt()
-        advantage = (advantage - centre) / (spread + 1e-8)
+        advantage = standardize(advantage, own)
         starts = rollout.starts if settings.wipe_memory else [0]
         return Batch(now, before, action, out, times, value, log_prob, advantage, target, own, starts)
 
@@ -143,12 +147,8 @@ class PPOLearner(Learner):
         totals: dict[str, Tensor] = {}
         count = settings.epochs * settings.minibatches
         for _ in range(settings.epochs):
-            for index in torch.randperm(self.env.num_envs, generator=shuffle).chunk(settings.minibatches):
-                loss, parts = ppo_loss(
-                    self.policy, batch.environments(index.to(self.env.device)), old_log_std, settings
-                )
-                self.optimizer.zero_grad()
-                loss.backward()
+            for index in torch.randperm(self.share.whole, generator=shuffle).chunk(settings.minibatches):
+                parts = self._gradients(batch, index, old_log_std)
                 torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), settings.max_grad_norm)
                 self.optimizer.step()
                 if settings.target_kl > 0:
@@ -157,10 +157,22 @@ class PPOLearner(Learner):
         own = batch.own
         return {
             **{name: float(value) / count for name, value in totals.items()},
-            "explained_variance": numerics.explained_variance(batch.value[own], batch.target[own]),
+            "explained_variance": numerics.explained_variance(batch.value[own], batch.target[own], parallel.variance),
             **({"std": float(log_std.exp().mean())} if len(log_std := self.policy.network.log_std.detach()) else {}),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
+
+    def _gradients(self, batch: Batch, index: Tensor, old_log_std: Tensor) -> dict[str, Tensor]:
+        """Set the gradients of the loss of some trials of the whole meta-batch, wherever they are; the loss's parts."""
+        here = self.share.own(index)
+        weigh = len(here) > 0  # a process that has none of them counts for nothing
+        part = batch.environments((here if weigh else here.new_zeros(1)).to(self.env.device))
+        loss, parts = ppo_loss(self.policy, part, old_log_std, self.settings)
+        self.optimizer.zero_grad()
+        loss.backward()
+        gradients = [weight.grad for weight in self.policy.network.parameters() if weight.grad is not None]
+        parallel.mean_([*gradients, *parts.values()], part.own.sum() * weigh)
+        return parts
 
     def _adapt_rate(self, kl: float) -> None:
         """Keep updates near the KL wanted, as Schulman et al. 2017 (section 4) do by a penalty's weight."""

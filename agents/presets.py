@@ -12,6 +12,7 @@ import gymnasium as gym
 from metarl.agent import AgentType, Control
 from metarl.agents import fine_tune
 from metarl.agents.fine_tune import FineTuneSettings
+from metarl.agents.noise import Noise
 from metarl.agents.policy import Policy, PolicyAgent
 from metarl.agents.ppo import PPOLearner, PPOSettings
 from metarl.agents.random import RandomAgent, RandomSettings
@@ -47,8 +48,7 @@ def _restore(
 ) -> PolicyAgent:
     policy = Policy(observation_space, action_space, settings)
     policy.load_state_dict(state["policy"])
-    noise = None if deterministic else generator(0, "sampled actions")
-    return PolicyAgent(policy.eval(), deterministic, noise)
+    return PolicyAgent(policy.eval(), deterministic, Noise(generator(0, "sampled actions")))
 
 
 WIPED = {"wiped": Control("memory wiped", {"wipe_memory": True})}

@@ -42,14 +42,14 @@ class Rollout:
         return sums.index_add_(0, self.episode.to(sums.device), self.reward)
 
 
-def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int) -> Rollout:
-    """Let the agent live through one trial in every environment."""
+def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int, keys: Tensor | None = None) -> Rollout:
+    """Let the agent live through one trial in every environment; keys: see `Trials.begin`."""
     rows: dict[str, list[Tensor]] = {name: [] for name in _ROWS}
     episode, time = [], []
     flags = torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
     with threads.acting():
         agent.begin(env.num_envs)
-        obs = env.begin(tasks, seed)
+        obs = env.begin(tasks, seed, keys)
         while not env.done:
             episode.append(env.episode)
             time.append(env.time)
@@ -63,6 +63,8 @@ def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int) -> Rollo
                 rows[name].append(value)
             flags |= step.flags
             obs = step.obs
+            if env.time == 0 and not env.done:
+                agent.noise.meet()
     _raise_on_nan(flags)
     raw = rows.pop("obs")
     stacked = {name: torch.stack(values) for name, values in rows.items()}

@@ -32,7 +32,8 @@ class Agent(Protocol):
 class Learner(ABC):
     """The outer loop of one agent on one distribution: everything between two checkpoints is one `update`."""
 
-    env_steps: int  # taken so far, steps at rest not counted
+    env_steps: int  # taken so far, steps at rest not counted; by all processes
+    data_parallel: ClassVar[bool] = False  # whether several processes share its updates out (metarl/parallel.py)
 
     @abstractmethod
     def update(self) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -48,7 +50,7 @@ def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     return (x * mask).sum() / mask.sum().clamp(min=1)
 
 
-def explained_variance(predicted: Tensor, actual: Tensor) -> float:
+def explained_variance(predicted: Tensor, actual: Tensor, variance: Callable[[Tensor], Tensor] = torch.var) -> float:
     """1 - Var(actual - predicted) / Var(actual): 1 is perfect, 0 no better than a constant."""
-    variance = actual.var()
-    return float(1 - (actual - predicted).var() / variance) if variance > 0 else 0.0
+    whole = variance(actual)
+    return float(1 - variance(actual - predicted) / whole) if whole > 0 else 0.0

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metarl import __version__, registry, threads
+from metarl import __version__, parallel, registry, threads
 from metarl.agent import AgentType, Learner
 from metarl.checks import check_whole
 from metarl.distribution import TaskDistribution
@@ -25,6 +25,7 @@ from metarl.progress import Progress
 from metarl.run import CONFIG, METRICS, TIMES, Run, Table, writing
 
 VALID_TASKS = 32  # tasks of an evaluation on the way
+MAY_CHANGE = ("steps", "processes", "threads")  # when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -70,21 +71,57 @@ def train(
     path = Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
     device = pick_device(options.device)
     distribution.validate()
-    with writing(path, "free some space or give another --run-dir; what a run has saved is kept"):
-        resumed = Run.open(path) if options.resume and (path / CONFIG).exists() else None
-        with threads.using(options.threads or (resumed and resumed.config.get("threads"))):
+    cure = "free some space or give another --run-dir; what a run has saved is kept"
+    with writing(path, cure), parallel.together(device):
+        resumed = _resumed(path) if options.resume else None
+        with threads.using(options.threads or _threads_of(resumed)):
             config = describe(agent, distribution, settings, options, device, sources)
             if resumed:
                 _check_as_it_began(resumed, config)
             learner = agent.learner(distribution, settings, options.seed, device)
-            run = resumed or Run.create(path, config)  # last, so that what cannot begin leaves nothing behind
-            state = run.load_checkpoint(device) if run.has_checkpoint else {}
+            if parallel.size() > 1 and not learner.data_parallel:
+                raise MetarlError(f"the agent {agent.name!r} learns in one process: start it without torchrun")
+            state = resumed.load_checkpoint(device) if resumed and resumed.has_checkpoint else {}
             if state:
                 _restore(learner, state, path)
-            if run.config.get("steps") != options.steps:
-                run.write_config({**run.config, "steps": options.steps})
+            if parallel.rank() > 0:
+                _follow(learner, options)
+                return Run(path)
+            run = resumed or Run.create(path, config)  # last, so that what cannot begin leaves nothing behind
+            if changed := {key: config[key] for key in MAY_CHANGE if run.config.get(key) != config[key]}:
+                run.write_config({**run.config, **changed})
             _loop(run, learner, agent, distribution, options, state, device)
     return run
+
+
+def _resumed(path: Path) -> Run | None:
+    """The run to go on with, if there is one; the same for all processes."""
+    exists = (path / CONFIG).exists()
+    if (seen := parallel.total(exists)) not in (0, parallel.size()):
+        raise MetarlError(
+            f"{seen} of {parallel.size()} processes find the run in {path}: give a --run-dir on a file system that all "
+            "of them share"
+        )
+    return Run.open(path) if exists else None
+
+
+def _threads_of(resumed: Run | None) -> int | None:
+    """Those that a run was trained with, if it is by as many processes as now."""
+    if resumed is None or resumed.config.get("processes", 1) != parallel.size():
+        return None
+    return resumed.config.get("threads")
+
+
+def _goes_on(learner: Learner, options: TrainOptions, stop: list[int]) -> bool:
+    """Whether there is another update; all processes agree, whichever of them was told to stop."""
+    return learner.env_steps < options.steps and not parallel.total(bool(stop))
+
+
+def _follow(learner: Learner, options: TrainOptions) -> None:
+    """What the processes do that write no files: learn along."""
+    with stop_signal(lambda _: None) as stop:
+        while _goes_on(learner, options, stop):
+            learner.update()
 
 
 def _loop(
@@ -110,7 +147,7 @@ def _loop(
         events = stack.enter_context(closing(_events(run.path, learner.env_steps)))
         progress = stack.enter_context(Progress(agent.name, distribution.name, learner.env_steps, options.steps))
         stop = stack.enter_context(stop_signal(progress.say))
-        while learner.env_steps < options.steps and not stop:
+        while _goes_on(learner, options, stop):
             row: dict[str, float | int | None] = {"update": updates, "env_steps": 0, **learner.update()}
             updates += 1
             row["env_steps"] = learner.env_steps
@@ -129,7 +166,7 @@ def _loop(
                 checkpoint()
                 next_checkpoint = _next(learner.env_steps, options.checkpoint_every)
         checkpoint()
-    if stop and learner.env_steps < options.steps:
+    if learner.env_steps < options.steps:
         raise Interrupted(
             f"stopped at {learner.env_steps:,} of {options.steps:,} env steps; all is saved in {run.path}: "
             "the same command with --resume continues"
@@ -176,8 +213,8 @@ def describe(
         "metarl": __version__,
         "agent": {"name": agent.name, "source": sources.get("agent"), "settings": asdict(settings)},
         "distribution": {"source": sources.get("distribution"), **_data(distribution, sources.get("distribution"))},
-        "seed": options.seed, "steps": options.steps, "device": device, "threads": threads.physics_threads(),
-        "evaluate_every": options.evaluate_every,
+        "seed": options.seed, "steps": options.steps, "device": device,
+        "processes": parallel.size(), "threads": threads.physics_threads(), "evaluate_every": options.evaluate_every,
         "world": dict(distribution.simulated_world.fingerprint()),
         "versions": {
             "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
@@ -205,9 +242,10 @@ def pick_device(device: str) -> str:
 
 
 def _check_as_it_began(run: Run, config: Mapping[str, Any]) -> None:
-    """MetarlError unless the run was started with this config; how far it goes may change."""
+    """MetarlError unless the run was started with this config; how far it goes and in how many processes may change."""
     was, now = run.config, json.loads(json.dumps(config))
-    for key in ("distribution", "agent", "seed", "device", "threads", "evaluate_every"):
+    threads = ("threads",) if was.get("processes", 1) == now["processes"] else ()
+    for key in ("distribution", "agent", "seed", "device", *threads, "evaluate_every"):
         _same(run.path, key, was.get(key), now[key])
 
 

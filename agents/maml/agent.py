@@ -12,6 +12,7 @@ from metarl.agents.maml.experience import credit, log_std_of
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.sampling import Slot
+from metarl.agents.noise import Noise
 from metarl.counted import generator
 from metarl.errors import MetarlError
 from metarl.trials import Step
@@ -37,7 +38,7 @@ class MetaAgent:
         self.steps = 0
         self.params = {name: value.detach() for name, value in self.policy.network.params(num_envs).items()}
         self._log_std = log_std_of(self.params, torch.empty(num_envs, device=self._device())).flatten(1, 2)
-        self._noise = generator("sampled actions", device=self._device())
+        self._noise = Noise(generator("sampled actions", device=self._device()))
         self._shots: list[list[Tensor]] = []
         self._slot = Slot()
         self._over = torch.zeros(num_envs, dtype=torch.bool, device=self._device())
@@ -74,8 +75,7 @@ class MetaAgent:
         twin.params = {name: value.clone() for name, value in self.params.items()}
         twin._shots, twin._slot = [list(shot) for shot in self._shots], Slot()
         twin._slot.rows = list(self._slot.rows)
-        twin._noise = torch.Generator(self._device())
-        twin._noise.set_state(self._noise.get_state())
+        twin._noise = Noise(self._noise.generator and self._noise.generator.clone_state())
         return twin
 
     def save(self, path: str | Path) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from metarl import parallel
 from metarl.agents.networks import mlp
 from metarl.counted import generator
 
@@ -73,15 +74,19 @@ class ValueBaseline(nn.Module):
 
     def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
         mine = own.bool()
-        self.shift.copy_(returns[mine].mean())
-        self.scale.copy_(returns[mine].std().clamp(min=1e-6))
+        mean, std = parallel.mean_and_std(returns[mine], correction=1)
+        self.shift.copy_(mean)
+        self.scale.copy_(std.clamp(min=1e-6))
         x, target = self._inputs(obs)[mine], ((returns - self.shift) / self.scale)[mine]
         shuffle = generator(int(self.updates), "value baseline")
+        steps = parallel.span(len(x))
         for _ in range(self.epochs):
-            for index in torch.randperm(len(x), generator=shuffle).to(x.device).split(4096):
-                loss = (self.network(x[index]).squeeze(-1) - target[index]).square().mean()
+            for index in torch.randperm(steps.whole, generator=shuffle).split(4096):
+                here = steps.own(index).to(x.device)
+                loss = (self.network(x[here]).squeeze(-1) - target[here]).square().sum() / max(len(here), 1)
                 self.optimizer.zero_grad()
                 loss.backward()
+                parallel.mean_([weight.grad for weight in self.network.parameters()], len(here))
                 self.optimizer.step()
         self.updates += 1
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 
+from metarl import parallel
 from metarl.agent import Learner
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.outer_ppo import OuterPPO
 from metarl.agents.maml.outer_reptile import OuterReptile
 from metarl.agents.maml.outer_trpo import OuterTRPO
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.sampling import sample
+from metarl.agents.maml.sampling import MetaBatch, sample
 from metarl.agents.maml.settings import MAMLSettings
+from metarl.agents.noise import Noise
 from metarl.counted import derive_seed, generator
 from metarl.distribution import TaskDistribution
 from metarl.environment import Environment
@@ -26,11 +28,15 @@ OUTER = {"ppo": OuterPPO, "trpo": OuterTRPO, "reptile": OuterReptile}
 class MetaLearner(Learner):
     """Meta-trains initial weights on one distribution. A trial has an episode for each inner step, and one after."""
 
+    data_parallel = True
+
     def __init__(self, distribution: TaskDistribution, settings: MAMLSettings, seed: int, device: str) -> None:
         self.distribution = distribution
         self.settings = settings
         self.seed = seed
-        self.env = Trials(Environment(distribution, settings.num_envs, device), settings.inner_steps + 1)
+        self.tasks = parallel.share("meta_batch_size", settings.meta_batch_size)
+        self.rows = self.tasks.each(settings.rollouts)
+        self.env = Trials(Environment(distribution, self.rows.count, device), settings.inner_steps + 1)
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(seed, "weights"))
             policy = MetaPolicy(self.env.observation_space, self.env.action_space, settings)
@@ -43,23 +49,25 @@ class MetaLearner(Learner):
         return MetaAgent(self.policy, deterministic)
 
     def update(self) -> dict[str, float]:
-        tasks = self.distribution.tasks(
-            "train", self.settings.meta_batch_size, derive_seed(self.seed, "tasks", self.updates)
-        )
-        noise = generator(self.seed, "actions", self.updates, device=self.env.device)
-        batch = sample(self.env, self.policy, tasks, derive_seed(self.seed, "trial", self.updates), noise)
+        batch = self._sample()
         metrics = self.outer.step(batch.phases)
         for phase, to_go in zip(batch.phases, batch.returns, strict=True):
             self.policy.baseline.learn(phase.obs, to_go, phase.own)
         if self.policy.norm is not None:  # moves only now, so that the update saw what the rollouts saw
             self.policy.norm.update(torch.cat(batch.raw_obs))
         self.updates += 1
-        self.env_steps += sum(int(phase.own.sum()) for phase in batch.phases)
+        self.env_steps += parallel.total(sum(int(phase.own.sum()) for phase in batch.phases))
         first, last = (batch.phases[i].returns.mean() for i in (0, -1))
-        return {
+        return parallel.mean_of({
             "return_first": float(first), "return_last": float(last), "adaptation": float(last - first), **metrics,
             **self._deviations(),
-        }  # fmt: skip
+        })  # fmt: skip
+
+    def _sample(self) -> MetaBatch:
+        tasks = self.distribution.tasks("train", self.tasks.whole, derive_seed(self.seed, "tasks", self.updates))
+        noise = Noise(generator(self.seed, "actions", self.updates, device=self.env.device), self.rows)
+        seed, keys = derive_seed(self.seed, "trial", self.updates), self.rows.keys(self.env.device)
+        return sample(self.env, self.policy, tasks[self.tasks.rows], seed, noise, keys)
 
     def _deviations(self) -> dict[str, float]:
         meta = self.policy.network.meta

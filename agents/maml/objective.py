@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metarl import parallel
 from metarl.agents.action_laws import Law
 from metarl.agents.maml.experience import Phase
 from metarl.agents.maml.policy import MetaPolicy
@@ -56,7 +57,8 @@ def penalties(policy: MetaPolicy, phases: Sequence[Phase], now: Replay) -> Tenso
     """
     settings = policy.settings
     earned = phases[-1].returns.mean(1)
-    advantage = (earned - earned.mean()) / (earned.std(unbiased=False) + 1e-8)
+    mean, std = parallel.mean_and_std(earned, correction=0)
+    advantage = (earned - mean) / (std + 1e-8)
     return (
         settings.inner_kl_coef * now.inner_kl.mean() - settings.exploration_coef * (now.pre_update * advantage).mean()
     )

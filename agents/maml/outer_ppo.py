@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from metarl import parallel
 from metarl.agents.maml.experience import Phase
 from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
 from metarl.agents.maml.policy import MetaPolicy
@@ -31,6 +32,7 @@ class OuterPPO:
         loss = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(self.policy, phases, now)
         self.optimizer.zero_grad()
         loss.backward()
+        parallel.mean_([weight.grad for weight in self.weights if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
         if not bool(norm.isfinite()):
             raise MetarlError(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from metarl import parallel
 from metarl.agents.maml.experience import Phase
 from metarl.agents.maml.policy import MetaPolicy
 
@@ -27,10 +28,12 @@ class OuterReptile:
         params = {name: value.detach() for name, value in policy.network.params(len(phases[0].reward)).items()}
         for phase in phases:
             params = {name: value.detach() for name, value in policy.adapt(params, phase).items()}
+        adapted = {name: value.mean(0) for name, value in params.items()}
+        parallel.mean_(list(adapted.values()))
         moved = 0.0
         with torch.no_grad():
             for name, weight in policy.network.meta.items():
-                way = policy.settings.outer_lr * (params[name].mean(0) - weight)
+                way = policy.settings.outer_lr * (adapted[name] - weight)
                 weight += way
                 moved += float(way.square().sum())
         return {"outer_step": moved**0.5}

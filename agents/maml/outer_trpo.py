@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metarl import parallel
 from metarl.agents.action_laws import Law
 from metarl.agents.maml.experience import Phase
 from metarl.agents.maml.objective import penalties, replay, surrogate
@@ -36,19 +37,23 @@ class OuterTRPO:
         now = replay(self.policy, phases)
         loss = surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now)
         gradient = _flat(torch.autograd.grad(loss, self.weights, retain_graph=True))
+        loss = loss.detach()
+        parallel.mean_([gradient, loss])
         if not bool(gradient.isfinite().all()):
             raise MetarlError("the outer gradient is not finite: lower inner_lr and --resume from the last checkpoint")
         curvature = Curvature(now.law, phases[-1].own, self.weights)
 
         def product(v: Tensor) -> Tensor:
-            return curvature(v) + settings.cg_damping * v
+            bent = curvature(v)
+            parallel.mean_([bent])
+            return bent + settings.cg_damping * v
 
         direction = conjugate_gradient(product, gradient, settings.cg_steps)
         length = (2 * settings.max_kl / direction.dot(product(direction)).clamp(min=1e-12)).sqrt()
-        scale, after, kl = self._search(phases, float(loss.detach()), -length * direction)
+        scale, after, kl = self._search(phases, float(loss), -length * direction)
         return {
-            "outer_loss": float(loss.detach()),
-            "outer_change": after - float(loss.detach()),
+            "outer_loss": float(loss),
+            "outer_change": after - float(loss),
             "kl": kl,
             "step": scale,
         }
@@ -60,8 +65,9 @@ class OuterTRPO:
         for _ in range(settings.line_search_steps):
             self._set(start, scale * way)
             now = replay(self.policy, phases, differentiable=False)
-            loss = float((surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now)).detach())
-            kl = float(now.kl.detach().mean())
+            figures = [surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now), now.kl.mean()]
+            parallel.mean_(figures)  # so that all processes take the same step
+            loss, kl = (float(figure.detach()) for figure in figures)
             if loss < before and kl <= settings.max_kl:
                 return scale, loss, kl
             scale *= BACKTRACK

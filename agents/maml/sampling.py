@@ -11,6 +11,7 @@ from metarl import threads
 from metarl.agents.maml.experience import Phase, credit, log_std_of
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.noise import Noise
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
 from metarl.trials import Trials
@@ -39,13 +40,15 @@ class MetaBatch(NamedTuple):
     raw_obs: list[Tensor]  # of each phase: [S, *observation], own steps alone, as the world gave them
 
 
-def sample(env: Trials, policy: MetaPolicy, tasks: TaskSet, seed: int, noise: torch.Generator) -> MetaBatch:
-    """One trial of M tasks x N rollouts, a phase for each slot."""
+def sample(
+    env: Trials, policy: MetaPolicy, tasks: TaskSet, seed: int, noise: Noise, keys: Tensor | None = None
+) -> MetaBatch:
+    """One trial of M tasks x N rollouts, a phase for each slot; keys [M * N]: see `Trials.begin`."""
     m = len(tasks)
     n = env.num_envs // m
     params = {name: value.detach() for name, value in policy.network.params(m).items()}
     batch = MetaBatch([], [], [])
-    obs = env.begin(tasks.repeat(n), seed)
+    obs = env.begin(tasks.repeat(n), seed, keys)
     while not env.done:
         shared = not batch.phases  # nobody has adapted yet: one set of weights for all
         obs, slot = _live(env, policy, {k: v[:1] for k, v in params.items()} if shared else params, obs, noise)
@@ -61,7 +64,7 @@ def sample(env: Trials, policy: MetaPolicy, tasks: TaskSet, seed: int, noise: to
 
 
 @torch.no_grad()
-def _live(env: Trials, policy: MetaPolicy, params: Params, obs: Tensor, noise: torch.Generator) -> tuple[Tensor, Slot]:
+def _live(env: Trials, policy: MetaPolicy, params: Params, obs: Tensor, noise: Noise) -> tuple[Tensor, Slot]:
     """One slot; the observation that begins the next."""
     m = len(next(iter(params.values())))
     slot, episode, flags = Slot(), env.episode, torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
@@ -75,6 +78,7 @@ def _live(env: Trials, policy: MetaPolicy, params: Params, obs: Tensor, noise: t
             slot.add(obs, action, out.flatten(0, 1), step.reward, step.resting)
             flags |= step.flags
             obs = step.obs
+    noise.meet()
     _raise_on_nan(flags)
     return obs, slot
 

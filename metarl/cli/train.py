@@ -6,7 +6,7 @@ import shlex
 from dataclasses import field, fields, make_dataclass
 from typing import Any
 
-from metarl import api, registry
+from metarl import api, parallel, registry
 from metarl.cli import parse
 from metarl.errors import MetarlError
 from metarl.training import TrainOptions, train
@@ -32,6 +32,8 @@ def main(arguments: list[str]) -> None:
     chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", kind.about or ABOUT)
     sources = {"agent": api.source(names[0]), "distribution": api.source(names[1])}
     run = train(kind, distribution, chosen.settings, chosen.run, sources)
+    if parallel.launched()[0] > 0:  # the first process speaks for all
+        return
     path = shlex.quote(str(run.path))
     print(f"trained; the run is in {path}\nevaluate it on held-out tasks with: metarl evaluate {path}")
 

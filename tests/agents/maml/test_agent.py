@@ -68,10 +68,11 @@ def test_the_step_is_the_learners_own(guess):
     agent = learner.agent()
     agent.begin(1)
     from metarl.agents.maml.sampling import sample
+    from metarl.agents.noise import Noise
     from metarl.counted import generator
 
     tasks = guess.tasks("train", 2)
-    batch = sample(learner.env, learner.policy, tasks, 0, generator(0))
+    batch = sample(learner.env, learner.policy, tasks, 0, Noise(generator(0)))
     phase = batch.phases[0]
     wanted = learner.policy.adapt({k: v.detach() for k, v in learner.policy.network.params(2).items()}, phase)
     for shot in range(4):

@@ -8,6 +8,7 @@ from metarl.agents.maml.objective import penalties, replay, surrogate
 from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
 from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
 from metarl.agents.maml.sampling import sample
+from metarl.agents.noise import Noise
 from metarl.counted import generator
 
 SMALL = {"num_envs": 12, "meta_batch_size": 3, "hidden_size": 5, "layers": 1}
@@ -19,7 +20,7 @@ def learner(kind, distribution, **settings) -> MetaLearner:
 
 def phases(made: MetaLearner, seed: int = 0):
     tasks = made.distribution.tasks("train", made.settings.meta_batch_size, seed)
-    return sample(made.env, made.policy, tasks, seed, generator(seed)).phases
+    return sample(made.env, made.policy, tasks, seed, Noise(generator(seed))).phases
 
 
 def test_conjugate_gradient_solves():
