@@ -18,6 +18,7 @@ from torch.func import functional_call, vmap
 
 from metarl import numerics
 from metarl.agents.action_laws import Law
+from metarl.agents.noise import Noise
 from metarl.agents.policy import Policy
 from metarl.agents.ppo import PPOSettings
 from metarl.checks import check_number, check_whole
@@ -60,7 +61,7 @@ class FineTuneAgent:
             for name, value in trained.items()
         }
         self.optimizer = torch.optim.Adam(self.weights.values(), self.settings.tuning_rate)
-        self.noise = generator(0, "fine-tuning", device=network.log_std.device)
+        self.noise = Noise(generator(0, "fine-tuning", device=network.log_std.device))
         self.earned: list[Tensor] = []  # returns to go [T, B] of each episode so far
         self._forget()
 

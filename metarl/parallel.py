@@ -174,7 +174,7 @@ def _reduced(x: Tensor, operation: Any = dist.ReduceOp.SUM) -> Tensor:
         try:
             dist.all_reduce(x, operation)
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = str(error).strip().splitlines()[0].split("] ", 1)[-1]  # without the line of source
             raise MetarlError(
                 "another process of this training has ended or does not answer, so that this one ends too "
                 f"({reason}). What the run last saved is intact: the same command with --resume continues it"

