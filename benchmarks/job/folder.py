@@ -101,9 +101,12 @@ class Folder:
         return Folder.open(path)
 
     def cells(self) -> Iterator[Cell]:
-        """Every cell of the plan. An entrant that nothing is learned for has one seed."""
+        """Every cell of the plan. Who learns nothing beforehand has one seed; a ceiling lives on its family alone."""
+        ceilings = {family.ceiling for family in self.suite.families}
         for family in self.suite.families:
             for entrant in self.entrants.values():
+                if entrant.name in ceilings - {family.ceiling}:
+                    continue
                 for seed in range(self.plan["seeds"] if entrant.trains else 1):
                     yield Cell(family.label, entrant.name, seed)
 

@@ -254,3 +254,13 @@ def test_a_process_that_dies_fails_its_cell_alone(suite_file: Suite, tmp_path: P
     ]
     assert report["headline"]
     assert os.path.getsize(tmp_path / "out" / "report.html") > 10_000
+
+
+def test_a_ceiling_lives_on_its_own_family_alone(suite_file: Suite, tmp_path: Path) -> None:
+    tiny = json.loads(suite_file(tmp_path).read_text())
+    (family,) = tiny["distributions"]
+    entrants = tiny["entrants"] | {"gittins": {"agent": "gittins", "control": True}}
+    bandit = {"steps": family["steps"], "name": "Bandit5N10", "ceiling": "gittins", "panels": {"test": {"tasks": 2}}}
+    suite = suites.load(str(suite_file(tmp_path, entrants=entrants, distributions=[family, bandit])))
+    folder = begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
+    assert {cell.family for cell in folder.cells() if cell.entrant == "gittins"} == {"Bandit5N10"}
