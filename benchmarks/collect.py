@@ -105,7 +105,9 @@ def checked(folder: Folder, cell: Cell) -> record.Record:
     who = Cell(found.meta.get("distribution", ""), found.meta.get("entrant", ""), found.meta.get("seed", -1))
     if who != cell:
         raise MetarlError(f"{path} is of {who}, not of {cell}: put it back where it belongs, or delete it")
-    for panel, expected in folder.plan["hashes"][cell.family].items():
+    family = next(family for family in folder.suite.families if family.label == cell.family)
+    for panel in family.lived_by(cell.entrant):
+        expected = folder.plan["hashes"][cell.family][panel]
         there = found.panels[panel].hash if panel in found.panels else "none"
         if there != expected:
             raise MetarlError(

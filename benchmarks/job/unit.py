@@ -83,7 +83,10 @@ def _live(folder: Folder, cell: Cell, family: Family, run: Run | None) -> None:
     began = time.perf_counter()
     with torch.random.fork_rng():  # a stranger's agent may use the global generator
         torch.manual_seed(cell.seed)
-        lives = {panel: live(entrant, family, panel, folder.tasks(family, panel), run) for panel in family.panels}
+        lives = {
+            panel: live(entrant, family, panel, folder.tasks(family, panel), run)
+            for panel in family.lived_by(entrant.name)
+        }  # fmt: skip
     at = folder.at(cell)
     at.mkdir(parents=True, exist_ok=True)
     meta = {

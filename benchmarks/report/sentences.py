@@ -9,12 +9,15 @@ Document = Mapping[str, Any]
 
 
 def answers(document: Document) -> list[str]:
-    """What the headline says, agent by agent, and whether the differences hold."""
+    """What the headline says, agent by agent, and whether it differs from the others and from its own controls.
+
+    All other pairs are in the tables.
+    """
     unseen = all(d["generalisation"] for d in document["distributions"])
     lines = [_agent(row, unseen) for row in document["headline"] if not row["control"]]
+    agents = {row["entrant"] for row in document["headline"] if not row["control"]}
     for d in document["distributions"]:
-        told = {d["reference_entrant"]}  # that it is better to be told the task is no news
-        pairs = [row for row in d["comparisons"] if row.get("low") is not None and not told & {row["a"], row["b"]}]
+        pairs = [row for row in d["comparisons"] if row.get("low") is not None and _telling(document, agents, row)]
         lines += [_difference(d["name"], row) for row in pairs]
     if any(row["low"] is None and row["trained"] for row in document["headline"]):
         few = document["statistics"]["fewest_seeds"]
@@ -35,6 +38,13 @@ def notices(document: Document) -> list[str]:
         if not d["generalisation"]:
             lines.append(f"{d['name']} has training tasks only: its scores say nothing about generalisation.")
     return lines + [f"Warning: {warning}" for warning in document["warnings"]]
+
+
+def _telling(document: Document, agents: set[str], row: Document) -> bool:
+    """Whether two agents are compared, or an agent with a control made of it."""
+    a, b = row["a"], row["b"]
+    made_of = {name: entrant["of"] for name, entrant in document["entrants"].items()}
+    return {a, b} <= agents or (a in agents and made_of[b] == a) or (b in agents and made_of[a] == b)
 
 
 def _agent(row: Document, unseen: bool) -> str:

@@ -92,6 +92,11 @@ class Family:
             raise MetarlError(f"{self.label}: the suite says no steps for {owner!r}, and no default")
         return steps
 
+    def lived_by(self, entrant: str) -> list[str]:
+        """An entrant's panels: a ceiling is planned for a trial of the family's own length, all others live any."""
+        own = self.distribution.episodes
+        return [panel for panel in self.panels if entrant != self.ceiling or self.lived(panel).episodes == own]
+
     def lived(self, panel: str) -> TaskDistribution:
         """The distribution with as many episodes as the panel's lifetime has."""
         episodes = self.panels[panel].episodes
