@@ -8,11 +8,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from metarl import threads
 from metarl.benchmarks.collect import checked
 from metarl.benchmarks.job.folder import Cell, Folder
-from metarl.benchmarks.job.lifetimes import live
-from metarl.benchmarks.speed.machine import describe
 from metarl.checks import check_number, check_whole
 from metarl.command import Command
 from metarl.errors import MetarlError, unknown
@@ -43,6 +40,9 @@ class VerifyOptions:
 
 def verify(options: VerifyOptions) -> str:
     """What was compared; MetarlError where it differs."""
+    from metarl import threads
+    from metarl.benchmarks.job.lifetimes import live
+
     folder = Folder.open(options.folder)
     cell = _cell(folder, options)
     if not folder.finished(cell):
@@ -78,6 +78,8 @@ def _cell(folder: Folder, options: VerifyOptions) -> Cell:
 
 def _machines(was: dict) -> str:
     """What could explain a difference."""
+    from metarl.benchmarks.speed.machine import describe
+
     now = describe()
     parts = [f"{key}: {was[key]} then, {now[key]} now" for key in ("cpu", "system") if was[key] != now[key]]
     parts += [

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
-from torch import Tensor
 
-from metarl import evaluation
-from metarl.agent import Agent
 from metarl.checks import check_whole
 from metarl.command import Command
 from metarl.errors import MetarlError
-from metarl.loading import LoadedRun
 from metarl.run import writing
-from metarl.trials import Step, Trials
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from torch import Tensor
+
+    from metarl.agent import Agent
+    from metarl.trials import Step, Trials
 
 VIDEO_PACKAGES = ("imageio", "imageio_ffmpeg")  # both come with moviepy
 LINE = 20  # pixels of a line of text
@@ -81,6 +80,9 @@ class Filmed:
 
 def watch(options: WatchOptions) -> Path:
     """Film, write; the path of the video."""
+    from metarl import evaluation
+    from metarl.loading import LoadedRun
+
     loaded = LoadedRun(options.run_dir)
     family = loaded.distribution
     if options.episodes is not None:

@@ -11,7 +11,8 @@ import atexit
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -67,7 +68,8 @@ def _start(device: str) -> None:
     atexit.register(dist.destroy_process_group)
 
 
-class Share(NamedTuple):
+@dataclass(frozen=True)
+class Share:
     """The rows of a whole that fall to this process."""
 
     start: int

@@ -86,7 +86,8 @@ class ValueBaseline(nn.Module):
                 loss = (self.network(x[here]).squeeze(-1) - target[here]).square().sum() / max(len(here), 1)
                 self.optimizer.zero_grad()
                 loss.backward()
-                parallel.mean_([weight.grad for weight in self.network.parameters()], len(here))
+                gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
+                parallel.mean_(gradients, len(here))
                 self.optimizer.step()
         self.updates += 1
 

@@ -40,12 +40,13 @@ class TableAgent(ABC):
     """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: TableSettings) -> None:
-        if not isinstance(action_space, gym.spaces.Discrete) or len(observation_space.shape or ()) != 1:
+        shape = observation_space.shape
+        if not isinstance(action_space, gym.spaces.Discrete) or shape is None or len(shape) != 1:
             raise MetarlError(
                 f"an algorithm for tabular MDPs needs one-hot states and a Discrete action space, not "
                 f"{observation_space} and {action_space}"
             )
-        self.states, self.actions = (observation_space.shape or ())[0], int(action_space.n)
+        self.states, self.actions = shape[0], int(action_space.n)
         self.horizon, self.seed = settings.horizon, settings.seed
 
     @abstractmethod

@@ -8,13 +8,15 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from metarl.errors import MetarlError
-from metarl.evaluation import Lifetimes
 from metarl.run import NEW
+
+if TYPE_CHECKING:
+    from metarl.evaluation import Lifetimes
 
 FORMAT, VERSION = "metarl benchmark cell", 1
 

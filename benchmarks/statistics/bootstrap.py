@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 
 from metarl.benchmarks.statistics.aggregates import iqm
-from metarl.counted import numpy_generator
 
 REPETITIONS = 10_000
 FEWEST_SEEDS = 5  # with fewer there is no interval: the points themselves are shown
@@ -40,6 +39,8 @@ class Resampling:
     def draw(num_seeds: int, num_tasks: int, who: str, where: str, repetitions: int = REPETITIONS) -> Resampling:
         """who: whose training seeds these are, so that entrants that share trained weights get the same ones; where:
         whose tasks, so that agents met on the same tasks differ by more than the draw of those."""
+        from metarl.counted import numpy_generator  # torch's, which `metarl --help` does not wait for
+
         seeds = numpy_generator("bootstrap seeds", who).integers(num_seeds, size=(repetitions, num_seeds))
         tasks = numpy_generator("bootstrap tasks", where).integers(num_tasks, size=(repetitions, num_tasks))
         return Resampling(seeds, tasks)

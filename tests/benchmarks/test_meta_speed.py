@@ -1,6 +1,7 @@
 """What is timed as a meta-gradient is one: three ways to compute it agree; shares of a meta-iteration add up."""
 
 import json
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ def test_three_ways_agree():
     sides = {way: MetaGradient(way, tasks=3, rows=5, hidden_size=4) for way in ("batched", "loop", "vmap")}
     gradients = {}
     for way, side in sides.items():
-        weights = side.weights()
+        weights: list[Any] = side.weights()
         g = torch.Generator().manual_seed(0)
         with torch.no_grad():
             for weight in weights:

@@ -1,5 +1,7 @@
 """The small worlds against their rules told again in plain Python, step by step."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -25,9 +27,10 @@ def lived(env: Trials, tasks, choose, seed: int = 0) -> tuple[list[torch.Tensor]
 
 def at_random(env: Trials, seed: int = 0):
     g = torch.Generator().manual_seed(seed)
-    if hasattr(env.action_space, "n"):
-        return lambda t: torch.randint(int(env.action_space.n), (env.num_envs,), generator=g)
-    return lambda t: torch.rand(env.num_envs, *env.action_space.shape, generator=g) * 3 - 1.5
+    space: Any = env.action_space
+    if hasattr(space, "n"):
+        return lambda t: torch.randint(int(space.n), (env.num_envs,), generator=g)
+    return lambda t: torch.rand(env.num_envs, *space.shape, generator=g) * 3 - 1.5
 
 
 def cell(row: torch.Tensor) -> tuple[int, int]:
@@ -168,12 +171,13 @@ def test_the_best_t_maze_walk_earns_exactly_one(name, right):
     obs = env.begin({"length": length})
     plan = [0] * length if name == "TMazePassive" else [2] + [0] * (length + 1)
     sides, total = obs[:, 0].clone(), torch.zeros(B)
-    for t in range(len(plan) + 1):
-        up = (sides > 0) == right
-        step = env.step(torch.full((B,), plan[t]) if t < len(plan) else torch.where(up, 1, 3))
+    for t, action in enumerate(plan):
+        step = env.step(torch.full((B,), action))
         if t == 0 and name == "TMazeActive":
             sides = step.obs[:, 0].clone()
         total += step.reward
+    step = env.step(torch.where((sides > 0) == right, 1, 3))
+    total += step.reward
     assert sides.abs().eq(1).all()
     assert step.terminated.all()
     assert (total == float(right)).all()

@@ -127,9 +127,9 @@ def test_no_task_is_in_two_splits_and_no_global_generator_is_asked(name):
     for split in family.splits:
         np.random.seed(1337)  # noqa: NPY002 - the fault itself
         torch.manual_seed(1337)
-        before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
+        before = np.random.get_state(legacy=False)["state"]["key"].copy(), torch.get_rng_state()  # noqa: NPY002
         tasks = family.tasks(split, 50, seed=0)
-        np.testing.assert_array_equal(np.random.get_state()[1], before[0])  # noqa: NPY002
+        np.testing.assert_array_equal(np.random.get_state(legacy=False)["state"]["key"], before[0])  # noqa: NPY002
         assert torch.equal(torch.get_rng_state(), before[1])
         assert family.tasks(split, 50, seed=1) != tasks or family.finite_tasks is not None
         columns = [values.reshape(50, -1) for values in tasks.params.values()]
@@ -158,7 +158,7 @@ def test_sampled_inertias_are_those_of_bodies(name):
 @pytest.mark.parametrize("name", [*RANDOM_PARAMETERS, "HopperRandParamsClassic", "Walker2dRandParamsClassic"])
 def test_what_mujoco_derives_is_derived_anew_and_scales_do_not_compound(name):
     """rand_param_envs leaves the compiled constants."""
-    family = metarl.get(name)
+    family: Any = metarl.get(name)
     env = begun(name, 3)
     for seed in (1, 2, 3):  # the last of several tasks
         env.assign(family.tasks("train", 3, seed=seed))
@@ -167,7 +167,7 @@ def test_what_mujoco_derives_is_derived_anew_and_scales_do_not_compound(name):
         model, _ = env.simulation.physics.single(i)
         plain = mujoco.MjModel.from_xml_path(str(family.simulated_world.mjcf))
         factors = {n: v[i] for n, v in family.tasks("train", 3, seed=3).params.items()}
-        mass = factors.get("body_mass_scale", factors.get("classic_mass_scale"))
+        mass = factors["body_mass_scale" if "body_mass_scale" in factors else "classic_mass_scale"]
         inertia = factors.get("classic_inertia_scale", mass[:, None])
         friction = factors.get("classic_friction_scale", factors.get("geom_friction_scale", np.ones(1))[:, None])
         plain.body_mass[1:] *= mass

@@ -19,7 +19,7 @@ import torch
 
 import metarl
 from metarl import parallel
-from metarl.agent import AgentType
+from metarl.agent import AgentType, Learner
 from metarl.agents.noise import Noise
 from metarl.cli import main
 from metarl.parallel import Share
@@ -232,7 +232,7 @@ def test_a_learner_that_does_not_share_its_work_out_is_refused(
     tiny: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def learner(*_: Any) -> Any:
-        return type("Alone", (metarl.agent.Learner,), dict.fromkeys(metarl.agent.Learner.__abstractmethods__))()
+        return type("Alone", (Learner,), dict.fromkeys(Learner.__abstractmethods__))()
 
     monkeypatch.setattr(parallel, "size", lambda: 2)
     kind = AgentType("alone", metarl.agents.presets.RL2.settings, learner, lambda *_: None)  # type: ignore[arg-type]

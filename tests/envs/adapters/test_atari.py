@@ -1,5 +1,7 @@
 """Atari behind the contract; skipped where the extra `atari` is not installed."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -36,14 +38,15 @@ def test_the_same_key_gives_the_same_game_and_modes_differ():
     env, first = begun(family, tasks, keys=torch.zeros(3, dtype=torch.int64))
     assert torch.equal(first[0], first[1])
     assert not torch.equal(first[0], first[2])  # a wall of another build
+    space: Any = env.action_space
     rng, earned = np.random.default_rng(0), torch.zeros(3)
     for _ in range(200):
-        moved = env.step(torch.full((3,), int(rng.integers(env.action_space.n))))
+        moved = env.step(torch.full((3,), int(rng.integers(space.n))))
         assert torch.equal(moved.obs[0], moved.obs[1])
         assert moved.reward[0] == moved.reward[1]
+        assert env.observation_space.contains(moved.obs[0].numpy())
         earned += moved.reward
     assert earned.max() > 0
-    assert env.observation_space.contains(moved.obs[0].numpy())
     assert env.render(0, 80, 105).shape == (105, 80, 3)
     assert family.simulated_world.fingerprint()["ale-py"] == ale_py.__version__
 

@@ -1,7 +1,7 @@
 """What all arcade games share: planes and pixels agree, the state is in what is seen, wrong keys are flagged."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -27,10 +27,10 @@ def play(name, steps=100, tasks=None) -> Iterator[Any]:
     env.assign(family.tasks("train", B) if tasks is None else tasks)
     env.seed(0)
     env.reset()
-    g = torch.Generator().manual_seed(0)
+    g, space = torch.Generator().manual_seed(0), cast(Any, env.action_space)
     for _ in range(steps):
         yield env
-        moved = env.step(torch.randint(int(env.action_space.n), (B,), generator=g))
+        moved = env.step(torch.randint(int(space.n), (B,), generator=g))
         env.reset(moved.terminated | moved.truncated)
     yield env
 
