@@ -19,7 +19,7 @@ demo: setup ## the shortest complete use: train a little, adapt, report
 	$(BIN)/metarl demo
 
 test: setup ## the quick tests
-	$(BIN)/python -m pytest -q
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 test-slow: setup ## the tests marked slow
 	$(BIN)/python -m pytest -q -m slow

@@ -58,7 +58,8 @@ def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Conso
     console = console or Console(highlight=False)
     episodes, _, tasks, replicates = next(iter(next(iter(results.values())).values())).reward.shape
     console.print(f"mean return ± its standard error over {tasks} tasks, {replicates} trials on each")
-    table = Table("split", "agent")
+    table = Table("split")
+    table.add_column("agent", no_wrap=True)
     shown = _some(episodes)
     for k in shown:
         table.add_column(f"episode {k + 1}", justify="right")
