@@ -13,7 +13,24 @@ from metarl.distribution import TaskDistribution
 PARTS = ("physics", "rest of the environment", "policy", "update")
 
 
-class TrainingLoop(Side):
+class Parted(Side):
+    """A side whose work has parts, each of them timed."""
+
+    def __init__(self, parts: tuple[str, ...]) -> None:
+        self.seconds = dict.fromkeys(parts, 0.0)
+
+    def warm_up(self) -> None:
+        super().warm_up()
+        self.seconds = dict.fromkeys(self.seconds, 0.0)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Part -> its share of the time of all work since warm-up."""
+        whole = sum(self.seconds.values())
+        return {name: seconds / whole for name, seconds in self.seconds.items()}
+
+
+class TrainingLoop(Parted):
     """Updates of an agent's learner: one is a rollout of a meta-batch of trials and what is learned from it."""
 
     def __init__(self, distribution: TaskDistribution, agent: str, **settings: Any) -> None:
@@ -25,7 +42,7 @@ class TrainingLoop(Side):
         self.environment.time(self.learner.env, "begin", "step")
         if physics := getattr(self.learner.env.environment.simulation, "physics", None):
             self.physics.time(physics, "step")
-        self.seconds = dict.fromkeys(PARTS, 0.0)
+        super().__init__(PARTS)
 
     def work(self) -> int:
         before = self.learner.env_steps
@@ -42,16 +59,6 @@ class TrainingLoop(Side):
         for name, seconds in zip(PARTS, parts, strict=True):
             self.seconds[name] += seconds
         return self.learner.env_steps - before
-
-    def warm_up(self) -> None:
-        super().warm_up()
-        self.seconds = dict.fromkeys(PARTS, 0.0)
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Part -> its share of the time of all updates since warm-up."""
-        whole = sum(self.seconds.values())
-        return {name: seconds / whole for name, seconds in self.seconds.items()}
 
     def close(self) -> None:
         self.learner.env.close()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
 from metarl import registry
-from metarl.benchmarks.speed.loop import Stopwatch
+from metarl.benchmarks.speed.loop import Parted, Stopwatch
 from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
 
@@ -20,13 +20,13 @@ PARTS = ("sampling", "inner steps", "outer steps")
 INNER_LR = 0.1
 
 
-class MetaIteration(Side):
+class MetaIteration(Parted):
     """Updates of a MAML preset: sampling, an inner step of all tasks, sampling again, the outer steps."""
 
     def __init__(self, distribution: TaskDistribution, agent: str, **settings: Any) -> None:
         kind = registry.find("agent", agent)
         self.learner: Any = kind.learner(distribution, kind.settings(**settings), 0, "cpu")
-        self.seconds = dict.fromkeys(PARTS, 0.0)
+        super().__init__(PARTS)
         self._adapt = Stopwatch()
         self._adapt.time(self.learner.policy, "adapt")
         self._outer_step, self.learner.outer.step = self.learner.outer.step, self._timed_outer
@@ -40,16 +40,6 @@ class MetaIteration(Side):
         for name, seconds in zip(PARTS, (whole - self._inner - self._outer, self._inner, self._outer), strict=True):
             self.seconds[name] += seconds
         return self.learner.env_steps - before
-
-    def warm_up(self) -> None:
-        super().warm_up()
-        self.seconds = dict.fromkeys(PARTS, 0.0)
-
-    @property
-    def shares(self) -> dict[str, float]:
-        """Part -> its share of the time of all updates since warm-up."""
-        whole = sum(self.seconds.values())
-        return {name: seconds / whole for name, seconds in self.seconds.items()}
 
     def close(self) -> None:
         self.learner.env.close()

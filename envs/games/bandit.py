@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 
 import gymnasium as gym
@@ -66,9 +67,9 @@ class ArmsSimulation(GameSimulation):
         lines = [f"{'>' if i == pulled else ' '} arm {i}  {value:.2f}" for i, value in enumerate(self.worth(index))]
         return "\n".join(lines)
 
+    @abstractmethod
     def worth(self, index: int) -> np.ndarray:
         """[k]: the arms' mean rewards."""
-        raise NotImplementedError
 
 
 class BernoulliSimulation(ArmsSimulation):
