@@ -28,6 +28,11 @@ class BenchmarkOptions:
     """quick, games, robots, generalisation, or the path of a suite file of your own"""
     agents: tuple[str, ...] = ()
     """who takes part: names of the suite, of `metarl list`, path/to/file.py:Name; by default those the suite names"""
+    distributions: tuple[str, ...] = ()
+    """those of the suite that are done; by default all"""
+    steps: int | None = None
+    """env steps of training for each entrant, at most; by default what the suite says. With fewer than that the results
+    are preliminary, and go together with none of other budgets"""
     seeds: int | None = None
     """training seeds of each agent; by default the suite's. Fewer than 5 give no interval"""
     out: str | None = None
@@ -38,7 +43,7 @@ class BenchmarkOptions:
     """trainings at once, of one thread each; by default one for each core, or for each GPU"""
 
     def __post_init__(self) -> None:
-        for name in ("seeds", "processes"):
+        for name in ("steps", "seeds", "processes"):
             if getattr(self, name) is not None:
                 check_whole(self, name, low=1)
         if self.device not in ("auto", "cpu", "cuda"):
@@ -51,7 +56,8 @@ def benchmark(options: BenchmarkOptions) -> Path:
     from metarl.benchmarks.report.command import write_report
 
     suite = suites.load(options.suite)
-    folder = begin(suite, enter(suite, options.agents), options.seeds or suite.seeds, options.out)
+    entrants, seeds = enter(suite, options.agents), options.seeds or suite.seeds
+    folder = begin(suite, entrants, seeds, options.out, options.distributions, options.steps)
     console = Console(highlight=False, soft_wrap=True)
     carry_out(folder, options.device, options.processes, lambda line: console.print(line, markup=False))
     return write_report([folder.path], folder.path, console)
@@ -65,14 +71,21 @@ def enter(suite: Suite, agents: tuple[str, ...]) -> dict[str, Entrant]:
     ends = (FLOOR, *(f.reference for f in suite.families), *(f.ceiling for f in suite.families if f.ceiling))
     everybody = lineup(suite.entrants, chosen, suite.controls, ends)
     for entrant in everybody.values():
+        if entrant.scratch:
+            _ = entrant.algorithm  # before anything begins
+            continue
         for family in suite.families if entrant.trains and entrant.of is None else ():
-            family.budget(entrant)  # before anything begins
+            family.budget(entrant)
     return everybody
 
 
-def begin(suite: Suite, entrants: dict[str, Entrant], seeds: int, out: str | None) -> Folder:
+def begin(
+    suite: Suite, entrants: dict[str, Entrant], seeds: int, out: str | None,
+    distributions: tuple[str, ...] = (), steps: int | None = None,
+) -> Folder:  # fmt: skip
     """The folder of the job, with the suite's stored references beside it."""
-    folder = Folder.begin(out or f"runs/benchmark-{suite.name}", suite, entrants, seeds)
+    out = out or f"runs/benchmark-{suite.name}"
+    folder = Folder.begin(out, suite, entrants, seeds, distributions, steps)
     if suite.reference_file.exists() and not (folder.path / REFERENCES).exists():
         write_atomically(folder.path / REFERENCES, suite.reference_file.read_bytes())
     return folder

@@ -106,8 +106,8 @@ def checked(folder: Folder, cell: Cell) -> record.Record:
     if who != cell:
         raise MetarlError(f"{path} is of {who}, not of {cell}: put it back where it belongs, or delete it")
     family = next(family for family in folder.suite.families if family.label == cell.family)
-    for panel in family.lived_by(cell.entrant):
-        expected = folder.plan["hashes"][cell.family][panel]
+    for panel in family.lived_by(folder.entrants[cell.entrant]):
+        expected = folder.hash(family, panel)
         there = found.panels[panel].hash if panel in found.panels else "none"
         if there != expected:
             raise MetarlError(

@@ -48,11 +48,13 @@ def verify(options: VerifyOptions) -> str:
     if not folder.finished(cell):
         raise MetarlError(f"{cell} has not finished: `metarl benchmark` goes on with it")
     family = folder.suite.family(cell.family)
+    entrant = folder.entrants[cell.entrant]
+    if entrant.scratch:
+        raise MetarlError(f"{entrant.name} learns as it is tested and leaves no checkpoint: name another --entrant")
     record = checked(folder, cell)
     was = record.panels[family.scored].returns
     if options.task >= was.shape[1]:
         raise MetarlError(f"there is no task {options.task}: {family.label}, {family.scored}, has {was.shape[1]} tasks")
-    entrant = folder.entrants[cell.entrant]
     run = Run.open(folder.run_dir(cell)) if entrant.trains else None
     with threads.using(1):  # as the benchmark does: results depend on it in the last digits
         lives = live(entrant, family, family.scored, folder.tasks(family, family.scored), run)

@@ -2,7 +2,7 @@
 
 benchmark.json                                  the plan: suite, entrants, seeds, hashes of the frozen tasks
 tasks/DISTRIBUTION-PANEL.json                   the frozen tasks themselves
-cells/DISTRIBUTION/ENTRANT/seed-0/run/          a training run, as `metarl train` leaves it
+cells/DISTRIBUTION/ENTRANT/seed-0/run/          a training run, as `metarl train` leaves it, or single tasks learned
 cells/DISTRIBUTION/ENTRANT/seed-0/eval.npz      what the entrant lived through; a cell that has it is finished
 cells/DISTRIBUTION/ENTRANT/seed-0/failed.json   why there is none
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +20,14 @@ from typing import Any
 
 from metarl.benchmarks.suites import suite as suites
 from metarl.benchmarks.suites.entrant import Entrant
+from metarl.benchmarks.suites.scratch import SCRATCH
 from metarl.benchmarks.suites.suite import Family, Suite
 from metarl.errors import MetarlError
 from metarl.run import EVAL, write_atomically, writing
 from metarl.tasks import TaskSet
 
 PLAN, FAILED = "benchmark.json", "failed.json"
-FORMAT, SCHEMA = "metarl benchmark", 1
+FORMAT, SCHEMA = "metarl benchmark", 2
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,12 @@ class Folder:
 
     @cached_property
     def suite(self) -> Suite:
-        """The suite as it was when the benchmark began."""
+        """What is done of the suite."""
+        return self.whole.limited(**self.plan["limits"])
+
+    @cached_property
+    def whole(self) -> Suite:
+        """The suite as it was when the benchmark began, with all its distributions and env steps."""
         return suites.from_json(self.plan["suite"])
 
     @cached_property
@@ -80,13 +86,20 @@ class Folder:
         return folder
 
     @staticmethod
-    def begin(path: str | Path, suite: Suite, entrants: Mapping[str, Entrant], seeds: int) -> Folder:
-        """Make the folder, or go on with what an earlier call began: more agents and more seeds may join."""
+    def begin(
+        path: str | Path, suite: Suite, entrants: Mapping[str, Entrant], seeds: int,
+        distributions: Sequence[str] = (), steps: int | None = None,
+    ) -> Folder:  # fmt: skip
+        """Make the folder, or go on with what an earlier call began: more agents, seeds and distributions may join.
+
+        distributions, steps: see Suite.limited.
+        """
         path = Path(path)
         tasks = {f.label: {panel: suite.tasks(f, panel) for panel in f.panels} for f in suite.families}
         hashes = {label: {panel: frozen.hash for panel, frozen in panels.items()} for label, panels in tasks.items()}
         plan = {
             "format": FORMAT, "schema": SCHEMA, "suite": suite.to_json(), "seeds": seeds, "hashes": hashes,
+            "limits": {"distributions": list(distributions), "steps": steps},
             "entrants": {name: entrant.to_json() for name, entrant in entrants.items()},
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         }  # fmt: skip
@@ -107,8 +120,13 @@ class Folder:
             for entrant in self.entrants.values():
                 if entrant.name in ceilings - {family.ceiling}:
                     continue
-                for seed in range(self.plan["seeds"] if entrant.trains else 1):
+                for seed in range(self._seeds(family, entrant)):
                     yield Cell(family.label, entrant.name, seed)
+
+    def _seeds(self, family: Family, entrant: Entrant) -> int:
+        if entrant.scratch:
+            return min(self.plan["seeds"], family.scratch.seeds) if family.scratch else 0
+        return self.plan["seeds"] if entrant.trains else 1
 
     def at(self, cell: Cell) -> Path:
         """The cell's own folder."""
@@ -138,10 +156,16 @@ class Folder:
 
     def tasks(self, family: Family, panel: str) -> TaskSet:
         """The frozen tasks of a panel; MetarlError if they are not those of the plan."""
+        if panel == SCRATCH:
+            return self.tasks(family, family.scored)[: family.scratch.tasks if family.scratch else 0]
         frozen = TaskSet.load(self.path / "tasks" / f"{family.label}-{panel}.json")
-        if frozen.hash != self.plan["hashes"][family.label][panel]:
+        if frozen.hash != self.hash(family, panel):
             raise MetarlError(f"{self.path}: the tasks of {family.label}, {panel}, are not those that it began with")
         return frozen
+
+    def hash(self, family: Family, panel: str) -> str:
+        """Of the tasks that the plan says for a panel."""
+        return self.tasks(family, panel).hash if panel == SCRATCH else self.plan["hashes"][family.label][panel]
 
 
 def _joined(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +178,17 @@ def _joined(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[
             where = _difference(was["entrants"][name], entrant)
             raise MetarlError(f"{path} was begun with another {name} (it differs in {where}): give another --out")
     everybody = {**was["entrants"], **now["entrants"]}
-    return {**now, "entrants": everybody, "seeds": max(was["seeds"], now["seeds"])}
+    limits = _both(path, was["limits"], now["limits"])
+    return {**now, "entrants": everybody, "seeds": max(was["seeds"], now["seeds"]), "limits": limits}
+
+
+def _both(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Limits of both calls: distributions add up, where none is named all are meant; env steps must be the same."""
+    if was["steps"] != now["steps"]:
+        a, b = (limit["steps"] or "those of the suite" for limit in (was, now))
+        raise MetarlError(f"{path} was begun with other env steps (--steps: {a} there, {b} here): give another --out")
+    named = was["distributions"], now["distributions"]
+    return {**now, "distributions": list(dict.fromkeys([*named[0], *named[1]])) if all(named) else []}
 
 
 def _difference(a: Any, b: Any, at: str = "") -> str | None:

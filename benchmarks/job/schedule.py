@@ -86,9 +86,10 @@ def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[
     return job.failures
 
 
-def _urgency(unit: Unit) -> tuple[bool, int]:
-    """Seconds of work before trainings, long trainings before short ones: so they end together."""
-    return unit.steps > 0, -unit.steps
+def _urgency(unit: Unit) -> tuple[bool, int, int]:
+    """Seconds of work before trainings, long trainings before short ones, so that they end together; of equal ones one
+    seed of everybody before the next, so that there is something to compare soon."""
+    return unit.steps > 0, -unit.steps, unit.seed
 
 
 def _wait(job: Job, workers: list[threading.Thread]) -> None:

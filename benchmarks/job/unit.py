@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from metarl import api, threads, training
-from metarl.benchmarks.job import record
+from metarl.benchmarks.job import record, scratch
 from metarl.benchmarks.job.folder import FAILED, Cell, Folder
 from metarl.benchmarks.job.lifetimes import live, training_settings
 from metarl.benchmarks.speed.machine import describe
 from metarl.benchmarks.speed.memory import forget_peak, peak
+from metarl.benchmarks.suites.scratch import SCRATCH
 from metarl.benchmarks.suites.suite import Family
+from metarl.evaluation import Lifetimes
 from metarl.run import EVAL, TIMES, Run, read_table
 from metarl.training import Interrupted, TrainOptions
 
@@ -52,6 +54,9 @@ def work(folder: Folder, unit: Unit, device: str) -> dict[str, str]:
     forget_peak()
     with threads.using(1):
         try:
+            if owner.scratch:
+                _learn_alone(folder, unit.cells[0], family)
+                return failures
             run = _train(folder, unit, family, device) if owner.trains else None
         except Interrupted:
             raise
@@ -85,16 +90,33 @@ def _live(folder: Folder, cell: Cell, family: Family, run: Run | None) -> None:
         torch.manual_seed(cell.seed)
         lives = {
             panel: live(entrant, family, panel, folder.tasks(family, panel), run)
-            for panel in family.lived_by(entrant.name)
+            for panel in family.lived_by(entrant)
         }  # fmt: skip
-    at = folder.at(cell)
+    seconds = round(time.perf_counter() - began, 2)
+    _write(folder, cell, family, lives, {"training": _training(run), "seconds": seconds})
+
+
+def _learn_alone(folder: Folder, cell: Cell, family: Family) -> None:
+    """Single tasks, from nothing: training and evaluation are one."""
+    entrant = folder.entrants[cell.entrant]
+    with torch.random.fork_rng():
+        found = scratch.learn(entrant, family, folder.tasks(family, SCRATCH), cell.seed, folder.run_dir(cell))
+    training = {
+        "env_steps": found.env_steps[-1] * len(found.lives.tasks), "seconds": found.seconds, "device": "cpu",
+        "settings": dict(entrant.settings), "marks": found.env_steps,
+    }  # fmt: skip
+    _write(folder, cell, family, {SCRATCH: found.lives}, {"training": training, "seconds": 0.0})
+
+
+def _write(folder: Folder, cell: Cell, family: Family, lives: Mapping[str, Lifetimes], more: Mapping[str, Any]) -> None:
+    """The cell's file, which finishes it."""
+    at, entrant = folder.at(cell), folder.entrants[cell.entrant]
     at.mkdir(parents=True, exist_ok=True)
     meta = {
         "suite": folder.suite.name, "distribution": cell.family, "entrant": cell.entrant, "seed": cell.seed,
         "owner": entrant.owner, "trained": entrant.trains, "deterministic": entrant.deterministic,
-        "fingerprint": dict(family.distribution.simulated_world.fingerprint()),
-        "training": _training(run), "seconds": round(time.perf_counter() - began, 2), "peak_memory": peak(),
-        "diverged": {panel: lived.diverged for panel, lived in lives.items()}, "machine": describe(),
+        "fingerprint": dict(family.distribution.simulated_world.fingerprint()), "peak_memory": peak(),
+        "diverged": {panel: lived.diverged for panel, lived in lives.items()}, "machine": describe(), **more,
     }  # fmt: skip
     record.write(at / EVAL, lives, meta)
     (at / FAILED).unlink(missing_ok=True)

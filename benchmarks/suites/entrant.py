@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from metarl import api, registry
 from metarl.agent import AgentType
 from metarl.errors import MetarlError
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,9 @@ class Entrant:
     """whether it acts by its mean, or draws its actions"""
     control: bool = False
     """drawn to measure others by: not ranked"""
+    scratch: bool = False
+    """lives no trials but learns single tasks from nothing, where the suite says how; its agent is then an algorithm of
+    stable-baselines3 or of its kind, package.module:Name"""
 
     @cached_property
     def kind(self) -> AgentType:
@@ -44,7 +51,18 @@ class Entrant:
     @property
     def trains(self) -> bool:
         """Whether there is anything to learn beforehand."""
-        return self.kind.learner is not None
+        return self.scratch or self.kind.learner is not None
+
+    @cached_property
+    def algorithm(self) -> type[BaseAlgorithm]:
+        """What learns single tasks."""
+        module, _, name = self.agent.partition(":")
+        try:
+            return getattr(import_module(module), name)
+        except (AttributeError, ImportError, ValueError) as error:
+            raise MetarlError(
+                f"{self.name}: no algorithm {self.agent!r} ({error}): give package.module:Name"
+            ) from error
 
     @property
     def folder(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from metarl import registry
 from metarl.benchmarks.suites.entrant import Entrant
+from metarl.benchmarks.suites.scratch import SCRATCH, Scratch
 from metarl.checks import check_whole
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError, unknown
@@ -57,6 +58,8 @@ class Family:
     """K of training and of the panels; the distribution's own when None"""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """entrant -> its agent's settings here, in place of those tuned for the distribution"""
+    scratch: Scratch | None = None
+    """how single tasks are learned from nothing; None: they are not"""
 
     def __post_init__(self) -> None:
         if not self.panels:
@@ -64,6 +67,8 @@ class Family:
         for panel in self.panels:
             if panel not in PANELS:
                 raise unknown(f"panel of {self.name}", panel, PANELS)
+        if self.scratch and self.scratch.tasks > (there := self.panels[self.scored].tasks):
+            raise MetarlError(f"{self.name}: {self.scratch.tasks} tasks to learn from scratch, of {there} in the panel")
         for who, steps in self.steps.items():
             if not isinstance(steps, int) or steps < 1:
                 raise MetarlError(f"{self.name}: steps of {who} must be a whole number of at least 1, got {steps!r}")
@@ -85,17 +90,26 @@ class Family:
         return next(panel for panel in PANELS if panel in self.panels)
 
     def budget(self, entrant: Entrant) -> int:
-        """Env steps this entrant trains for."""
+        """Env steps this entrant trains for, single tasks together."""
+        if entrant.scratch:
+            return self.scratch.budget if self.scratch else 0
         owner = entrant.owner
         steps = self.steps.get(owner, self.steps.get("default"))
         if steps is None:
             raise MetarlError(f"{self.label}: the suite says no steps for {owner!r}, and no default")
         return steps
 
-    def lived_by(self, entrant: str) -> list[str]:
+    def lived_by(self, entrant: Entrant) -> list[str]:
         """An entrant's panels: a ceiling is planned for a trial of the family's own length, all others live any."""
+        if entrant.scratch:
+            return [SCRATCH]
         own = self.distribution.episodes
-        return [panel for panel in self.panels if entrant != self.ceiling or self.lived(panel).episodes == own]
+        return [panel for panel in self.panels if entrant.name != self.ceiling or self.lived(panel).episodes == own]
+
+    def limited(self, steps: int) -> Family:
+        """With at most so many env steps of training for each entrant."""
+        fewer = {who: min(own, steps) for who, own in self.steps.items()}
+        return replace(self, steps=fewer, scratch=self.scratch and self.scratch.limited(steps))
 
     def lived(self, panel: str) -> TaskDistribution:
         """The distribution with as many episodes as the panel's lifetime has."""
@@ -120,6 +134,12 @@ class Suite:
     """entrants that take part whoever is named"""
     folder: Path = HERE
     """of the file"""
+
+    def limited(self, distributions: Collection[str] = (), steps: int | None = None) -> Suite:
+        """Some of its distributions (all, when none are named), with at most so many env steps for each entrant."""
+        chosen = [self.family(name) for name in distributions] or self.families
+        families = tuple(family for family in self.families if family in chosen)
+        return replace(self, families=tuple(f.limited(steps) for f in families) if steps else families)
 
     def tasks(self, family: Family, panel: str) -> TaskSet:
         """The frozen tasks of a panel; drawn where the suite is not frozen yet."""
@@ -195,12 +215,11 @@ def _family(data: Mapping[str, Any], folder: Path) -> Family:
     panels = {
         name: Panel(**{"split": name if name != "long" else "test", **panel}) for name, panel in data["panels"].items()
     }
-    steps = data["steps"]
+    steps, scratch = data["steps"], data.get("scratch")
     rest: dict[str, Any] = {
-        **data,
-        "panels": panels,
-        "steps": steps if isinstance(steps, Mapping) else {"default": steps},
-    }
+        **data, "panels": panels, "steps": steps if isinstance(steps, Mapping) else {"default": steps},
+        "scratch": scratch and Scratch(**scratch),
+    }  # fmt: skip
     rest["name"] = _absolute(data["name"], folder)
     return Family(**rest)
 
