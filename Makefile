@@ -19,7 +19,7 @@ demo: setup ## the shortest complete use: train a little, adapt, report
 	$(BIN)/metarl demo
 
 test: setup ## the quick tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 test-slow: setup ## the tests marked slow
 	$(BIN)/python -m pytest -q -m slow

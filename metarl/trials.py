@@ -6,6 +6,7 @@ An environment whose episode ends early rests until its slot is over: it is not 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -85,13 +86,19 @@ class Trials:
         obs = after.obs
         if self.time == self.horizon or self._all_rest():
             self.episode, self.time = self.episode + 1, 0
-            if not self.done:
+            if self.done:
+                self._warn()
+            else:
                 self._resting = torch.zeros_like(resting)
                 obs = self.environment.reset()
         return Step(obs, after.reward, after.terminated, after.truncated, after.obs, resting, after.flags)
 
     def close(self) -> None:
         self.environment.close()
+
+    def _warn(self) -> None:
+        if told := self.environment.simulation.trouble():
+            warnings.warn(told, stacklevel=3)
 
     def _all_rest(self) -> bool:
         # The one place that looks at a device value: free on CPU, a synchronisation on a GPU.

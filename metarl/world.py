@@ -93,6 +93,10 @@ class Simulation(ABC):
     def observe(self) -> Tensor:
         """float32 [B, *observation shape], or pixels, uint8 [B, height, width, 3]; memory of its own."""
 
+    def trouble(self) -> str | None:
+        """What to warn of since this was last asked, such as dropped contacts, with the cure; asked once a trial."""
+        return None
+
     def render(self, index: int, width: int, height: int) -> np.ndarray:
         """uint8 [height, width, 3], a picture of one environment."""
         raise NotImplementedError(f"{type(self).__name__} draws no pictures")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import mujoco
 import torch
 
-from metarl.envs.physics.contract import Physics
+from metarl.envs.physics.contract import ANY_ROOM, Physics, Room
 from metarl.errors import MetarlError, unknown
 
-ENGINES = {"mujoco": "cpu"}  # engine -> the device type it runs on
+ENGINES = {"mujoco": ("cpu",), "warp": ("cuda", "cpu")}  # engine -> the devices it runs on
+INSTALL = "pip install 'metarl[gpu]'"
 
-__all__ = ["ENGINES", "Physics", "make_physics"]
+__all__ = ["ENGINES", "Physics", "Room", "make_physics"]
 
 
 def make_physics(
@@ -20,12 +21,23 @@ def make_physics(
     device: torch.device,
     engine: str | None = None,
     derived: tuple[str, ...] = (),
+    room: Room = ANY_ROOM,
 ) -> Physics:
     """Physics of `num_envs` simulations on `device`; `derived` names the MjData fields that will be read."""
-    if engine is not None and engine not in ENGINES:
+    engine = engine or ("mujoco" if device.type == "cpu" else "warp")
+    if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
-    if device.type != "cpu":
-        raise MetarlError(f"the engine 'mujoco' runs robots on cpu, not on {device}: use device='cpu'")
-    from metarl.envs.physics.cpu import CpuPhysics
+    if device.type not in ENGINES[engine]:
+        raise MetarlError(
+            f"the engine {engine!r} runs robots on {' or '.join(ENGINES[engine])}, not on {device}: use device='cpu', "
+            "or device='cuda' without naming an engine"
+        )
+    if engine == "mujoco":
+        from metarl.envs.physics.cpu import CpuPhysics
 
-    return CpuPhysics(model, num_envs, frame_skip, derived)
+        return CpuPhysics(model, num_envs, frame_skip, derived)
+    try:
+        from metarl.envs.physics.warp import WarpPhysics
+    except ImportError as error:
+        raise MetarlError(f"the engine 'warp', which runs robots on cuda, is not installed: {INSTALL}") from error
+    return WarpPhysics(model, num_envs, frame_skip, device, derived, room)

@@ -6,11 +6,23 @@ Robots, goals and perturbations are written against this class alone, so they ru
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
 import torch
 from torch import Tensor
+
+
+class Room(NamedTuple):
+    """How much an engine of fixed buffers has room for; None leaves it to the engine."""
+
+    contacts: int | None = None  # in a simulation, on average over all of them
+    constraints: int | None = None  # rows of the constraint solver in any one: 4 a contact with friction, 1 a limit
+
+
+ANY_ROOM = Room()
 
 
 class Physics(ABC):
@@ -37,8 +49,16 @@ class Physics(ABC):
 
     def default(self, name: str) -> Tensor:
         """A copy of the compiled model's value of a field, to scale from (scaling the current value compounds)."""
-        owner = self.model.opt if name.startswith("opt.") else self.model
-        return torch.as_tensor(np.array(getattr(owner, name.removeprefix("opt."))), device=self.device)
+        if name not in self._defaults:
+            owner = self.model.opt if name.startswith("opt.") else self.model
+            value = np.array(getattr(owner, name.removeprefix("opt.")))
+            self._defaults[name] = torch.as_tensor(value, device=self.device)
+        return self._defaults[name].clone()
+
+    @cached_property
+    def _defaults(self) -> dict[str, Tensor]:
+        """Kept, for a copy from the host would have to wait."""
+        return {}
 
     @abstractmethod
     def refresh(self, mask: Tensor) -> None:
@@ -51,6 +71,14 @@ class Physics(ABC):
     @abstractmethod
     def step(self, active: Tensor) -> Tensor:
         """`frame_skip` substeps where active; bool [B], the simulations that diverged (and were set to qpos0)."""
+
+    def overflowed(self) -> Tensor | None:
+        """bool [B]: whose contacts or constraints did not fit in the last step; None where none are ever dropped."""
+        return None
+
+    def trouble(self) -> str | None:
+        """What was dropped since this was last asked, and the cure; None where nothing was. Waits for the device."""
+        return None
 
     @abstractmethod
     def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:

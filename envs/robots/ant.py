@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 from metarl.envs.robots.terms import contact_cost
 
@@ -46,6 +46,7 @@ class Ant(Robot):
     name = "Ant"
     mjcf = Path(__file__).with_name("ant.xml")
     frame_skip = 5
+    room = Room(contacts=16, constraints=64)
     observation_parts = {
         "position": lambda p: p.qpos[:, 2:],
         "velocity": lambda p: p.qvel,

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 
@@ -35,6 +35,7 @@ class CartPole(Robot):
     name = "CartPole"
     mjcf = Path(__file__).with_name("cart_pole.xml")
     frame_skip = 2
+    room = Room(contacts=1, constraints=8)
     observation_parts = {"position": lambda p: p.qpos, "velocity": lambda p: p.qvel}
     observation = ("position", "velocity")
     qpos_noise = 0.01

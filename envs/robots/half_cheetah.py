@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metarl.envs.physics import Room
 from metarl.envs.robots.robot import Robot
 
 
@@ -34,6 +35,7 @@ class HalfCheetah(Robot):
     name = "HalfCheetah"
     mjcf = Path(__file__).with_name("half_cheetah.xml")
     frame_skip = 5
+    room = Room(contacts=12, constraints=48)
     observation_parts = {"position": lambda p: p.qpos[:, 1:], "velocity": lambda p: p.qvel}
     observation = ("position", "velocity")
     weights = {"control": 0.05}

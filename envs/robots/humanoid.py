@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 MOST_CONTROL = 0.4  # of each motor: an action of 1
@@ -56,6 +56,7 @@ class Humanoid(Robot):
     name = "Humanoid"
     mjcf = Path(__file__).with_name("humanoid.xml")
     frame_skip = 5
+    room = Room(contacts=24, constraints=80)
     observation_parts = {
         "position": lambda p: p.qpos[:, 2:],
         "velocity": lambda p: p.qvel,

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 MOST_TORQUE = 2.0  # N m: an action of 1
@@ -38,6 +38,7 @@ class Pendulum(Robot):
     name = "Pendulum"
     mjcf = Path(__file__).with_name("pendulum.xml")
     frame_skip = 1
+    room = Room(contacts=1, constraints=8)
     observation_parts = {
         "angle": lambda p: torch.cat([p.qpos.cos(), p.qpos.sin()], 1),
         "velocity": lambda p: p.qvel,

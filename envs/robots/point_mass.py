@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 
@@ -33,6 +33,7 @@ class PointMass(Robot):
     name = "PointMass"
     mjcf = Path(__file__).with_name("point_mass.xml")
     frame_skip = 5
+    room = Room(contacts=1, constraints=8)
     observation_parts = {"position": lambda p: p.qpos, "velocity": lambda p: p.qvel}
     observation = ("position", "velocity")
     weights = {"control": 0.01}

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 
@@ -34,6 +34,7 @@ class Reacher(Robot):
     name = "Reacher"
     mjcf = Path(__file__).with_name("reacher.xml")
     frame_skip = 2
+    room = Room(contacts=1, constraints=8)
     derived = ("xpos",)
     observation_parts = {
         "angles": lambda p: torch.cat([p.qpos.cos(), p.qpos.sin()], 1),

@@ -19,7 +19,8 @@ from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.elements import named_elements, split
 from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, second_values
-from metarl.envs.physics import Physics, make_physics
+from metarl.envs.physics import Physics, Room, make_physics
+from metarl.envs.physics.contract import ANY_ROOM
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
@@ -48,6 +49,7 @@ class Robot(World):
     weights: Mapping[str, float] = {}  # of reward terms; unless named, a goal's weigh 1 and the robot's own 0
     derived: tuple[str, ...] = ()  # MjData fields it reads beside qpos, qvel and ctrl
     reads: Mapping[str, tuple[str, ...]] = {}  # the same for one observation part or reward term, where that is in use
+    room: Room = ANY_ROOM  # what a GPU keeps room for: less is faster, what does not fit is dropped and flagged
     qpos_noise: float = 0.0  # a start position is the model's plus U(-noise, noise)
     qvel_noise: float = 0.0  # a start velocity is noise * N(0, 1), or U(-noise, noise)
     qvel_law: Literal["normal", "uniform"] = "normal"

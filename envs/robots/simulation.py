@@ -20,7 +20,7 @@ from metarl.envs.robots.drawing import draw, make_renderer
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
-from metarl.world import DIVERGED, NAN_ACTION, Outcome, Simulation
+from metarl.world import DIVERGED, NAN_ACTION, OVERFLOW, Outcome, Simulation
 
 if TYPE_CHECKING:
     from metarl.distribution import TaskDistribution
@@ -42,7 +42,8 @@ class RobotSimulation(Simulation):
         self._terms = {name: term for name, term in robot.reward_terms.items() if self._weights.get(name)}
         fields = [*robot.derived, *(field for name in (*parts, *self._terms) for field in robot.reads.get(name, ()))]
         skip = settings.get("frame_skip", robot.frame_skip)
-        self.physics = make_physics(robot.model, num_envs, skip, device, engine, tuple(dict.fromkeys(fields)))
+        derived = tuple(dict.fromkeys(fields))
+        self.physics = make_physics(robot.model, num_envs, skip, device, engine, derived, robot.room)
         if lacking := robot.lacks(self.goal, self.physics):
             raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} {lacking}")
         model = robot.model
@@ -90,7 +91,17 @@ class RobotSimulation(Simulation):
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = self._nobody if fallen is None else fallen & active
         self._sense(Counted(random.streams, random.episode, random.step + active))
-        return Outcome(reward, terminated, nan * NAN_ACTION + diverged * DIVERGED)
+        return Outcome(reward, terminated, self._flags(nan, diverged, active))
+
+    def trouble(self) -> str | None:
+        told = self.physics.trouble()
+        return None if told is None else f"{self.robot.name}: {told}"
+
+    def _flags(self, nan: Tensor, diverged: Tensor, active: Tensor) -> Tensor:
+        """int64 [B]"""
+        flags = nan * NAN_ACTION + diverged * DIVERGED
+        overflowed = self.physics.overflowed()
+        return flags if overflowed is None else flags + (overflowed & active) * OVERFLOW
 
     def _weighed(self, name: str, term: Tensor, earns: Tensor) -> Tensor:
         """float32 [B]: a reward term times its weight, 0 where nothing is earned (whatever it is there, NaN too)."""

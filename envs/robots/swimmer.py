@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 
@@ -33,6 +33,7 @@ class Swimmer(Robot):
     name = "Swimmer"
     mjcf = Path(__file__).with_name("swimmer.xml")
     frame_skip = 4
+    room = Room(contacts=1, constraints=8)
     observation_parts = {
         "position": lambda p: p.qpos[:, 2:],
         "velocity": lambda p: p.qvel,

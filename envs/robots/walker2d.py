@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metarl.envs.physics import Physics
+from metarl.envs.physics import Physics, Room
 from metarl.envs.robots.robot import Robot
 
 
@@ -37,6 +37,7 @@ class Walker2d(Robot):
     name = "Walker2d"
     mjcf = Path(__file__).with_name("walker2d.xml")
     frame_skip = 4
+    room = Room(contacts=12, constraints=48)
     observation_parts = {"position": lambda p: p.qpos[:, 1:], "velocity": lambda p: p.qvel.clamp(-10, 10)}
     observation = ("position", "velocity")
     weights = {"control": 1e-3, "alive": 1.0}
