@@ -34,15 +34,15 @@ def replay(policy: MetaPolicy, phases: Sequence[Phase], differentiable: bool = T
     params = policy.network.params(len(query.reward))
     zero = query.reward.new_zeros(len(query.reward))
     inner_kl, pre_update = zero, zero
-    track = policy.settings.inner_kl_coef > 0 or policy.settings.exploration_coef > 0
+    settings = policy.settings
     for phase in support:
-        if track:
-            law = policy.law(params, phase.obs)
+        law = policy.law(params, phase.obs)
+        if settings.inner_kl_coef > 0:
             inner_kl = inner_kl + per_task_mean(_old_law(policy, phase).kl(law), phase.own) / len(support)  # type: ignore[arg-type]
-            pre_update = pre_update + per_task_mean(law.log_prob(phase.action) - phase.log_prob, phase.own) / len(
-                support
-            )
-        params = policy.adapt(params, phase, differentiable)
+        if settings.exploration_coef > 0:
+            log_ratio = law.log_prob(phase.action) - phase.log_prob
+            pre_update = pre_update + per_task_mean(log_ratio, phase.own) / len(support)
+        params = policy.adapt(params, phase, differentiable, law)
     law = policy.law(params, query.obs)
     ratio = (law.log_prob(query.action) - query.log_prob).exp()
     kl = per_task_mean(_old_law(policy, query).kl(law), query.own)  # type: ignore[arg-type]

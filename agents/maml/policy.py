@@ -6,6 +6,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
+from metarl.agents.action_laws import Law
 from metarl.agents.actions import actions_of
 from metarl.agents.maml.baselines import LinearBaseline, ValueBaseline
 from metarl.agents.maml.experience import Phase, law_of, log_std_of
@@ -46,18 +47,21 @@ class MetaPolicy(nn.Module):
     def rule(self) -> Rule:
         return self.rates.rule(self.settings.first_order)
 
-    def law(self, params: Params, obs: Tensor):
+    def law(self, params: Params, obs: Tensor) -> Law:
         """The law of actions in normalised observations [M, N, T, *shape]."""
         return law_of(self.network, self.actions, params, obs)
 
-    def inner_losses(self, params: Params, phase: Phase) -> Tensor:
-        """[M]: the inner surrogate of each task under these weights."""
-        log_prob = self.law(params, phase.obs).log_prob(phase.action)
-        return SURROGATES[self.settings.surrogate](log_prob, phase.log_prob, phase.advantage, phase.own)
+    def adapt(self, params: Params, phase: Phase, differentiable: bool = False, law: Law | None = None) -> Params:
+        """The weights after one inner step on a phase's experience.
 
-    def adapt(self, params: Params, phase: Phase, differentiable: bool = False) -> Params:
-        """The weights after one inner step on a phase's experience."""
-        return self.rule.step(params, lambda given: self.inner_losses(given, phase), differentiable)
+        law: of actions in the phase under `params`, as a function of them, where it is known already.
+        """
+
+        def losses(given: Params) -> Tensor:
+            log_prob = (law or self.law(given, phase.obs)).log_prob(phase.action)
+            return SURROGATES[self.settings.surrogate](log_prob, phase.log_prob, phase.advantage, phase.own)
+
+        return self.rule.step(params, losses, differentiable)
 
     @torch.no_grad()
     def phase(self, params: Params, obs: Tensor, action: Tensor, out: Tensor, reward: Tensor, own: Tensor) -> Phase:

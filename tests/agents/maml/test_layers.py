@@ -1,0 +1,91 @@
+"""Layers with written-out derivatives against autograd's own, through torch.tanh, in float64."""
+
+from itertools import pairwise
+
+import pytest
+import torch
+
+from metarl.agents.maml import tanh_layers as written
+from metarl.agents.maml.layers import NARROW, product
+from metarl.agents.maml.network import Network
+
+M, N = 5, 7
+
+
+def problem(hidden: int):
+    """Inputs, weights that differ from task to task, what the output is compared with."""
+    g = torch.Generator().manual_seed(0)
+    sizes = (3, *[NARROW + 1] * hidden, 4)
+    weights = []
+    for i, o in pairwise(sizes):
+        weights += [torch.randn(M, i, o, generator=g, dtype=torch.float64) / i**0.5, torch.randn(M, o, generator=g)]
+    weights = [weight.double().requires_grad_() for weight in weights]
+    x, y = (torch.randn(M, N, size, generator=g, dtype=torch.float64) for size in (3, 4))
+    return x, weights, y
+
+
+def fast(x, weights):
+    return written.tanh_layers(x, list(zip(weights[::2], weights[1::2], strict=True)))
+
+
+def plain(x, weights):
+    for weight, bias in zip(weights[:-2:2], weights[1:-2:2], strict=True):
+        x = torch.tanh(x @ weight + bias.unsqueeze(1))
+    return x @ weights[-2] + weights[-1].unsqueeze(1)
+
+
+def derivatives(network, x, weights, y):
+    """Output, gradient, and the gradient of two inner steps' outer loss, which takes all second derivatives."""
+    out = network(x, weights)
+    gradient = torch.autograd.grad((out - y).square().mean(), weights, create_graph=True)
+    moved = [w - 0.3 * g for w, g in zip(weights, gradient, strict=True)]
+    # Each task's error by a power of its own, so that the cotangent of the gradient depends on the output as well.
+    gradient_after = torch.autograd.grad((network(x, moved) - y).exp().mean(), moved, create_graph=True)
+    twice = [w - 0.3 * g for w, g in zip(moved, gradient_after, strict=True)]
+    meta = torch.autograd.grad((network(x.flip(1), twice) - y).square().sum(), weights)
+    return [out, *gradient, *meta]
+
+
+@pytest.mark.parametrize("hidden", [1, 2, 3])
+@pytest.mark.parametrize("cache", [1, 2**17])
+def test_derivatives_equal_autograds_in_groups_of_any_size(hidden, cache, monkeypatch):
+    monkeypatch.setattr(written, "CACHE", cache)
+    given = problem(hidden)
+    for ours, theirs in zip(derivatives(fast, *given), derivatives(plain, *given), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_derivatives_beyond_the_second_equal_autograds():
+    """The third derivative of the output's square along a direction, twice."""
+    x, weights, y = problem(2)
+    along = [torch.full_like(weight, 0.1) for weight in weights]
+    found = []
+    for network in (fast, plain):
+        last = (network(x, weights) - y).square().sum()
+        for _ in range(2):
+            gradient = torch.autograd.grad(last, weights, create_graph=True)
+            last = sum((g * a).sum() for g, a in zip(gradient, along, strict=True))
+        assert isinstance(last, torch.Tensor)
+        found.append(torch.autograd.grad(last, weights))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("columns", [2, NARROW])
+def test_products_of_narrow_matrices(columns):
+    g = torch.Generator().manual_seed(0)
+    a, b, c = (torch.randn(M, *shape, generator=g, dtype=torch.float64) for shape in ((4, 6), (6, columns), (4, 1)))
+    torch.testing.assert_close(product(a, b), a @ b)
+    torch.testing.assert_close(product(a, b, c.expand(M, 4, columns)), a @ b + c)
+
+
+def test_a_network_differentiates_as_its_layers_do():
+    """Weights shared by all tasks: their gradient is the sum over tasks."""
+    network = Network((3,), outputs=2, hidden_size=8).double()
+    x = torch.randn(M, N, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    weights = list(network.parameters())
+    ours = torch.autograd.grad(network(network.params(M), x).square().sum(), weights)
+    shared = [weight.expand(M, *weight.shape) for weight in network.meta.values()]
+    theirs = torch.autograd.grad(plain(x, shared).square().sum(), weights)
+    for a, b in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(a, b)
