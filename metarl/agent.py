@@ -74,6 +74,7 @@ class AgentType:
     """(observation space, action space, settings, the learner's state, deterministic) -> agent, for any environment"""
     task_visible: bool = False  # whether its observations carry the task (oracles only)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # distribution -> settings that work there
+    declined: Mapping[str, str] = field(default_factory=dict)  # settings of others that it has not -> why, a sentence
     controls: Mapping[str, Control] = field(default_factory=dict)  # by the name to ask for in `evaluate(against=...)`
     about: str = ""
 

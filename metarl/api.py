@@ -68,9 +68,16 @@ def make_settings(kind: AgentType, distribution: TaskDistribution, given: Mappin
     """The agent's settings for this distribution: defaults, then what is tuned, then what is given."""
     known = [field.name for field in fields(kind.settings)]
     for name in given:
+        refuse_declined(kind, name)
         if name not in known:
             raise unknown(f"setting of {kind.name}", name, known)
     return kind.settings(**{**kind.tuned.get(distribution.name, {}), **given})
+
+
+def refuse_declined(kind: AgentType, name: str) -> None:
+    """MetarlError where the agent has reasons not to have this setting."""
+    if name in kind.declined:
+        raise MetarlError(f"the agent {kind.name!r} has no setting {name}: {kind.declined[name]}")
 
 
 def load(run_dir: str | Path, deterministic: bool = True, **changed: Any) -> Agent:
@@ -91,16 +98,21 @@ def evaluate(
     against: str | Sequence[str] = (),
     deterministic: bool = True,
     out: str | Path | None = None,
+    episodes: int | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> dict[str, dict[str, Lifetimes]]:
     """Play frozen tasks of a split (of every split but train when None); {split: {agent: Lifetimes}}.
 
     Leaves eval.npz and adaptation.png in the run directory, or in `out`. against: a control of this agent ("wiped": its
     memory wiped at each episode; "unadapted": no gradient steps), names of agents that need no training ("random"), or
-    other run directories.
+    other run directories. episodes: of a trial, by default the distribution's. settings: of the agent's own, that it
+    and its controls are to live by.
     """
     from metarl.loading import LoadedRun, evaluate_run
 
-    return evaluate_run(LoadedRun(run_dir), split, tasks, replicates, against, deterministic, out)
+    return evaluate_run(
+        LoadedRun(run_dir), split, tasks, replicates, against, deterministic, out, episodes, settings or {}
+    )
 
 
 def source(reference: Any) -> str | None:

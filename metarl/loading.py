@@ -11,6 +11,7 @@ import gymnasium as gym
 from metarl import evaluation, plots, registry
 from metarl.agent import Agent, AgentType
 from metarl.distribution import TaskDistribution
+from metarl.environment import Environment
 from metarl.errors import MetarlError
 from metarl.evaluation import Lifetimes
 from metarl.run import CONFIG, EVAL, PICTURE, Run, writing
@@ -68,16 +69,19 @@ def evaluate_run(
     against: str | Sequence[str],
     deterministic: bool,
     out: str | Path | None,
+    episodes: int | None,
+    settings: Mapping[str, Any],
 ) -> dict[str, dict[str, Lifetimes]]:
     """See metarl.evaluate."""
-    for name, value in (("tasks", tasks), ("replicates", replicates)):
+    episodes = loaded.distribution.episodes if episodes is None else episodes
+    for name, value in (("tasks", tasks), ("replicates", replicates), ("episodes", episodes)):
         if not isinstance(value, int) or value < 1:
             raise MetarlError(f"{name} must be a whole number of at least 1, got {value!r}")
     family = loaded.distribution
     splits = [family.require(split)] if split else [s for s in family.splits if s != "train"] or ["train"]
-    agents = {loaded.kind.name: (loaded.agent(deterministic), loaded.kind.task_visible)}
+    agents = {loaded.kind.name: (loaded.agent(deterministic, **settings), loaded.kind.task_visible)}
     for name in [against] if isinstance(against, str) else against:
-        label, agent, visible = _other(loaded, name, deterministic)
+        label, agent, visible = _other(loaded, name, deterministic, settings)
         if label in agents:
             raise MetarlError(f"there are two named {label!r} to compare: leave out {name!r}, or rename its directory")
         agents[label] = (agent, visible)
@@ -89,7 +93,7 @@ def evaluate_run(
         frozen = family.tasks(s, tasks, seed=0)
         results[s] = {}
         for label, (agent, visible) in agents.items():
-            env = family.make(tasks * replicates, task_visible=visible)
+            env = Trials(Environment(family, tasks * replicates, task_visible=visible), episodes)
             results[s][label] = evaluation.live(agent, env, frozen, replicates)
             env.close()
     with writing(folder, "give another --out"):
@@ -110,12 +114,12 @@ def _distribution(source: str | None, family: Mapping[str, Any]) -> TaskDistribu
     return found
 
 
-def _other(loaded: LoadedRun, name: str, deterministic: bool) -> tuple[str, Agent, bool]:
+def _other(loaded: LoadedRun, name: str, deterministic: bool, settings: Mapping[str, Any]) -> tuple[str, Agent, bool]:
     """Somebody to compare with: label, agent, whether it sees the task."""
     from metarl.api import make_settings
 
     if control := loaded.kind.controls.get(name):
-        agent = loaded.agent(deterministic, **control.settings)
+        agent = loaded.agent(deterministic, **{**settings, **control.settings})
         return f"{loaded.kind.name}, {control.about}", agent, loaded.kind.task_visible
     if Path(name).is_dir():
         other = LoadedRun(name)

@@ -50,7 +50,7 @@ class MetaLearner(Learner):
 
     def update(self) -> dict[str, float]:
         batch = self._sample()
-        metrics = self.outer.step(batch.phases)
+        metrics = self.outer.step(batch)
         for phase, to_go in zip(batch.phases, batch.returns, strict=True):
             self.policy.baseline.learn(phase.obs, to_go, phase.own)
         if self.policy.norm is not None:  # moves only now, so that the update saw what the rollouts saw

@@ -7,14 +7,13 @@ steps or more, without which Reptile is joint training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from metarl import parallel
-from metarl.agents.maml.experience import Phase
 from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.sampling import MetaBatch
 
 
 class OuterReptile:
@@ -23,8 +22,8 @@ class OuterReptile:
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
 
-    def step(self, phases: Sequence[Phase]) -> dict[str, float]:
-        policy = self.policy
+    def step(self, batch: MetaBatch) -> dict[str, float]:
+        policy, phases = self.policy, batch.phases
         params = {name: value.detach() for name, value in policy.network.params(len(phases[0].reward)).items()}
         for phase in phases:
             params = {name: value.detach() for name, value in policy.adapt(params, phase).items()}

@@ -9,6 +9,7 @@ divergence is zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Any
 
 import torch
@@ -16,11 +17,12 @@ from torch import Tensor
 
 from metarl import parallel
 from metarl.agents.action_laws import Law
+from metarl.agents.maml import faults
 from metarl.agents.maml.experience import Phase
-from metarl.agents.maml.objective import penalties, replay, surrogate
+from metarl.agents.maml.objective import Replay, penalties, replay, surrogate
 from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.sampling import MetaBatch
 from metarl.agents.maml.surrogates import per_task_mean
-from metarl.errors import MetarlError
 
 BACKTRACK = 0.8
 
@@ -32,15 +34,15 @@ class OuterTRPO:
         self.policy = policy
         self.weights = [*policy.network.parameters(), *(rate for rate in policy.rates.values if rate.requires_grad)]
 
-    def step(self, phases: Sequence[Phase]) -> dict[str, float]:
-        settings = self.policy.settings
-        now = replay(self.policy, phases)
-        loss = surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now)
+    def step(self, batch: MetaBatch) -> dict[str, float]:
+        settings, phases = self.policy.settings, batch.phases
+        loss, now = self._loss(phases)
         gradient = _flat(torch.autograd.grad(loss, self.weights, retain_graph=True))
         loss = loss.detach()
         parallel.mean_([gradient, loss])
-        if not bool(gradient.isfinite().all()):
-            raise MetarlError("the outer gradient is not finite: lower inner_lr and --resume from the last checkpoint")
+        before, norm = torch.stack([loss, gradient.norm()]).tolist()
+        if not isfinite(norm):
+            raise faults.of_outer_step(lambda alone: self._loss(alone)[0], self.weights, phases, batch.tasks)
         curvature = Curvature(now.law, phases[-1].own, self.weights)
 
         def product(v: Tensor) -> Tensor:
@@ -50,13 +52,12 @@ class OuterTRPO:
 
         direction = conjugate_gradient(product, gradient, settings.cg_steps)
         length = (2 * settings.max_kl / direction.dot(product(direction)).clamp(min=1e-12)).sqrt()
-        scale, after, kl = self._search(phases, float(loss), -length * direction)
-        return {
-            "outer_loss": float(loss),
-            "outer_change": after - float(loss),
-            "kl": kl,
-            "step": scale,
-        }
+        scale, after, kl = self._search(phases, before, -length * direction)
+        return {"outer_loss": before, "outer_change": after - before, "kl": kl, "step": scale}
+
+    def _loss(self, phases: Sequence[Phase], differentiable: bool = True) -> tuple[Tensor, Replay]:
+        now = replay(self.policy, phases, differentiable)
+        return surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now), now
 
     def _search(self, phases: Sequence[Phase], before: float, way: Tensor) -> tuple[float, float, float]:
         """The longest step on the way that improves the objective within the bound: its share, loss and divergence."""
@@ -64,10 +65,10 @@ class OuterTRPO:
         scale = 1.0
         for _ in range(settings.line_search_steps):
             self._set(start, scale * way)
-            now = replay(self.policy, phases, differentiable=False)
-            figures = [surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now), now.kl.mean()]
-            parallel.mean_(figures)  # so that all processes take the same step
-            loss, kl = (float(figure.detach()) for figure in figures)
+            loss, now = self._loss(phases, differentiable=False)
+            figures = torch.stack([loss, now.kl.mean()]).detach()
+            parallel.mean_([figures])  # so that all processes take the same step
+            loss, kl = figures.tolist()  # the one place that waits for the device: most often the first try will do
             if loss < before and kl <= settings.max_kl:
                 return scale, loss, kl
             scale *= BACKTRACK
@@ -119,12 +120,11 @@ def conjugate_gradient(product: Callable[[Tensor], Tensor], b: Tensor, steps: in
     p, rr = r.clone(), r.dot(r)
     for _ in range(steps):
         ap = product(p)
-        alpha = rr / p.dot(ap).clamp(min=1e-20)
+        # Once it is solved x stays: by a factor, not a branch, so that nothing waits for the device.
+        alpha = (rr >= tolerance) * rr / p.dot(ap).clamp(min=1e-20)
         x, r = x + alpha * p, r - alpha * ap
         new = r.dot(r)
-        if bool(new < tolerance):
-            break
-        p, rr = r + (new / rr) * p, new
+        p, rr = r + (new / rr.clamp(min=1e-20)) * p, new
     return x
 
 

@@ -85,8 +85,16 @@ def _restore(
     return MetaAgent(policy.eval(), deterministic)
 
 
+_DECLINED = {
+    "memory": "its policy is feed-forward, for the outer loop differentiates twice, which recurrent layers on CUDA do "
+    "not offer; rl2 has memory"
+}
+
+
 def _preset(name: str, settings: type[MAMLSettings], about: str) -> AgentType:
-    return AgentType(name, settings, MetaLearner, _restore, tuned=TUNED, controls=UNADAPTED, about=about)
+    return AgentType(
+        name, settings, MetaLearner, _restore, tuned=TUNED, declined=_DECLINED, controls=UNADAPTED, about=about
+    )
 
 
 MAML = _preset("maml", MAMLTRPOSettings, "MAML: TRPO through an inner policy gradient (Finn et al. 2017)")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metarl import threads
+from metarl.agents.maml import faults
 from metarl.agents.maml.experience import Phase, credit, log_std_of
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
@@ -35,6 +36,7 @@ class Slot:
 class MetaBatch(NamedTuple):
     """What M tasks x N rollouts lived through, adapted after each phase but the last."""
 
+    tasks: TaskSet  # M
     phases: list[Phase]
     returns: list[Tensor]  # of each phase: returns-to-go [M, N, T]
     raw_obs: list[Tensor]  # of each phase: [S, *observation], own steps alone, as the world gave them
@@ -47,7 +49,7 @@ def sample(
     m = len(tasks)
     n = env.num_envs // m
     params = {name: value.detach() for name, value in policy.network.params(m).items()}
-    batch = MetaBatch([], [], [])
+    batch = MetaBatch(tasks, [], [], [])
     obs = env.begin(tasks.repeat(n), seed, keys)
     while not env.done:
         shared = not batch.phases  # nobody has adapted yet: one set of weights for all
@@ -87,18 +89,10 @@ def _adapt(policy: MetaPolicy, params: Params, phase: Phase, tasks: TaskSet) -> 
     adapted = {name: value.detach() for name, value in policy.adapt(params, phase).items()}
     finite = torch.stack([value.flatten(1).isfinite().all(1) for value in adapted.values()]).all(0)
     if not bool(finite.all()):
-        worst = int((~finite).nonzero()[0])
-        task = {name: values[worst].tolist() for name, values in tasks.params.items()}
-        raise MetarlError(
-            f"the inner gradient of task {worst} ({task}) is not finite: lower inner_lr or outer_lr and --resume from "
-            "the last checkpoint, which is intact"
-        )
+        raise faults.of_task("inner", tasks, int((~finite).nonzero()[0]))
     return adapted
 
 
 def _raise_on_nan(flags: Tensor) -> None:
     if bool((flags & NAN_ACTION).any()):
-        raise MetarlError(
-            f"{FLAG_NAMES[NAN_ACTION]}: the policy diverged; lower inner_lr or outer_lr and --resume from the last "
-            "checkpoint, which is intact"
-        )
+        raise MetarlError(f"{FLAG_NAMES[NAN_ACTION]}: the policy diverged; {faults.CURE}")

@@ -44,10 +44,10 @@ class MetaIteration(Parted):
     def close(self) -> None:
         self.learner.env.close()
 
-    def _timed_outer(self, phases: Any) -> Any:
+    def _timed_outer(self, batch: Any) -> Any:
         self._inner, start = self._adapt.seconds, time.perf_counter()  # what follows adapts for the outer loop
         try:
-            return self._outer_step(phases)
+            return self._outer_step(batch)
         finally:
             self._outer = time.perf_counter() - start
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
@@ -14,6 +15,7 @@ from rich.table import Table
 
 from metarl import api
 from metarl.cli import parse
+from metarl.errors import MetarlError
 from metarl.run import EVAL, PICTURE
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ class EvaluateOptions:
     agents that need no training (random), or other run directories"""
     sample_actions: bool = False
     """draw actions from the policy, as in training, instead of taking its mean"""
+    episodes: int | None = None
+    """of a trial; by default the distribution's"""
+    settings: tuple[str, ...] = ()
+    """NAME=VALUE: settings of the agent's own that it and its controls are to live by, such as trial_shots=20 (MAML)"""
     out: str | None = None
     """where eval.npz and adaptation.png go; by default the run directory"""
 
@@ -47,10 +53,24 @@ class EvaluateOptions:
 def main(arguments: list[str]) -> None:
     """Evaluate, print, say where the files are."""
     o: EvaluateOptions = parse(EvaluateOptions, arguments, "metarl evaluate")
-    results = api.evaluate(o.run_dir, o.split, o.tasks, o.replicates, o.against, not o.sample_actions, o.out)
+    settings = dict(map(_setting, o.settings))
+    results = api.evaluate(
+        o.run_dir, o.split, o.tasks, o.replicates, o.against, not o.sample_actions, o.out, o.episodes, settings
+    )
     print_returns(results)
     folder = Path(o.out or o.run_dir)
     print(f"{folder / EVAL}\n{folder / PICTURE}")
+
+
+def _setting(given: str) -> tuple[str, Any]:
+    """A number, true or false, or else a word."""
+    name, equals, value = given.partition("=")
+    if not equals:
+        raise MetarlError(f"--settings takes NAME=VALUE, got {given!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
 
 
 def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Console | None = None) -> None:
@@ -76,10 +96,10 @@ def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Conso
 
 
 def _some(episodes: int) -> list[int]:
-    """All of a few episodes; of many the first, the second, the fourth, ..., and the last."""
+    """All of a few episodes; of many the first, the fourth, the sixteenth, ..., and the last."""
     if episodes <= MOST_COLUMNS:
         return list(range(episodes))
-    return sorted({*(2**i - 1 for i in range(episodes.bit_length())), episodes - 1})
+    return sorted({*(4**i - 1 for i in range(MOST_COLUMNS) if 4**i <= episodes), episodes - 1})
 
 
 def _mean_and_error(returns: np.ndarray) -> str:

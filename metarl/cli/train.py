@@ -28,6 +28,8 @@ def main(arguments: list[str]) -> None:
     kind, distribution = registry.find("agent", names[0]), registry.find("distribution", names[1])
     if kind.learner is None:
         raise MetarlError(f"the agent {kind.name!r} has nothing to train: give it to `metarl evaluate` as --against")
+    for name in (a[2:].partition("=")[0].replace("-", "_") for a in arguments if a.startswith("--")):
+        api.refuse_declined(kind, name)
     options = _options(kind, api.make_settings(kind, distribution, {}))
     chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", kind.about or ABOUT)
     sources = {"agent": api.source(names[0]), "distribution": api.source(names[1])}

@@ -183,6 +183,18 @@ def test_evaluate_prints_a_table_and_leaves_numbers_and_a_picture(run: Path, tmp
     assert sorted(file.name for file in out.iterdir()) == ["adaptation.png", "eval.npz"]
 
 
+def test_evaluate_many_episodes_by_other_settings(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    """Of many episodes some are shown; values are read as numbers and truths."""
+    options = ["--split=test", "--tasks=2", "--replicates=1", "--episodes=6", f"--out={tmp_path}"]
+    assert (
+        main(["evaluate", str(run), *options, "--against", "wiped", "--settings", "wipe_memory=true", "gamma=1"]) == 0
+    )
+    printed = capsys.readouterr().out
+    assert [k for k in range(1, 7) if f"episode {k}" in printed] == [1, 4, 6]
+    with np.load(tmp_path / "eval.npz") as arrays:
+        assert np.array_equal(arrays["test/rl2/reward"], arrays["test/rl2, memory wiped/reward"])
+
+
 def size_of_png(path: Path) -> tuple[int, int]:
     """Width and height of a picture that can be read."""
     from matplotlib.image import imread
@@ -230,6 +242,7 @@ def test_a_family_of_two_tasks_is_evaluated_on_them(
         ("train rl2 nothing.at.all:Mine", "no module named 'nothing'"),
         ("train rl2 :Mine", "give path/to/file.py:Name or package.module:Name"),
         ("train rl2 metarl.envs.catalogue:Mine", "defines no distribution named 'Mine'"),
+        ("train promp PointNav --memory=gru", "'promp' has no setting memory: its policy is feed-forward"),
         ("evaluate nowhere", "nowhere is no run directory"),
     ],
 )
@@ -308,6 +321,10 @@ def test_directories_that_cannot_be_written_to(refused: Callable[..., str], run:
         ("--split exam", "unknown split 'exam'"),
         ("--against rl2", "the agent 'rl2' must be trained first: give its run directory"),
         ("--against nobody", "unknown agent 'nobody'"),
+        ("--episodes 0", "episodes must be a whole number of at least 1, got 0"),
+        ("--settings gamma", "--settings takes NAME=VALUE, got 'gamma'"),
+        ("--settings gama=0.9", "unknown setting of rl2 'gama'; did you mean 'gamma'"),
+        ("--settings gamma=high", "gamma must be"),
     ],
 )
 def test_mistakes_in_evaluating(refused: Callable[..., str], run: Path, options: str, message: str) -> None:

@@ -128,11 +128,20 @@ def test_mistakes_are_told_before_a_run_begins(tiny: Train, tmp_path: Path, call
         ({"against": "nobody"}, "unknown agent 'nobody'"),
         ({"against": "rl2"}, "'rl2' must be trained first: give its run directory"),
         ({"against": ["random", "random"]}, "two named 'random'"),
+        ({"episodes": 0}, "episodes must be a whole number of at least 1, got 0"),
+        ({"settings": {"wipe_memories": True}}, "unknown setting of rl2 'wipe_memories'; did you mean 'wipe_memory'"),
     ],
 )
 def test_mistakes_in_evaluating(whole: Path, call: dict, message: str) -> None:
     with pytest.raises(metarl.MetarlError, match=message):
         metarl.evaluate(whole, **call)
+
+
+def test_longer_trials_by_other_settings(whole: Path, tmp_path: Path) -> None:
+    ours = metarl.evaluate(whole, "test", 2, 1, "wiped", out=tmp_path, episodes=4, settings={"wipe_memory": True})
+    lives = list(ours["test"].values())
+    assert [life.returns.shape for life in lives] == [(4, 2, 1)] * 2
+    assert np.array_equal(lives[0].reward, lives[1].reward)  # it is now the control itself
 
 
 def test_what_is_no_run(tmp_path: Path) -> None:

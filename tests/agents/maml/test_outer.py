@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from metarl import MetarlError
 from metarl.agents.maml.learner import MetaLearner
 from metarl.agents.maml.objective import penalties, replay, surrogate
 from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
 from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
-from metarl.agents.maml.sampling import sample
+from metarl.agents.maml.sampling import MetaBatch, sample
 from metarl.agents.noise import Noise
 from metarl.counted import generator
 
@@ -18,9 +19,13 @@ def learner(kind, distribution, **settings) -> MetaLearner:
     return kind.learner(distribution, kind.settings(**{**SMALL, **settings}), 0, "cpu")
 
 
-def phases(made: MetaLearner, seed: int = 0):
+def lived(made: MetaLearner, seed: int = 0) -> MetaBatch:
     tasks = made.distribution.tasks("train", made.settings.meta_batch_size, seed)
-    return sample(made.env, made.policy, tasks, seed, Noise(generator(seed))).phases
+    return sample(made.env, made.policy, tasks, seed, Noise(generator(seed)))
+
+
+def phases(made: MetaLearner):
+    return lived(made).phases
 
 
 def test_conjugate_gradient_solves():
@@ -58,13 +63,33 @@ def _double(phase):
     return type(phase)(**{k: v.double() if v.is_floating_point() else v for k, v in vars(phase).items()})
 
 
+def test_conjugate_gradient_stays_where_it_has_solved():
+    """Steps beyond the last that is needed change nothing, in single precision either."""
+    a, b = torch.diag(torch.tensor([1.0, 1.0, 4.0])), torch.tensor([1.0, 2.0, -3.0])
+    few, many = (conjugate_gradient(lambda v: a @ v, b, steps) for steps in (4, 40))
+    assert torch.equal(few, many)
+    torch.testing.assert_close(many, torch.linalg.solve(a, b))
+
+
+@pytest.mark.parametrize("kind", [PROMP, MAML], ids=lambda k: k.name)
+def test_an_outer_gradient_that_is_not_finite_names_its_task_and_moves_nothing(kind, guess):
+    made = learner(kind, guess)
+    batch = lived(made)
+    batch.phases[-1].advantage[1, 0, 0] = torch.inf
+    was = [weight.clone() for weight in made.policy.parameters()]
+    with pytest.raises(MetarlError, match=r"outer gradient of task 1 \(\{'target': -?0.4\}\) is not finite: lower"):
+        made.outer.step(batch)
+    assert all(torch.equal(a, b) for a, b in zip(was, made.policy.parameters(), strict=True))
+
+
 @pytest.mark.parametrize("max_kl", [1e-3, 3e-2])
 def test_trust_region_is_respected_and_the_objective_improves(guess, max_kl):
     made = learner(MAML, guess, num_envs=48, max_kl=max_kl)
     for seed in range(3):
-        trial = phases(made, seed)
+        batch = lived(made, seed)
+        trial = batch.phases
         before = loss_of(made, trial)
-        metrics = made.outer.step(trial)
+        metrics = made.outer.step(batch)
         now = replay(made.policy, trial)
         assert metrics["step"] > 0
         assert float(now.kl.detach().mean()) <= max_kl * (1 + 1e-5)
@@ -74,12 +99,13 @@ def test_trust_region_is_respected_and_the_objective_improves(guess, max_kl):
 
 def test_reptile_goes_a_share_of_the_way_to_the_mean_of_the_adapted_weights(guess):
     made = learner(REPTILE, guess, outer_lr=0.25)
-    trial = phases(made)
+    batch = lived(made)
+    trial = batch.phases
     params = made.policy.network.params(3)
     for phase in trial:
         params = made.policy.adapt({k: v.detach() for k, v in params.items()}, phase)
     wanted = {k: 0.75 * w.detach() + 0.25 * params[k].detach().mean(0) for k, w in made.policy.network.meta.items()}
-    made.outer.step(trial)
+    made.outer.step(batch)
     for name, weight in made.policy.network.meta.items():
         torch.testing.assert_close(weight.detach(), wanted[name])
 
