@@ -62,7 +62,7 @@ class RobotSimulation(Simulation):
         self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
         self.render_fps = round(1 / self.physics.dt)
         self._renderer: mujoco.Renderer | None = None
-        self._check_weights(distribution.name)
+        self._weight_column = self._weights_of_terms(distribution.name)
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
         self._perturbed.assign(task, mask)
@@ -85,12 +85,13 @@ class RobotSimulation(Simulation):
         motion = Motion(place, (place - before) / self.physics.dt, action, self._tilt())
         terms = self.goal.terms(motion, self._perturbed.task)
         terms |= {name: term(self.physics, action) for name, term in self._terms.items()}
-        earns = active & ~diverged  # a diverged robot was put back to its start: that move earns nothing
-        self.reward_terms = {n: self._weighed(n, term, earns) for n, term in terms.items()}
+        # A diverged robot was put back to its start: that move earns nothing.
+        self.reward_terms = self._weighed(terms, ~active | diverged)
         reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = self._nobody if fallen is None else fallen & active
-        self._sense(Counted(random.streams, random.episode, random.step + active))
+        if self._perturbed.senses:
+            self._sense(Counted(random.streams, random.episode, random.step + active))
         return Outcome(reward, terminated, self._flags(nan, diverged, active))
 
     def trouble(self) -> str | None:
@@ -103,10 +104,10 @@ class RobotSimulation(Simulation):
         overflowed = self.physics.overflowed()
         return flags if overflowed is None else flags + (overflowed & active) * OVERFLOW
 
-    def _weighed(self, name: str, term: Tensor, earns: Tensor) -> Tensor:
-        """float32 [B]: a reward term times its weight, 0 where nothing is earned (whatever it is there, NaN too)."""
-        weight = self._weights.get(name, 1.0)
-        return torch.where(earns, term if weight == 1.0 else term * weight, 0.0).float()
+    def _weighed(self, terms: Mapping[str, Tensor], idle: Tensor) -> dict[str, Tensor]:
+        """float32 [B] each: terms times their weights, 0 where idle (whatever they are there, NaN too)."""
+        weighed = (torch.stack(list(terms.values())) * self._weight_column).float().masked_fill_(idle, 0.0)
+        return dict(zip(terms, weighed.unbind(), strict=True))
 
     def _tilt(self) -> Tensor | None:
         return self.robot.tilt(self.physics) if self.goal.needs_tilt else None
@@ -153,10 +154,13 @@ class RobotSimulation(Simulation):
             return None
         return (low + high) / 2, (high - low) / 2
 
-    def _check_weights(self, name: str) -> None:
+    def _weights_of_terms(self, name: str) -> Tensor:
+        """[terms, 1], in the order in which a step computes them; MetarlError for a weight of a term nobody knows."""
         place, still = self.robot.place(self.physics), torch.zeros_like(self.physics.ctrl)
         motion = Motion(place, torch.zeros_like(place), still, self._tilt())
-        known = [*self.goal.terms(motion, self._perturbed.task), *self.robot.reward_terms]
+        of_goal = list(self.goal.terms(motion, self._perturbed.task))
         for term in self._weights:
-            if term not in known:
-                raise unknown(f"reward term of {name}", term, known)
+            if term not in (*of_goal, *self.robot.reward_terms):
+                raise unknown(f"reward term of {name}", term, [*of_goal, *self.robot.reward_terms])
+        weights = [[self._weights.get(term, 1.0)] for term in dict.fromkeys([*of_goal, *self._terms])]
+        return torch.tensor(weights, dtype=self.physics.dtype, device=self.device)

@@ -5,7 +5,6 @@ Each returns [B], for a robot's table of named terms. What a term counts for is 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from metarl.envs.physics import Physics
@@ -23,4 +22,4 @@ def contact_cost(physics: Physics, action: Tensor) -> Tensor:
 
 def alive(physics: Physics, action: Tensor) -> Tensor:
     """1 for every step lived, that of a fall included."""
-    return torch.ones_like(action[:, 0])
+    return action.new_ones(len(action))

@@ -27,6 +27,7 @@ Options = Mapping[str, Any]
 Tasks = Task | Sequence[Task]  # one for all lanes, or one each
 
 LIMIT = 1e10  # in place of infinity in spaces: beyond it MuJoCo itself calls a simulation diverged (mjMAXVAL)
+DRAWN_AT_ONCE = 8  # tasks of a lane: one costs as much as these, and lanes that fall often need many
 HAPPENED = {"diverged": DIVERGED, "overflow": OVERFLOW}  # key in info -> its flag
 
 
@@ -74,6 +75,7 @@ class Lanes:
         self._trial = np.full(num_envs, -1)  # int64 [B], since the seed
         self._seed = np.zeros(num_envs, np.int64)
         self._given = np.zeros(num_envs, bool)  # lanes that keep the task they were given
+        self._drawn: dict[int, tuple[int, int, TaskSet]] = {}  # lane -> its seed, which DRAWN_AT_ONCE, and they
 
     # Restarts ---------------------------------------------------------------------------------------------------
 
@@ -137,8 +139,8 @@ class Lanes:
         if tasks is not None:
             rows = {name: values[index if len(tasks) > 1 else [0]] for name, values in tasks.params.items()}
         else:
-            drawn = [self._draw(i).params for i in index.tolist()]
-            rows = {name: np.concatenate([task[name] for task in drawn]) for name in drawn[0]}
+            drawn = [self._draw(i) for i in index.tolist()]
+            rows = {name: np.stack([params[name][row] for params, row in drawn]) for name in drawn[0][0]}
         if not self.task:  # the first time, which is of every lane
             self.task = {n: np.empty((self.num_envs, *values.shape[1:]), values.dtype) for n, values in rows.items()}
         for name, values in rows.items():
@@ -146,9 +148,13 @@ class Lanes:
         whole = TaskSet(self.task, self.distribution.specs, self.distribution.name, self.distribution.version)
         self.environment.assign(whole, self._tensor(mask))
 
-    def _draw(self, lane: int) -> TaskSet:
-        seed = derive_seed("task", int(self._seed[lane]), int(self._trial[lane]))
-        return self.distribution.tasks(self.split, 1, seed)
+    def _draw(self, lane: int) -> tuple[Mapping[str, np.ndarray], int]:
+        """Tasks that a lane's seed gives it, and which of them its trial is on."""
+        seed, (several, row) = int(self._seed[lane]), divmod(int(self._trial[lane]), DRAWN_AT_ONCE)
+        if self._drawn.get(lane, ())[:2] != (seed, several):
+            tasks = self.distribution.tasks(self.split, DRAWN_AT_ONCE, derive_seed("task", seed, several))
+            self._drawn[lane] = seed, several, tasks
+        return self._drawn[lane][2].params, row
 
     # Steps ------------------------------------------------------------------------------------------------------
 
