@@ -29,8 +29,9 @@ def env_pool(distribution: TaskDistribution, num_envs: int, threads: int) -> Sid
         raise MetarlError(f"EnvPool has no {env_id}")
     horizon = distribution.horizon
     env = envpool.make(
-        env_id, env_type="gymnasium", num_envs=num_envs, num_threads=threads, seed=0, max_episode_steps=horizon
-    )
+        env_id, env_type="gymnasium", num_envs=num_envs, num_threads=threads, seed=0, max_episode_steps=horizon,
+        **physics_settings(distribution),
+    )  # fmt: skip
     return VectorSide(env, horizon, seed=None)  # it was seeded above, and warns of a second time
 
 
@@ -86,11 +87,16 @@ def gymnasium_id(distribution: TaskDistribution) -> str:
     return env_id
 
 
-def single(env_id: str, horizon: int) -> gym.Env:
+def physics_settings(distribution: TaskDistribution) -> dict[str, int]:
+    """What the distribution sets of an env step's physics, for theirs to be as long."""
+    return {name: value for name, value in distribution.settings.items() if name == "frame_skip"}
+
+
+def single(env_id: str, horizon: int, **settings: int) -> gym.Env:
     """One Gymnasium environment, without MuJoCo's warnings (on stderr and into a file) of its model's age."""
     mujoco.set_mju_user_warning(_ignore)  # pyright: ignore[reportAttributeAccessIssue] - missing in its stubs
     try:
-        return gym.make(env_id, max_episode_steps=horizon)
+        return gym.make(env_id, max_episode_steps=horizon, **settings)
     except gym.error.DependencyNotInstalled as error:
         raise MetarlError(f"{env_id} is not installed ({error}): {INSTALL}") from error
     finally:
@@ -98,7 +104,8 @@ def single(env_id: str, horizon: int) -> gym.Env:
 
 
 def _singles(distribution: TaskDistribution, num_envs: int) -> list[Any]:
-    return [partial(single, gymnasium_id(distribution), distribution.horizon)] * num_envs
+    env_id, settings = gymnasium_id(distribution), physics_settings(distribution)
+    return [partial(single, env_id, distribution.horizon, **settings)] * num_envs
 
 
 def _ignore(message: str) -> None:

@@ -25,7 +25,7 @@ class Target(NamedTuple):
 
 
 TARGETS = (
-    Target("tensor", "bare", 0.85), Target("tensor", "envpool", 1.5),
+    Target("tensor", "bare", 0.85), Target("tensor", "bare_derived", 0.85), Target("tensor", "envpool", 1.5),
     Target("tensor", "sync", 3.0), Target("tensor", "async", 6.0),
     Target("own_bare", "bare", 0.95), Target("own_tensor", "tensor", 0.90),
     Target("new_tasks", "own_tensor", 0.5),  # a new task for everyone costs two env steps at most

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from metarl.envs.goals.goal import Goal, Motion
@@ -17,6 +18,9 @@ class Direction2d(Goal):
     parameters = (Parameter("angle", unit="rad", neutral=0.0, doc="direction to run in; 0 is along x, pi/2 along y"),)
     place_size = 2
 
+    def prepared(self, task: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        angle = task["angle"]
+        return {**task, "heading": torch.stack([angle.cos(), angle.sin()], 1)}
+
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        angle, v = task["angle"], motion.velocity
-        return {"direction": v[:, 0] * angle.cos() + v[:, 1] * angle.sin()}
+        return {"direction": (motion.velocity[:, :2] * task["heading"]).sum(1)}

@@ -30,6 +30,10 @@ class Goal(ABC):
     needs_tilt: bool = False  # whether it reads `Motion.tilt`
     marked: str | None = None  # the parameter that is a place to show in pictures, if one is
 
+    def prepared(self, task: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The task and what follows from it alone, for `terms`: computed when tasks change, not at every step."""
+        return task
+
     @abstractmethod
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Named reward terms [B] of weight 1; `task` holds this goal's parameters, [B, *shape]."""
+        """Named reward terms [B] of weight 1; `task` holds this goal's parameters [B, *shape], and is prepared."""

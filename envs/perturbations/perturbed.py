@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from metarl.counted import Counted
+from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.changes import ModelChanges
 from metarl.envs.perturbations.elements import gathered
 from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task, wide
@@ -16,13 +17,17 @@ from metarl.envs.physics import Physics
 
 
 class Perturbed:
-    """Perturbations of B environments. `task` holds what holds now: [B, *shape] for every parameter."""
+    """Perturbations of B environments.
+
+    `task` holds what holds now: [B, *shape] for every parameter; `goal_task` the same as the goal prepared it.
+    """
 
     def __init__(
-        self, physics: Physics, perturbations: Sequence[Perturbation], neutral: Task, observation_size: int
+        self, physics: Physics, perturbations: Sequence[Perturbation], goal: Goal, neutral: Task, observation_size: int
     ) -> None:
         """neutral: a value [B, *shape] for every parameter that may be asked for."""
-        self.task: dict[str, Tensor] = dict(neutral)
+        self.goal = goal
+        self.task, self.goal_task = neutral, goal.prepared(neutral)
         shape, device = physics.ctrl.shape, physics.device
         in_order = sorted(perturbations, key=lambda p: p.order)
         self._changes = ModelChanges(physics, in_order)
@@ -79,6 +84,7 @@ class Perturbed:
             first, later = self._given[name], self._given[name + AFTER]
             now[name] = torch.where(wide(switched, first), later, first)
         self.task = {**self._given, **now}
+        self.goal_task = self.goal.prepared(self.task)
 
 
 def _channels(made) -> list[Channel]:

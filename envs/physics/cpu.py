@@ -47,7 +47,7 @@ class CpuPhysics(Physics):
         self.qpos, self.qvel, self.ctrl = (torch.from_numpy(self.batch.bind(n)) for n in ("qpos", "qvel", "ctrl"))
         # Derived fields are a substep behind after a plain step; asked for, they are brought up to date.
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
-        self._stage = self._stage_of(derived)
+        self.stage = self._stage_of(derived)  # how far MuJoCo computes at the state a step leads to
         self._fields: dict[str, Tensor] = {}
         self._nobody = torch.zeros(num_envs, dtype=torch.bool)
         self._warnings = self.batch.warning.tobytes()
@@ -73,12 +73,12 @@ class CpuPhysics(Physics):
             self.qpos[mask] = qpos[mask].to(self.dtype)
             self.qvel[mask] = qvel[mask].to(self.dtype)
         if self._derived:
-            self.batch.forward(ids, stage=self._stage)
+            self.batch.forward(ids, stage=self.stage)
 
     def step(self, active: Tensor) -> Tensor:
         failed: np.ndarray | None = None
         try:
-            self.batch.step(self._ids(active), self.frame_skip, self._stage)
+            self.batch.step(self._ids(active), self.frame_skip, self.stage)
         except SimulationError as error:  # these kept the state they had; the others ran to completion
             failed = error.ids
         if failed is None and self.batch.warning.tobytes() == self._warnings:  # the same as ever: nobody diverged
@@ -87,7 +87,7 @@ class CpuPhysics(Physics):
         if failed is not None:
             diverged[failed] = True
         if diverged.any():  # to qpos0, and their counts of warnings to zero, which MuJoCo leaves at one
-            self.batch.reset(diverged, stage=self._stage)
+            self.batch.reset(diverged, stage=self.stage)
         self._warnings = self.batch.warning.tobytes()  # after the reset: no count of a blow-up in it is above zero
         return torch.from_numpy(diverged)
 

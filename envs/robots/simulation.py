@@ -56,7 +56,7 @@ class RobotSimulation(Simulation):
         perturbations, known = robot.configured(distribution)
         # A parameter that no task sets keeps its neutral value.
         neutral = {parameter.name: self._neutral(parameter) for parameter in known}
-        self._perturbed = Perturbed(self.physics, perturbations, neutral, size)
+        self._perturbed = Perturbed(self.physics, perturbations, self.goal, neutral, size)
         self._seen = torch.zeros(num_envs, size, device=device)
         self.reward_terms = {}
         self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
@@ -83,7 +83,7 @@ class RobotSimulation(Simulation):
         diverged = self.physics.step(active)
         place = self.robot.place(self.physics)
         motion = Motion(place, (place - before) / self.physics.dt, action, self._tilt())
-        terms = self.goal.terms(motion, self._perturbed.task)
+        terms = self.goal.terms(motion, self._perturbed.goal_task)
         terms |= {name: term(self.physics, action) for name, term in self._terms.items()}
         # A diverged robot was put back to its start: that move earns nothing.
         self.reward_terms = self._weighed(terms, ~active | diverged)
@@ -158,7 +158,7 @@ class RobotSimulation(Simulation):
         """[terms, 1], in the order in which a step computes them; MetarlError for a weight of a term nobody knows."""
         place, still = self.robot.place(self.physics), torch.zeros_like(self.physics.ctrl)
         motion = Motion(place, torch.zeros_like(place), still, self._tilt())
-        of_goal = list(self.goal.terms(motion, self._perturbed.task))
+        of_goal = list(self.goal.terms(motion, self._perturbed.goal_task))
         for term in self._weights:
             if term not in (*of_goal, *self.robot.reward_terms):
                 raise unknown(f"reward term of {name}", term, [*of_goal, *self.robot.reward_terms])

@@ -3,13 +3,16 @@
 import json
 import sys
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import tyro
+from mujoco import mjtStage
 from rich.console import Console
 
+import metarl
 from metarl import registry, threads
 from metarl.benchmarks.speed import peers
 from metarl.benchmarks.speed.bare import BarePhysics
@@ -29,6 +32,12 @@ Short = metarl.TaskDistribution(
     "ShortCheetah", world="HalfCheetah", goal="velocity", parameters={"velocity": metarl.Uniform(0.0, 3.0)}, horizon=4,
     episodes=2)
 """
+
+
+ANT = metarl.TaskDistribution(
+    "ShortAnt", world="Ant", goal="velocity", parameters={"velocity": metarl.Uniform(0.0, 3.0)}, horizon=4, episodes=1,
+    settings={"frame_skip": 2},
+)  # fmt: skip
 
 
 class Ten(Side):
@@ -82,6 +91,13 @@ def test_bare_physics_replays_a_trial_to_the_bit(short):
     assert np.abs(lived[1]).max() > 0.1
 
 
+def test_bare_physics_with_derived_fields_replays_the_same_states():
+    plain, derived = (BarePhysics(ANT, 2, derived=derived) for derived in (False, True))
+    assert (plain.stage, derived.stage) == (mjtStage.mjSTAGE_NONE, mjtStage.mjSTAGE_ACC)
+    assert plain.work() == derived.work()
+    np.testing.assert_array_equal(plain.qpos, derived.qpos)
+
+
 def test_calls_that_reset_are_not_counted_as_steps(short):
     distribution = registry.find("distribution", short)
     face = our_face(distribution, 3)
@@ -114,6 +130,12 @@ def test_a_world_without_counterpart_has_no_peers():
         peers.gymnasium_sync(registry.find("distribution", "PointGoalSparse"), 2)
 
 
+def test_peers_take_as_many_physics_steps():
+    [make, *_] = peers._singles(ANT, 2)
+    theirs: Any = make().unwrapped
+    assert theirs.frame_skip == ANT.make().environment.simulation.physics.frame_skip == 2  # type: ignore[attr-defined]
+
+
 def test_a_peer_that_is_not_installed_names_the_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "envpool", None)
     with pytest.raises(MetarlError, match=r"pip install 'metarl\[bench\]'"):
@@ -141,7 +163,7 @@ def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
     ours = {"bare", "tensor", "face", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
     assert set(found["sides"]) == ours
     assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())
-    assert found["left_out"] == {}
+    assert list(found["left_out"]) == ["bare with derived fields, 4"]  # a cheetah reads none
     assert found["training_peak_memory_bytes"] > 2**25
     assert found["machine"]["cores"] >= found["machine"]["threads"] >= 1
     assert found["machine"]["versions"]["mujoco"]

@@ -83,7 +83,7 @@ def test_forces_are_each_simulations_own(make):
     ],
 )
 def test_only_what_is_read_is_computed(robot, settings, stage, make):
-    assert make(robot, "velocity", {"velocity": 1.0}, **settings).simulation.physics._stage == stage
+    assert make(robot, "velocity", {"velocity": 1.0}, **settings).simulation.physics.stage == stage
 
 
 def test_forces_follow_a_reset(make):
