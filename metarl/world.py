@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import gymnasium as gym
@@ -61,6 +62,18 @@ class World(ABC):
         return {}
 
 
+@dataclass(frozen=True)
+class Appearance:
+    """How a world looks by its own rules, where in most worlds it would be a fault: the contract's test asks for it."""
+
+    starts_alike: bool = False
+    """every episode begins with the same observation"""
+    shows_task: bool = False
+    """a start observation depends on the task"""
+    seldom_changes: bool = False
+    """hundreds of random actions may leave an element of the observation as it was"""
+
+
 class Simulation(ABC):
     """B copies of a world, stepped at once by tensor operations on one device; no host copy inside `step`."""
 
@@ -69,11 +82,7 @@ class Simulation(ABC):
     observation_space: gym.spaces.Box  # of one environment: float32, or uint8 for pixels
     action_space: gym.spaces.Box | gym.spaces.Discrete
     may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
-    starts_alike: bool = False  # whether every episode begins with the same observation
-    mostly_constant: bool = (
-        False  # whether hundreds of random actions may leave an element of the observation as it was
-    )
-    task_shows: bool = False  # whether by the world's own rules a start observation depends on the task
+    appearance: Appearance = Appearance()
     render_fps: int = 30  # env steps in a second of the world's time, for videos
     reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
 

@@ -21,7 +21,7 @@ from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.errors import MetarlError, unknown
 from metarl.laws import Choice
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 SCREEN = (105, 80, 3)  # every other pixel of 210 x 160, the brighter of the last two frames, for objects flicker
 MOST_NOOPS = 30  # frames without action that an episode begins with, at most: start states differ by these alone
@@ -54,8 +54,7 @@ class AtariSimulation(GameSimulation):
     """B emulators in a list."""
 
     may_terminate = True
-    mostly_constant = True
-    task_shows = True
+    appearance = Appearance(shows_task=True, seldom_changes=True)
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, game: str, frame_skip: int) -> None:
         super().__init__(parameters, lanes)

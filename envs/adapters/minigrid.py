@@ -20,7 +20,7 @@ from metarl.envs.adapters.extra import need
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.laws import Integers
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 VIEW = (7, 7, 3)  # what lies in each cell before the agent: object, colour and state, as MiniGrid numbers them
 
@@ -52,8 +52,7 @@ class MiniGridSimulation(GameSimulation):
     """B of MiniGrid's environments in a list."""
 
     may_terminate = True
-    task_shows = True
-    mostly_constant = True
+    appearance = Appearance(shows_task=True, seldom_changes=True)
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, id: str, max_steps: int) -> None:
         super().__init__(parameters, lanes)

@@ -14,7 +14,7 @@ from metarl.counted import Counted
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings, bars
 from metarl.errors import MetarlError
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 
 class Bandit(Game):
@@ -46,8 +46,7 @@ class ArmsSimulation(GameSimulation):
     """B bandits without anything to see."""
 
     may_terminate = True  # with every pull
-    starts_alike = True
-    mostly_constant = True
+    appearance = Appearance(starts_alike=True, seldom_changes=True)
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, arms: int) -> None:
         super().__init__(parameters, lanes)

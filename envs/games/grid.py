@@ -12,6 +12,7 @@ from torch import Tensor
 from metarl.counted import Counted
 from metarl.envs.games.game import GameSimulation, Lanes
 from metarl.parameters import Parameter
+from metarl.world import Appearance
 
 STEPS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))  # (dx, dy): stay, up, right, down, left
 FLOOR, AGENT = (235, 235, 235), (240, 140, 40)
@@ -46,7 +47,7 @@ class GridSimulation(GameSimulation):
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, size: int, start: int | None) -> None:
         super().__init__(parameters, lanes)
         self.size, self.start = size, start
-        self.starts_alike = start is not None
+        self.appearance = Appearance(starts_alike=start is not None)
         self.observation_space = gym.spaces.Box(0.0, 1.0, (2 * size,), np.float32)
         self.action_space = gym.spaces.Discrete(len(STEPS))
         self.cell = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)

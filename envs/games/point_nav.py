@@ -13,7 +13,7 @@ from metarl.counted import Counted
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
-from metarl.world import NAN_ACTION, Outcome
+from metarl.world import NAN_ACTION, Appearance, Outcome
 
 SPEED = 0.1  # a full step along each axis
 FELT = ("near", "inside")
@@ -54,7 +54,7 @@ class PointNav(Game):
 class PointNavSimulation(GameSimulation):
     """B points."""
 
-    starts_alike = True
+    appearance = Appearance(starts_alike=True)
     render_fps = 10
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from metarl.counted import Counted
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 FORWARD, UP, BACK, DOWN = range(4)
 WIDEST = 60  # cells of a corridor that text and pictures show
@@ -50,13 +50,12 @@ class TMazeSimulation(GameSimulation):
     """B corridors."""
 
     may_terminate = True
-    mostly_constant = True  # chance does not lead to the junction
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, active: bool) -> None:
         super().__init__(parameters, lanes)
         self.observation_space = gym.spaces.Box(-1.0, 1.0, (3,), np.float32)
         self.action_space = gym.spaces.Discrete(4)
-        self.starts_alike = active
+        self.appearance = Appearance(starts_alike=active, seldom_changes=True)  # chance does not lead to the junction
         self.cue_cell, self.detour = (-1, 2) if active else (0, 0)
         self.x = self.y = self.time = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)
         self.side = torch.ones_like(self.x)

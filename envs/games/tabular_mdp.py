@@ -12,7 +12,7 @@ from torch import Tensor
 from metarl.counted import Counted
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 
 class TabularMDP(Game):
@@ -45,7 +45,7 @@ class TabularMDP(Game):
 class TabularSimulation(GameSimulation):
     """B MDPs."""
 
-    starts_alike = True
+    appearance = Appearance(starts_alike=True)
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, settings: Settings) -> None:
         super().__init__(parameters, lanes)

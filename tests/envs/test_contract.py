@@ -85,7 +85,7 @@ def test_300_wild_steps_are_finite_and_the_reward_is_the_sum_of_its_terms(name):
         env.reset(moved.terminated | moved.truncated)
     states = torch.stack(seen)
     over = tuple(range(states.dim() - 1)) if states.dim() > 3 else (0, 1)  # of planes, not every cell need change
-    if not env.simulation.mostly_constant:
+    if not env.simulation.appearance.seldom_changes:
         assert (states.amax(over) > states.amin(over)).all()  # no element is constant
     env.close()
 
@@ -106,7 +106,7 @@ def test_initial_states_differ(name):
     first, second = env._observe(), env.reset()
     rows = torch.cat([first, second, other._observe()]).flatten(1)
     different = len({tuple(row.tolist()) for row in rows})
-    if env.simulation.starts_alike:
+    if env.simulation.appearance.starts_alike:
         assert different == 1
     elif isinstance(env.action_space, gym.spaces.Discrete):
         assert different > 1  # start states may be few
@@ -143,7 +143,7 @@ def test_tasks_change_rewards_or_dynamics(name):
     family = metarl.get(name)
     keys = torch.zeros(B, dtype=torch.int64)  # one stream for all: nothing differs but the task
     env = begun(family, keys=keys)
-    if not (noisy(family) or env.simulation.task_shows):
+    if not (noisy(family) or env.simulation.appearance.shows_task):
         assert torch.equal(env._observe(), env._observe()[:1].expand_as(env._observe()))
     different = torch.zeros(B, dtype=torch.bool)
     for action in actions(family, family.horizon):
@@ -172,7 +172,7 @@ def test_the_task_is_not_in_the_observation_unless_asked_for(name):
     tasks = family.tasks("train", 2 * B)
     keys = torch.arange(B)
     one, other = (begun(family, tasks[half], keys=keys)._observe() for half in (slice(0, B), slice(B, 2 * B)))
-    if not (noisy(family) or Environment(family, 1).simulation.task_shows):
+    if not (noisy(family) or Environment(family, 1).simulation.appearance.shows_task):
         assert torch.equal(one, other)
 
     if in_pixels(family.make().observation_space):

@@ -14,7 +14,7 @@ from metarl.envs.games.alchemy import chemistry
 from metarl.envs.games.alchemy.chemistry import COLOURS, VERTICES
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 STONES, POTIONS = 3, 12
 HIGHEST = 3  # of the indicator of a stone's worth
@@ -57,7 +57,7 @@ class SymbolicAlchemy(Game):
 class AlchemySimulation(GameSimulation):
     """B tables, each with a chemistry of its own."""
 
-    task_shows = True
+    appearance = Appearance(shows_task=True)
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes) -> None:
         super().__init__(parameters, lanes)

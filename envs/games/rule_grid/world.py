@@ -30,7 +30,7 @@ from metarl.envs.games.rule_grid.rulesets import (
 )  # fmt: skip
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.world import Appearance, Outcome
 
 VIEWS = ("full", "near")
 SIGHT = 2  # cells in each direction, of the near view
@@ -84,8 +84,7 @@ class RuleGridSimulation(GameSimulation):
     """B rooms."""
 
     may_terminate = True
-    task_shows = True
-    mostly_constant = True  # a task has six things of sixteen
+    appearance = Appearance(shows_task=True, seldom_changes=True)  # a task has six things of sixteen
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, size: int, near: bool) -> None:
         super().__init__(parameters, lanes)
