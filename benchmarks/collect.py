@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from metarl.benchmarks import references
+from metarl.benchmarks import ends, references
 from metarl.benchmarks.job import record
 from metarl.benchmarks.job.folder import Cell, Folder
-from metarl.benchmarks.references import FLOOR, Ends
+from metarl.benchmarks.joining import joined
 from metarl.benchmarks.results import Lives, Results
-from metarl.benchmarks.suites.entrant import Entrant
-from metarl.benchmarks.suites.suite import Family
 from metarl.errors import MetarlError
 from metarl.run import EVAL
 
@@ -27,46 +25,20 @@ def collect(paths: Sequence[str | Path]) -> Results:
     folders = [Folder.open(path) for path in paths]
     first, warnings = folders[0], []
     for other in folders[1:]:
-        _check_same_tasks(first, other)
         if other.plan["suite"] != first.plan["suite"]:
-            warnings.append(f"{other.path} was made with other budgets or settings than {first.path}")
-    entrants = _together(folders)
-    families = first.suite.families
+            warnings.append(f"{other.path} was made with other sizes or settings of the suite than {first.path}")
+    suite, entrants = joined(folders)
+    families = suite.families
     tasks = {f.label: {panel: first.tasks(f, panel) for panel in f.panels} for f in families}
-    results = Results(first.suite, entrants, tasks, {}, {}, {}, [], warnings=warnings)
+    results = Results(suite, first.whole, entrants, tasks, {}, {}, {}, [], warnings=warnings)
     results.warnings += _fingerprints(_read_cells(folders, results))
     results.sources = [_source(folder) for folder in folders]
     stored = [references.load(folder.path / REFERENCES) for folder in folders]
     for family in families:
-        found = _ends(results, family, stored)
+        found = ends.find(results, family, stored)
         if found:
             results.ends[family.label] = found
     return results
-
-
-def _check_same_tasks(first: Folder, other: Folder) -> None:
-    """MetarlError unless both have the same frozen tasks; it names the first that differ."""
-    for label in {**first.plan["hashes"], **other.plan["hashes"]}:
-        ours, theirs = (folder.plan["hashes"].get(label, {}) for folder in (first, other))
-        for panel in {**ours, **theirs}:
-            a, b = ours.get(panel, "none"), theirs.get(panel, "none")
-            if a != b:
-                raise MetarlError(
-                    f"{first.path} and {other.path} have different tasks: {label}, {panel}, has hash {a[:12]} in the "
-                    f"first and {b[:12]} in the second. Results on different tasks are never put together"
-                )
-
-
-def _together(folders: Sequence[Folder]) -> dict[str, Entrant]:
-    everybody: dict[str, Entrant] = {}
-    for folder in folders:
-        for name, entrant in folder.entrants.items():
-            known = everybody.setdefault(name, entrant)
-            if (known.settings, known.of, known.deterministic) != (
-                entrant.settings, entrant.of, entrant.deterministic,
-            ):  # fmt: skip
-                raise MetarlError(f"{name} is not the same in {folder.path}: its settings differ; rename one of them")
-    return everybody
 
 
 def _read_cells(folders: Sequence[Folder], results: Results) -> dict[str, set[str]]:
@@ -128,39 +100,3 @@ def _fingerprints(worlds: Mapping[str, set[str]]) -> list[str]:
 
 def _source(folder: Folder) -> dict[str, Any]:
     return {"folder": str(folder.path), "command": folder.plan["command"]}
-
-
-def _ends(results: Results, family: Family, stored: Sequence[Mapping[str, Mapping[str, Ends]]]) -> dict[str, Ends]:
-    """Both ends of the scale, panel by panel: those stored, else those that took part."""
-    found: dict[str, Ends] = {}
-    for panel, tasks in results.tasks[family.label].items():
-        fitting = [of[family.label][panel] for of in stored if panel in of.get(family.label, {})]
-        fitting = [ends for ends in fitting if ends.hash == tasks.hash]
-        own = measured(results, family, panel)
-        if fitting or own:
-            found[panel] = fitting[0] if fitting else own  # pyright: ignore[reportArgumentType]
-    if family.scored not in found:
-        cure = f"{FLOOR!r} and {family.reference!r} must both have finished there"
-        results.warnings.append(f"{family.label} has no scores, only returns: {cure}")
-        return {}
-    try:
-        _ = found[family.scored].denominator
-    except MetarlError as error:
-        results.warnings.append(f"{family.label} has no scores, only returns: {error}")
-        return {}
-    return found
-
-
-def measured(results: Results, family: Family, panel: str) -> Ends | None:
-    """Both ends as those who took part have lived them; None where one of them has not."""
-    floor, best = (results.lives.get((family.label, who, panel)) for who in (FLOOR, family.reference))
-    if floor is None or best is None:
-        return None
-    entrant = results.entrants[family.reference]
-    trained = f", {len(best.seeds)} seeds of {family.budget(entrant):,} env steps" if _trained(results, entrant) else ""
-    by = f"{family.reference}{trained}, {best.returns.shape[3]} replicates"
-    return references.measure(floor.returns, best.returns, results.tasks[family.label][panel].hash, by)
-
-
-def _trained(results: Results, entrant: Entrant) -> bool:
-    return any(meta["trained"] for cell, meta in results.metas.items() if cell.entrant == entrant.name)

@@ -9,15 +9,16 @@ import tyro
 from rich.console import Console
 
 from metarl.benchmarks import references
-from metarl.benchmarks.collect import collect, measured
+from metarl.benchmarks.collect import collect
+from metarl.benchmarks.ends import measured
 from metarl.benchmarks.job.folder import Folder
-from metarl.benchmarks.references import FLOOR, Ends
+from metarl.benchmarks.references import FLOOR
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.suites.entrant import lineup
+from metarl.benchmarks.suites.entrant import Entrant, lineup
 from metarl.benchmarks.suites.suite import Family, Suite
 from metarl.checks import check_whole
 from metarl.command import Command
-from metarl.errors import MetarlError
+from metarl.errors import MetarlError, unknown
 from metarl.run import write_atomically, writing
 
 MORE = 4  # times the suite's replicates: what everybody is measured by is measured better
@@ -32,6 +33,9 @@ class ReferencesOptions:
 
     suite: tyro.conf.Positional[str]
     """the name of a suite, or the path of a suite file of your own"""
+    who: tuple[str, ...] = ()
+    """which references, of those that the suite measures by (random, oracle, ...); by default all. What is stored of
+    the others stays"""
     seeds: int = 3
     """trainings of each reference; their mean is what counts"""
     out: str | None = None
@@ -52,9 +56,7 @@ def run(options: ReferencesOptions) -> None:
     suite = suites.load(options.suite)
     with writing(suite.folder, "copy the suite's file to a folder of yours"):
         freeze(suite)
-    needed = tuple(dict.fromkeys((FLOOR, *(family.reference for family in suite.families))))
-    entrants = lineup(suite.entrants, (), needed, ())
-    entrants = {name: entrants[name] for name in needed}
+    entrants = needed(suite, options.who)
     out = options.out or f"runs/references-{suite.name}"
     folder = Folder.begin(out, replace(suite, families=tuple(map(_better, suite.families))), entrants, options.seeds)
     console = Console(highlight=False, soft_wrap=True)
@@ -81,17 +83,32 @@ def freeze(suite: Suite) -> list[Path]:
     return files
 
 
+def needed(suite: Suite, who: tuple[str, ...]) -> dict[str, Entrant]:
+    """Those named, or all that the suite is measured by."""
+    ends = ((FLOOR, family.reference, family.ceiling) for family in suite.families)
+    known = tuple(dict.fromkeys(name for of in ends for name in of if name))
+    for name in who:
+        if name not in known:
+            raise unknown(f"reference of the suite {suite.name}", name, known)
+    chosen = who or known
+    everybody = lineup(suite.entrants, (), chosen, ())
+    return {name: everybody[name] for name in chosen}
+
+
 def store(suite: Suite, folder: Path) -> None:
-    """Measure both ends from what was lived in `folder`, and write them beside the suite."""
+    """Measure what was lived in `folder`, and write it beside the suite, with what is stored of others there."""
     results = collect([folder])
-    found: dict[str, dict[str, Ends]] = {}
+    stored = references.load(suite.reference_file)
     for family in suite.families:
-        ends = {panel: measured(results, family, panel) for panel in family.panels}
-        found[family.label] = {panel: end for panel, end in ends.items() if end is not None}
-    worlds = {cell.family: dict(meta["fingerprint"]) for cell, meta in results.metas.items()}
-    meta = {"suite": suite.name, "suite_version": suite.version, "worlds": worlds}
+        for panel in family.panels:
+            here = stored.setdefault(family.label, {}).setdefault(panel, {})
+            tasks = results.tasks[family.label][panel]
+            fitting = {who: earned for who, earned in here.items() if earned.hash == tasks.hash}
+            now = {who: measured(results, family, panel, who) for who in results.entrants}
+            stored[family.label][panel] = fitting | {who: earned for who, earned in now.items() if earned is not None}
+    meta = {"suite": suite.name, "suite_version": suite.version}
     suite.reference_file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(suite.reference_file, references.to_file_content(found, meta))
+    write_atomically(suite.reference_file, references.to_file_content(stored, meta))
 
 
 def _better(family: Family) -> Family:

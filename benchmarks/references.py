@@ -1,7 +1,7 @@
-"""The two ends of the scale: what acting at random earns on each frozen task, and what a task-informed optimum earns.
+"""What the scale is made of: what acting at random, a task-informed optimum and a Bayes-optimal agent earn on a task.
 
-Computed once by `metarl references SUITE`, stored beside the suite with their uncertainty, and bound to the frozen
-tasks by hash. A suite without stored references is measured by the ones that take part in it.
+Computed once by `metarl references SUITE`, stored beside the suite with its uncertainty, and bound to the frozen tasks
+by hash. What is not stored is taken from those who take part.
 """
 
 from __future__ import annotations
@@ -17,61 +17,75 @@ import numpy as np
 from metarl.errors import MetarlError
 
 FLOOR = "random"  # the entrant at 0
-FORMAT, VERSION = "metarl references", 1
+FORMAT, VERSION = "metarl references", 2
+
+Stored = dict[str, dict[str, dict[str, "Earned"]]]  # distribution -> panel -> entrant
+
+
+@dataclass(frozen=True)
+class Earned:
+    """What one entrant earns in an episode on each of N tasks."""
+
+    mean: np.ndarray  # [N]
+    error: np.ndarray  # [N], standard error over replicates (and seeds); NaN of a single life
+    hash: str  # of the tasks
+    by: str  # whose returns these are
+
+    @staticmethod
+    def of(returns: np.ndarray, tasks: str, by: str) -> Earned:
+        """returns [S, K, N, E]. Lives are what is independent: (seed, replicate); episodes of one life are not."""
+        lives = np.moveaxis(returns.mean(1), 1, 0).reshape(returns.shape[2], -1)
+        spread = lives.std(1, ddof=1) if lives.shape[1] > 1 else np.full(len(lives), np.nan)
+        return Earned(lives.mean(1), spread / np.sqrt(lives.shape[1]), tasks, by)
+
+    @property
+    def mean_error(self) -> float:
+        """Standard error of the mean over these tasks."""
+        return float(np.sqrt((self.error**2).sum()) / len(self.error))
+
+    def to_json(self) -> dict[str, Any]:
+        values = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in asdict(self).items()}
+        return values | {"error": [None if np.isnan(e) else e for e in self.error.tolist()]}
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Earned:
+        mean, error = (np.array(data[name], dtype=float) for name in ("mean", "error"))
+        return Earned(mean, error, data["hash"], data["by"])
 
 
 @dataclass(frozen=True)
 class Ends:
-    """Both ends on one panel of N tasks."""
+    """Both ends of the scale on one panel of N tasks, and how far exploring takes where that is known."""
 
-    floor: np.ndarray  # [N]
-    floor_error: np.ndarray  # [N], standard error over replicates (and seeds)
-    best: np.ndarray  # [N]
-    best_error: np.ndarray  # [N]
-    hash: str  # of the tasks
-    by: str  # whose returns these are
+    floor: Earned
+    best: Earned
+    ceiling: Earned | None = None
 
     @property
     def denominator(self) -> float:
         """The mean way from floor to best; MetarlError where there is none."""
-        way = float((self.best - self.floor).mean())
+        way = float((self.best.mean - self.floor.mean).mean())
         if not way > 0:
-            raise MetarlError(f"the reference ({self.by}) earns no more than random actions: train it for longer")
+            fault = f"the reference ({self.best.by}) earns no more than random actions"
+            raise MetarlError(f"{fault}: train it for longer")
         return way
 
     @property
     def denominator_error(self) -> float:
         """Standard error of the denominator."""
-        return float(np.sqrt((self.floor_error**2 + self.best_error**2).sum()) / len(self.floor))
-
-    def to_json(self) -> dict[str, Any]:
-        return {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in asdict(self).items()}
-
-    @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Ends:
-        values: dict[str, Any] = {name: np.array(v) if isinstance(v, list) else v for name, v in data.items()}
-        return Ends(**values)
+        return float(np.hypot(self.floor.mean_error, self.best.mean_error))
 
 
-def measure(floor: np.ndarray, best: np.ndarray, tasks: str, by: str) -> Ends:
-    """Ends from what both lived through, returns [S, K, N, E] each: neither learns, so that episodes are averaged."""
-    return Ends(*_mean_and_error(floor), *_mean_and_error(best), tasks, by)
+def to_file_content(stored: Stored, meta: Mapping[str, Any]) -> bytes:
+    """As JSON."""
+    data = {
+        name: {panel: {who: earned.to_json() for who, earned in of.items()} for panel, of in panels.items()}
+        for name, panels in stored.items()
+    }
+    return (json.dumps({"format": FORMAT, "version": VERSION, **meta, "distributions": data}) + "\n").encode()
 
 
-def _mean_and_error(returns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[N] each. Lives are what is independent: (seed, replicate); episodes of one life are not."""
-    lives = np.moveaxis(returns.mean(1), 1, 0).reshape(returns.shape[2], -1)
-    spread = lives.std(1, ddof=1) if lives.shape[1] > 1 else np.full(len(lives), np.nan)
-    return lives.mean(1), spread / np.sqrt(lives.shape[1])
-
-
-def to_file_content(ends: Mapping[str, Mapping[str, Ends]], meta: Mapping[str, Any]) -> bytes:
-    """{distribution: {panel: ends}} as JSON."""
-    panels = {name: {panel: end.to_json() for panel, end in of.items()} for name, of in ends.items()}
-    return (json.dumps({"format": FORMAT, "version": VERSION, **meta, "distributions": panels}) + "\n").encode()
-
-
-def load(path: Path) -> dict[str, dict[str, Ends]]:
+def load(path: Path) -> Stored:
     """What `metarl references` wrote; {} where there is no file."""
     if not path.exists():
         return {}
@@ -80,7 +94,7 @@ def load(path: Path) -> dict[str, dict[str, Ends]]:
         if data["format"] != FORMAT or data["version"] != VERSION:
             raise ValueError(f"its format is {data['format']!r}, version {data['version']!r}")
         return {
-            name: {panel: Ends.from_json(end) for panel, end in panels.items()}
+            name: {panel: {who: Earned.from_json(e) for who, e in of.items()} for panel, of in panels.items()}
             for name, panels in data["distributions"].items()
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:

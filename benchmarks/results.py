@@ -64,6 +64,7 @@ class Results:
     """Everything that is there, and what is missing."""
 
     suite: Suite
+    whole: Suite  # as it is given, with all its distributions and env steps
     entrants: dict[str, Entrant]
     tasks: dict[str, dict[str, TaskSet]]  # distribution -> panel -> frozen tasks
     lives: dict[tuple[str, str, str], Lives]  # (distribution, entrant, panel)
@@ -83,7 +84,7 @@ class Results:
         of = self.ends.get(family.label, {})
         if panel not in of or family.scored not in of:
             return None
-        return Scale(of[panel].floor, of[panel].best, of[family.scored].denominator)
+        return Scale(of[panel].floor.mean, of[panel].best.mean, of[family.scored].denominator)
 
     def scores(self, family: Family, entrant: str, panel: str) -> Scores | None:
         """None where the entrant has not lived there or there is no scale."""

@@ -1,6 +1,6 @@
 """The report as plain data: `report.json`, from which tables, figures and pages are made.
 
-Schema 1. Anything that is added keeps it; anything that is renamed or means something else raises it.
+Anything that is added keeps the schema; anything that is renamed or means something else raises it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from metarl import __version__
+from metarl.benchmarks.references import Earned
 from metarl.benchmarks.report.panels import panel_data
 from metarl.benchmarks.report.rivals import comparisons, gap, headline
+from metarl.benchmarks.report.scratch import scratch_data
 from metarl.benchmarks.results import Results
 from metarl.benchmarks.statistics.bootstrap import FEWEST_SEEDS, LEVEL, REPETITIONS
 from metarl.benchmarks.suites.suite import Family
 from metarl.tasks import TaskSet
 
-FORMAT, SCHEMA = "metarl report", 1
+FORMAT, SCHEMA = "metarl report", 2
 
 
 def document(results: Results) -> dict[str, Any]:
@@ -30,6 +32,7 @@ def document(results: Results) -> dict[str, Any]:
         "sources": results.sources, "machines": _machines(results), "warnings": results.warnings,
         "failures": [{"cell": str(cell), "reason": why} for cell, why in results.failures.items()],
         "unfinished": [str(cell) for cell in results.unfinished],
+        "left_out": [f.label for f in results.whole.families if f.label not in [g.label for g in suite.families]],
         "entrants": {name: _entrant(results, name) for name in results.entrants},
         "headline": headline(results),
         "distributions": [_distribution(results, family) for family in suite.families],
@@ -62,13 +65,27 @@ def _distribution(results: Results, family: Family) -> dict[str, Any]:
         "episodes": lives[0].episodes if lives else None, "horizon": lives[0].horizon if lives else None,
         "reference_entrant": family.reference, "ceiling": family.ceiling,
         "reference": None if ends is None else {
-            "by": ends.by, "floor": float(ends.floor.mean()), "best": float(ends.best.mean()),
+            "floor": _end(ends.floor), "best": _end(ends.best), "ceiling": ends.ceiling and _end(ends.ceiling),
             "denominator": ends.denominator, "denominator_error": _number(ends.denominator_error),
         },
+        "budget": _budget(results, family), "scratch": scratch_data(results, family),
         "panels": {panel: _tasks(family, panel, tasks) for panel, tasks in results.tasks[family.label].items()},
         "entrants": {name: _row(results, family, name) for name in present},
         "comparisons": comparisons(results, family),
     }  # fmt: skip
+
+
+def _end(earned: Earned) -> dict[str, Any]:
+    return {"by": earned.by, "return": float(earned.mean.mean()), "error": _number(earned.mean_error)}
+
+
+def _budget(results: Results, family: Family) -> dict[str, dict[str, int]]:
+    """Of everybody who trains: env steps, and those that the suite says."""
+    whole = results.whole.family(family.label)
+    trains = {name: e for name, e in results.entrants.items() if e.trains and e.of is None and family.budget(e)}
+    return {
+        name: {"env_steps": family.budget(entrant), "suite": whole.budget(entrant)} for name, entrant in trains.items()
+    }
 
 
 def _tasks(family: Family, panel: str, tasks: TaskSet) -> dict[str, Any]:

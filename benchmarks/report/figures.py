@@ -24,9 +24,11 @@ def figures(document: Document) -> Iterator[tuple[str, str, Figure]]:
     if document["headline"]:
         yield "headline", "AUAC of every entrant, over all distributions and on each", headline(document)
     for d in document["distributions"]:
+        name = d["name"]
+        if d["scratch"]:
+            yield f"{name}-scratch", f"adapting beside learning from scratch on {name}", from_scratch(document, d)
         if d["reference"] is None or not d["entrants"]:
             continue
-        name = d["name"]
         yield f"{name}-adaptation", f"adaptation curves on {name}", adaptation(document, d, d["scored"])
         if any("long" in e["panels"] for e in d["entrants"].values()):
             yield f"{name}-long", f"adaptation over a long lifetime on {name}", adaptation(document, d, "long")
@@ -137,6 +139,28 @@ def solved(document: Document, d: Document) -> Figure:
     axis.set_xlim(0)
     axis.set_xlabel("env steps of experience on the task")
     axis.set_ylabel(f"share of lives that reached\n{SOLVED} of the task's reference")
+    axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def from_scratch(document: Document, d: Document) -> Figure:
+    """Raw return against experience on a task, of those who adapt and of those who learn it alone."""
+    look, data = looks(document), d["scratch"]
+    figure, (axis,) = _new(8.4, 3.6)
+    for name, curve in data["learned"].items():
+        for task in curve["tasks"]:
+            axis.plot(curve["x"], task, color=look[name].colour, lw=0.5, alpha=0.5)
+        axis.plot(curve["x"], curve["mean"], color=look[name].colour, lw=2.2, label=name)
+    for name, of in data["adapting"].items():
+        axis.plot(of["x"], of["mean"], "o-", color=look[name].colour, lw=look[name].width, ms=5, label=name)
+    for name, level in data["levels"].items():
+        if level is not None:
+            axis.axhline(level, color=look[name].colour, lw=1.2, ls=":", zorder=0, label=name)
+    axis.set_xscale("symlog", linthresh=d["horizon"] or 1)
+    axis.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
+    axis.set_xlim(0)
+    axis.set_xlabel(f"env steps on a task, mean over {data['tasks']} tasks ({data['split']})")
+    axis.set_ylabel("return of an episode")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from metarl.benchmarks.report import tables
 from metarl.benchmarks.report.figures import SOLVED
-from metarl.benchmarks.report.sentences import answers, notices
+from metarl.benchmarks.report.sentences import answers, ends, notices
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -24,6 +24,8 @@ CAPTIONS = {
     "intervals; thin lines: single seeds; dashed: an episode begins.",
     "long": "The same agents on a lifetime longer than the one they were trained for: the score of each episode.",
     "solved": f"How much experience it takes until an episode earns {SOLVED} of what the reference earns on that task.",
+    "scratch": "Raw return on the same tasks. An agent's dots: its episodes, while it adapts. Lines: an algorithm that "
+    "learns each task alone, from nothing, its mean policy tested on the way; thin: single tasks.",
     "tasks": "Where does it fail? Each column is a task: blue is as good as being told the task, red as bad as random.",
     "splits": "What is lost on tasks that were not trained on, and outside of the training support.",
     "profile": "The higher a line, the more of its seeds and tasks are above that score.",
@@ -66,10 +68,7 @@ def _distribution(d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     reference = d["reference"]
     count = d["panels"][d["scored"]]["tasks"]
     size = f"{d['episodes']} episodes of {d['horizon']} steps on each of {count} {d['scored']} tasks"
-    scale = "" if reference is None else (
-        f" Score 0 is a return of {reference['floor']:.4g} (random), 1 is {reference['best']:.4g} ({reference['by']}), "
-        "means over tasks."
-    )  # fmt: skip
+    scale = "" if reference is None else " " + ends(reference)
     parts = [f'<h2 id="{escape(name)}">{escape(name)}</h2><p class="quiet">{escape(size)}.{escape(scale)}</p>']
     for kind, title in (("adaptation", "Adaptation"), ("long", "A long lifetime")):
         parts.append(_titled(title, _figure(figures, f"{name}-{kind}", kind)))
@@ -78,6 +77,9 @@ def _distribution(d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     needed = _figure(figures, f"{name}-solved", "solved") + _table(tables.experience(d, d["scored"]))
     parts.append(_titled("Experience needed", needed))
     parts.append(_titled("Task by task", _figure(figures, f"{name}-tasks", "tasks")))
+    if d["scratch"]:
+        saved = _figure(figures, f"{name}-scratch", "scratch") + _table(tables.saved(d))
+        parts.append(_titled("What adaptation saves", saved))
     gaps = tables.gaps(d)
     parts.append(
         _titled("Generalisation", _figure(figures, f"{name}-splits", "splits") + (_table(gaps) if gaps.rows else ""))

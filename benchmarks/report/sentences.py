@@ -19,6 +19,7 @@ def answers(document: Document) -> list[str]:
     for d in document["distributions"]:
         pairs = [row for row in d["comparisons"] if row.get("low") is not None and _telling(document, agents, row)]
         lines += [_difference(d["name"], row) for row in pairs]
+        lines += _saved(d) if d["scratch"] else []
     if any(row["low"] is None and row["trained"] for row in document["headline"]):
         few = document["statistics"]["fewest_seeds"]
         lines.append(
@@ -34,10 +35,55 @@ def notices(document: Document) -> list[str]:
         shown = "; ".join(document["unfinished"][:5])
         more = len(document["unfinished"]) - 5
         lines.append(f"Not finished: {shown}" + (f" and {more} more" if more > 0 else ""))
+    lines += _shortened(document)
     for d in document["distributions"]:
         if not d["generalisation"]:
             lines.append(f"{d['name']} has training tasks only: its scores say nothing about generalisation.")
     return lines + [f"Warning: {warning}" for warning in document["warnings"]]
+
+
+def ends(reference: Document) -> str:
+    """What the scores of a distribution mean, and whose returns they are made of."""
+    floor, best, ceiling = (reference[name] for name in ("floor", "best", "ceiling"))
+    known = f" As good as exploring can be: {_end(ceiling)}." if ceiling else ""
+    return f"Score 0 is a return of {_end(floor)}, 1 is {_end(best)}; means over tasks.{known}"
+
+
+def _end(end: Document) -> str:
+    error = "" if end["error"] is None else f" ± {end['error']:.2g}"
+    return f"{end['return']:.4g}{error} ({end['by']})"
+
+
+def _shortened(document: Document) -> list[str]:
+    """Whether less was done than the suite says."""
+    lines = []
+    for d in document["distributions"]:
+        short: dict[tuple[int, int], list[str]] = {}
+        for name, budget in d["budget"].items():
+            if budget["env_steps"] < budget["suite"]:
+                short.setdefault((budget["env_steps"], budget["suite"]), []).append(name)
+        if short:
+            each = "; ".join(f"{', '.join(who)}: {now:,} of {full:,}" for (now, full), who in short.items())
+            lines.append(f"Preliminary: on {d['name']} fewer env steps of training than the suite says ({each}).")
+    if document["left_out"]:
+        lines.append(f"Left out of the suite: {', '.join(document['left_out'])}.")
+    return lines
+
+
+def _saved(d: Document) -> list[str]:
+    """What adapting spares, agent by agent."""
+    return [_spared(d["name"], d["scratch"]["learned"][row["learner"]], row) for row in d["scratch"]["saved"]]
+
+
+def _spared(where: str, curve: Document, row: Document) -> str:
+    agent, learner, lived = row["agent"], row["learner"], row["experience"]
+    if row["env_steps"] is None:
+        took = f"is not reached by {learner} within {curve['x'][-1]:,} env steps"
+    elif row["env_steps"] <= lived:
+        return f"{where}: {learner} is no slower than {agent}, which has learned nothing that helps on these tasks."
+    else:
+        took = f"takes {learner} {row['env_steps']:,} ({row['env_steps'] / lived:,.0f} times as many)"
+    return f"{where}: what {agent} earns after {lived:,.0f} env steps on a task ({row['return']:.4g}) {took}."
 
 
 def _telling(document: Document, agents: set[str], row: Document) -> bool:

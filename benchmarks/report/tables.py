@@ -105,6 +105,25 @@ def gaps(d: Document) -> Table:
     return Table(("entrant", "train − test", "test − ood"), rows, "How much AUAC is lost on tasks never trained on.")
 
 
+def saved(d: Document) -> Table:
+    """What adapting spares."""
+    data = d["scratch"]
+    rows = []
+    for row in data["saved"]:
+        curve, needed = data["learned"][row["learner"]], row["env_steps"]
+        took = f"more than {curve['x'][-1]:,}" if needed is None else f"{needed:,}"
+        rows.append((row["agent"], f"{row['return']:.4g}", f"{row['experience']:,.0f}", row["learner"], took))
+    minutes = ", ".join(
+        f"{name} took {curve['seconds'] / 60:.1f} minutes for {data['tasks']} tasks of {curve['x'][-1]:,} env steps"
+        for name, curve in data["learned"].items()
+    )
+    return Table(
+        ("agent", "return of its last episode", "env steps on the task by then", "who learns from scratch",
+         "env steps until it earns as much"), rows,
+        f"Means over the first {data['tasks']} {d['scored']} tasks. {minutes}.",
+    )  # fmt: skip
+
+
 def costs(d: Document) -> Table:
     """What it took."""
     rows = []
@@ -112,7 +131,8 @@ def costs(d: Document) -> Table:
         cost = entrant["cost"]
         steps, seconds = cost["env_steps"], cost["train_seconds"]
         rows.append((
-            name, MISSING if steps is None else f"{steps:,.0f}", MISSING if seconds is None else f"{seconds / 60:.1f}",
+            name, MISSING if steps is None else _of(steps, d["budget"].get(name)),
+            MISSING if seconds is None else f"{seconds / 60:.1f}",
             f"{cost['live_seconds']:.1f}", f"{cost['peak_memory'] / 2**30:.2f}", str(cost["diverged"]),
             _seeds(entrant["seeds"], entrant["trained"]),
         ))  # fmt: skip
@@ -126,6 +146,12 @@ def costs(d: Document) -> Table:
         "seeds",
     )
     return Table(columns, rows, "Means over seeds, one thread each; processes side by side slow each other down.")
+
+
+def _of(steps: float, budget: Document | None) -> str:
+    """Env steps, beside those of the suite where they are fewer."""
+    fewer = budget is not None and steps < budget["suite"]
+    return f"{steps:,.0f}" + (f" (the suite says {budget['suite']:,})" if budget and fewer else "")
 
 
 def _interval(summary: Document) -> str:

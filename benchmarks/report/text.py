@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metarl.benchmarks.report import tables
-from metarl.benchmarks.report.sentences import answers, notices
+from metarl.benchmarks.report.sentences import answers, ends, notices
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -24,8 +24,11 @@ def markdown(document: Document) -> str:
         lines += [_table(tables.headline(document)), ""]
     for d in document["distributions"]:
         if d["entrants"]:
-            lines += [f"## {d['name']}", "", _table(tables.scores(d, d["scored"])), ""]
+            lines += [f"## {d['name']}", "", *([ends(d["reference"]), ""] if d["reference"] else [])]
+            lines += [_table(tables.scores(d, d["scored"])), ""]
             lines += [_table(tables.experience(d, d["scored"])), ""]
+        if d["scratch"]:
+            lines += [_table(tables.saved(d)), ""]
         if d["comparisons"]:
             lines += [_table(tables.comparisons(d)), ""]
         if d["entrants"]:

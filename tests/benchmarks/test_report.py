@@ -168,7 +168,7 @@ def test_the_page_is_one_file_that_needs_no_network(written: Path) -> None:
 
 def test_files_say_the_same(written: Path, data: dict[str, Any]) -> None:
     read = json.loads((written / "report.json").read_text())
-    assert (read["format"], read["schema"]) == ("metarl report", 1)
+    assert (read["format"], read["schema"]) == ("metarl report", 2)
     assert read["headline"] == json.loads(json.dumps(data["headline"]))
     assert "| rl2 | agent | 0.50 [" in (written / "report.md").read_text()
     rows = (written / "report.csv").read_text().splitlines()

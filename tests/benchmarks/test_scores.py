@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metarl.benchmarks import references
+from metarl.benchmarks.references import Earned, Ends
 from metarl.benchmarks.scores import Scale, Scores, experience, restricted_mean, solved
 from metarl.errors import MetarlError
 
@@ -67,10 +67,13 @@ def test_the_restricted_mean_is_the_area_above_the_solved_curve() -> None:
 def test_ends_are_means_over_lives_with_their_errors() -> None:
     rng = np.random.default_rng(1)
     floor, best = rng.normal(0, 1, (1, 4, 3, 8)), rng.normal(10, 2, (2, 4, 3, 8))
-    ends = references.measure(floor, best, "hash", "oracle")
-    assert ends.best == pytest.approx(best.mean((0, 1, 3)))
+    low, high = Earned.of(floor, "hash", "random"), Earned.of(best, "hash", "oracle")
+    ends = Ends(low, high)
+    assert high.mean == pytest.approx(best.mean((0, 1, 3)))
     lives = best.mean(1)[:, 1].ravel()  # task 1: 2 seeds x 8 replicates
-    assert ends.best_error[1] == pytest.approx(lives.std(ddof=1) / 4)
+    assert high.error[1] == pytest.approx(lives.std(ddof=1) / 4)
     assert ends.denominator == pytest.approx((best.mean((0, 1, 3)) - floor.mean((0, 1, 3))).mean())
     with pytest.raises(MetarlError, match="earns no more than random"):
-        _ = references.measure(best, floor, "hash", "oracle").denominator
+        _ = Ends(high, low).denominator
+    several = (low.error**2).sum() / 9 + (high.error**2).sum() / 9  # the error of a difference of means of 3
+    assert ends.denominator_error == pytest.approx(several**0.5)
