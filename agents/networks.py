@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from metarl.agents.actions import Actions
 from metarl.agents.recurrent import Recurrent
+from metarl.agents.tanh import Tanh
 
 Memory = Literal["gru", "lstm", "none"]
 
@@ -31,7 +32,7 @@ def mlp(sizes: list[int], last_gain: float) -> nn.Sequential:
         linear = nn.Linear(n, m)
         nn.init.orthogonal_(linear.weight, last_gain if last else math.sqrt(2))
         nn.init.zeros_(linear.bias)
-        layers += [linear] if last else [linear, nn.Tanh()]
+        layers += [linear] if last else [linear, Tanh()]
     return nn.Sequential(*layers)
 
 

@@ -14,6 +14,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
+from metarl import numerics
 from metarl.agents.action_laws import Law
 from metarl.agents.actions import actions_of
 from metarl.agents.encoders import encoder_of
@@ -142,13 +143,17 @@ class PolicyAgent:
             return
         done = step.terminated | step.truncated
         # An environment at rest lived through nothing: its memory and what it saw last stay as they were.
-        rest = step.resting
-        self.state = torch.where(rest.unsqueeze(1), self.state, self._next_state)
-        self.last = Last(
-            torch.where(rest.unsqueeze(1), self.last.action, self.policy.actions.seen(self.action)),
-            torch.where(rest, self.last.reward, step.reward),
-            torch.where(rest, self.last.done, done),
-        )
+        rest, state = step.resting, self._next_state
+        last = Last(self.policy.actions.seen(self.action), step.reward, done)
+        if numerics.may_hold(rest):
+            wide, before = rest.unsqueeze(1), self.last
+            state = torch.where(wide, self.state, state)
+            last = Last(
+                torch.where(wide, before.action, last.action),
+                torch.where(rest, before.reward, last.reward),
+                torch.where(rest, before.done, last.done),
+            )
+        self.state, self.last = state, last
         if self.policy.settings.wipe_memory:
             keep = ~self.last.done
             self.state = self.state * keep.unsqueeze(1)

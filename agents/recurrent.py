@@ -14,6 +14,18 @@ from torch.autograd.function import once_differentiable
 _ROWS = 1024
 
 
+def _folded(w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The weights of a GRU [I, 4 H], [H, 3 H] and its biases [4 H], for states u = (h + 1) / 2 and tanh(a) = 2 s - 1.
+
+    s = sigmoid(2a) takes a third of torch.tanh's time, and the step becomes u' = (1 - z) s + z u; factors and shifts
+    are in the weights. The product with x fills r, z, q, s with what does not depend on u; that with u adds to r, z, q.
+    """
+    (w_r, w_z, w_n), (b_r, b_z, b_n), (c_r, c_z, c_n) = w_ih.chunk(3), b_ih.chunk(3), b_hh.chunk(3)
+    w_x = torch.cat((w_r, w_z, torch.zeros_like(w_n), 2 * w_n)).t().contiguous()
+    b_x = torch.cat((torch.cat((b_r + c_r, b_z + c_z, c_n)) - w_hh.sum(1), 2 * b_n))
+    return w_x, (2 * w_hh).t().contiguous(), b_x
+
+
 def _steps(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     return zip(*(t.unbind() for t in tensors), strict=True)
 
@@ -39,28 +51,22 @@ class _GRU(torch.autograd.Function):
         """x [T, B, I], h0 [B, H] and the parameters of nn.GRU -> [T, B, H]."""
         (length, batch, _), hidden = x.shape, h0.shape[1]
         ctx.chunk = max(1, _ROWS // batch)
-        (w_r, w_z, w_n), (b_r, b_z, b_n), (c_r, c_z, c_n) = w_ih.chunk(3), b_ih.chunk(3), b_hh.chunk(3)
-        # One product fills r, z, q, n with what does not depend on h. tanh(a) is computed as 2 sigmoid(2a) - 1, which
-        # takes a third of torch.tanh's time; the factor within is part of these weights.
-        w_x = torch.cat((w_r, w_z, torch.zeros_like(w_n), 2 * w_n)).t().contiguous()
-        b_x = torch.cat((b_r + c_r, b_z + c_z, c_n, 2 * b_n))
-        w_h = w_hh.t().contiguous()
-        minus_one = x.new_tensor(-1.0)
-        hs = x.new_empty(length + 1, batch, hidden)
-        hs[0] = h0
+        w_x, w_u, b_x = _folded(w_ih, w_hh, b_ih, b_hh)
+        us = x.new_empty(length + 1, batch, hidden)
+        us[0] = (h0 + 1) / 2
         chunks = []
         for start in range(0, length, ctx.chunk):
             xs = x[start : start + ctx.chunk]
             gates = torch.addmm(b_x, xs.flatten(0, 1), w_x).view(len(xs), batch, 4 * hidden)
             chunks.append(gates)
             rzq, rz = gates[..., : 3 * hidden], gates[..., : 2 * hidden]
-            before, after = hs[start : start + len(xs)], hs[start + 1 : start + 1 + len(xs)]
-            for h, h_next, rzq_t, rz_t, r, z, q, n in _steps(before, after, rzq, rz, *gates.chunk(4, -1)):
-                rzq_t.addmm_(h, w_h)
+            before, after = us[start : start + len(xs)], us[start + 1 : start + 1 + len(xs)]
+            for u, u_next, rzq_t, rz_t, r, z, q, s in _steps(before, after, rzq, rz, *gates.chunk(4, -1)):
+                rzq_t.addmm_(u, w_u)
                 rz_t.sigmoid_()
-                n.addcmul_(r, q, value=2).sigmoid_()
-                torch.add(minus_one, n, alpha=2, out=n)
-                torch.lerp(n, h, z, out=h_next)
+                s.addcmul_(r, q, value=2).sigmoid_()
+                torch.lerp(s, u, z, out=u_next)
+        hs = torch.add(x.new_tensor(-1.0), us, alpha=2, out=us)
         ctx.save_for_backward(x, hs, w_ih, w_hh, *chunks)
         return hs[1:]
 
@@ -75,22 +81,26 @@ class _GRU(torch.autograd.Function):
         db_ih, dc_n = w_ih.new_zeros(3 * hidden), w_ih.new_zeros(hidden)
         for i, gates in reversed(list(enumerate(chunks))):
             now = slice(i * ctx.chunk, i * ctx.chunk + len(gates))
-            h, (r, z, q, n) = hs[now], gates.chunk(4, -1)
+            h, (r, z, q, s) = hs[now], gates.chunk(4, -1)
             # d(arguments of r's and z's sigmoids, n's tanh, and q) / dh'; each sigmoid_backward(g, y) is g y (1 - y).
-            n_factor = torch.ops.aten.tanh_backward(1 - z, n)
+            n_factor = torch.ops.aten.sigmoid_backward(4 - 4 * z, s)
             r_factor = torch.ops.aten.sigmoid_backward(n_factor * q, r)
-            z_factor = torch.ops.aten.sigmoid_backward(h - n, z)
+            z_factor = torch.ops.aten.sigmoid_backward(torch.sub(h + 1, s, alpha=2), z)
             d_rzq = torch.cat((r_factor, z_factor, n_factor * r), -1)
             by_gate = d_rzq.unflatten(-1, (3, hidden))
-            dhs = torch.empty_like(h)
-            for grad_t, dh_next, gate, d_rzq_t, z_t in _steps_back(grad[now], dhs, by_gate, d_rzq, z):
-                torch.add(grad_t, dh, out=dh_next)
-                gate.mul_(dh_next.unsqueeze(1))  # d_rzq_t, seen as [B, 3, H]
-                torch.mul(dh_next, z_t, out=dh).addmm_(d_rzq_t, w_hh)
+            # Gradients of the states before the chunk, then after each of its steps, to which each step adds.
+            dhs = torch.cat((torch.zeros_like(hs[:1]), grad[now]))
+            dhs[-1] += dh
+            dh, dhs_next = dhs[0], dhs[1:]
+            for dh_t, dh_next, dh_wide, gate, d_rzq_t, z_t in _steps_back(
+                dhs[:-1], dhs_next, dhs_next.unsqueeze(2), by_gate, d_rzq, z
+            ):
+                gate.mul_(dh_wide)  # d_rzq_t, seen as [B, 3, H]
+                dh_t.addcmul_(dh_next, z_t).addmm_(d_rzq_t, w_hh)
             d_rows, dq = d_rzq.flatten(0, 1), by_gate[:, :, 2]
             dw_hh.addmm_(d_rows.t(), h.flatten(0, 1))
             dc_n += dq.sum((0, 1))
-            torch.mul(n_factor, dhs, out=dq)  # from here on d_rows holds r, z, n, whose products are with x
+            torch.mul(n_factor, dhs_next, out=dq)  # from here on d_rows holds r, z, n, whose products are with x
             dw_ih.addmm_(d_rows.t(), x[now].flatten(0, 1))
             db_ih += d_rows.sum(0)
             if dx is not None:

@@ -105,13 +105,16 @@ class Environment:
         if self._choices is not None:
             wrong = (action < 0) | (action >= self._choices)
             action = action.masked_fill(wrong, 0)
-        reward, terminated, flags = self.simulation.step(action, active, self._random())
+        reward, terminated, flags, diverged = self.simulation.step(action, active, self._random())
         if wrong is not None:
             flags = flags | (wrong & active) * NAN_ACTION
         self.time = self.time + active
-        diverged = (flags & DIVERGED).bool()
-        terminated = terminated & ~diverged
-        truncated = active & (self.time >= self.horizon) & ~terminated | diverged
+        truncated = active & (self.time >= self.horizon)
+        if diverged is not None:
+            terminated, truncated = terminated & ~diverged, truncated | diverged
+            flags = flags | diverged * DIVERGED
+        if self.simulation.may_terminate:
+            truncated = truncated & ~terminated
         return Transition(self._observe(), reward, terminated, truncated, flags)
 
     def render(self, index: int = 0, width: int = 480, height: int = 480) -> np.ndarray:

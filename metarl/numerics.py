@@ -45,6 +45,11 @@ def take_rows(x: Tensor, order: Tensor) -> Tensor:
     return torch.gather(x, 0, order.reshape(*order.shape, *[1] * (x.dim() - 2)).expand_as(x))
 
 
+def may_hold(mask: Tensor) -> bool:
+    """Whether the mask is set anywhere: looked at on CPU, where that costs nothing; elsewhere, it may be."""
+    return not mask.is_cpu or bool(mask.any())
+
+
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
     """Mean of x where mask is set, by the count of those."""
     return (x * mask).sum() / mask.sum().clamp(min=1)

@@ -35,7 +35,8 @@ class Outcome(NamedTuple):
 
     reward: Tensor  # float32 [B]
     terminated: Tensor  # bool [B], the MDP reached an end
-    flags: Tensor  # int64 [B], bits of FLAG_NAMES
+    flags: Tensor  # int64 [B], bits of FLAG_NAMES but DIVERGED, which `diverged` says
+    diverged: Tensor | None = None  # bool [B], whose physics blew up; None where nobody's did
 
 
 class World(ABC):

@@ -69,8 +69,11 @@ class Physics(ABC):
         """Put the masked simulations into these states (rows of [B, nq] and [B, nv]), warm start and time cleared."""
 
     @abstractmethod
-    def step(self, active: Tensor) -> Tensor:
-        """`frame_skip` substeps where active; bool [B], the simulations that diverged (and were set to qpos0)."""
+    def step(self, active: Tensor) -> Tensor | None:
+        """`frame_skip` substeps where active; bool [B], the simulations that diverged (and were set to qpos0).
+
+        None where it is known without waiting for the device that none did.
+        """
 
     def overflowed(self) -> Tensor | None:
         """bool [B]: whose contacts or constraints did not fit in the last step; None where none are ever dropped."""

@@ -49,7 +49,6 @@ class CpuPhysics(Physics):
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
         self.stage = self._stage_of(derived)  # how far MuJoCo computes at the state a step leads to
         self._fields: dict[str, Tensor] = {}
-        self._nobody = torch.zeros(num_envs, dtype=torch.bool)
         self._warnings = self.batch.warning.tobytes()
 
     def data(self, name: str) -> Tensor:
@@ -75,14 +74,14 @@ class CpuPhysics(Physics):
         if self._derived:
             self.batch.forward(ids, stage=self.stage)
 
-    def step(self, active: Tensor) -> Tensor:
+    def step(self, active: Tensor) -> Tensor | None:
         failed: np.ndarray | None = None
         try:
             self.batch.step(self._ids(active), self.frame_skip, self.stage)
         except SimulationError as error:  # these kept the state they had; the others ran to completion
             failed = error.ids
         if failed is None and self.batch.warning.tobytes() == self._warnings:  # the same as ever: nobody diverged
-            return self._nobody
+            return None
         diverged = self.batch.warning[:, _BLOW_UPS, 1].any(1)
         if failed is not None:
             diverged[failed] = True

@@ -20,7 +20,7 @@ from metarl.envs.robots.drawing import draw, make_renderer
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
-from metarl.world import DIVERGED, NAN_ACTION, OVERFLOW, Outcome, Simulation
+from metarl.world import NAN_ACTION, OVERFLOW, Outcome, Simulation
 
 if TYPE_CHECKING:
     from metarl.distribution import TaskDistribution
@@ -86,21 +86,21 @@ class RobotSimulation(Simulation):
         terms = self.goal.terms(motion, self._perturbed.goal_task)
         terms |= {name: term(self.physics, action) for name, term in self._terms.items()}
         # A diverged robot was put back to its start: that move earns nothing.
-        self.reward_terms = self._weighed(terms, ~active | diverged)
+        self.reward_terms = self._weighed(terms, ~active if diverged is None else ~active | diverged)
         reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = self._nobody if fallen is None else fallen & active
         if self._perturbed.senses:
             self._sense(Counted(random.streams, random.episode, random.step + active))
-        return Outcome(reward, terminated, self._flags(nan, diverged, active))
+        return Outcome(reward, terminated, self._flags(nan, active), diverged)
 
     def trouble(self) -> str | None:
         told = self.physics.trouble()
         return None if told is None else f"{self.robot.name}: {told}"
 
-    def _flags(self, nan: Tensor, diverged: Tensor, active: Tensor) -> Tensor:
+    def _flags(self, nan: Tensor, active: Tensor) -> Tensor:
         """int64 [B]"""
-        flags = nan * NAN_ACTION + diverged * DIVERGED
+        flags = torch.where(nan, NAN_ACTION, 0)
         overflowed = self.physics.overflowed()
         return flags if overflowed is None else flags + (overflowed & active) * OVERFLOW
 

@@ -172,7 +172,7 @@ class Lanes:
         return Moved(
             after.obs.cpu().numpy(),
             reward if terms else _float64(after.reward, active),
-            after.terminated.cpu().numpy(),
+            after.terminated.numpy(force=True).copy(),  # a world may hand out the same one again
             after.truncated.cpu().numpy(),
             terms,
             {key: lanes for key, lanes in happened.items() if lanes.any()},

@@ -13,7 +13,7 @@ from torch import Tensor
 import metarl
 from metarl import registry
 from metarl.counted import Counted
-from metarl.world import DIVERGED, OVERFLOW, Outcome, Simulation, World
+from metarl.world import OVERFLOW, Outcome, Simulation, World
 
 SIZE = 6
 
@@ -62,8 +62,9 @@ class GridSimulation(Simulation):
             "luck": self.task["luck"] * random.normal("luck") * active,
             "time": active * -0.1,
         }
-        flags = active * ((self.place[:, 0] == SIZE - 1) * OVERFLOW + (self.place[:, 1] == SIZE - 1) * DIVERGED)
-        return Outcome(sum(self.reward_terms.values(), torch.zeros(self.num_envs)), found, flags)
+        overflow, diverged = (active & (place == SIZE - 1) for place in self.place.unbind(1))
+        reward = sum(self.reward_terms.values(), torch.zeros(self.num_envs))
+        return Outcome(reward, found, overflow * OVERFLOW, diverged)
 
     def observe(self) -> Tensor:
         return self.place.clone()
