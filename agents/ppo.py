@@ -7,7 +7,7 @@ trial, so that credit flows from one episode into those before it; then a few ep
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ from metarl.counted import derive_seed, generator
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 
+ANNEALED = 0.05  # what is left of the learning rate and of the entropy's weight after `anneal_steps`
+
 
 @dataclass(frozen=True)
 class PPOSettings(PolicySettings):
@@ -38,6 +40,8 @@ class PPOSettings(PolicySettings):
     """minibatches of whole trials in a pass"""
     learning_rate: float = 1e-3
     """of Adam, at the start"""
+    anneal_steps: int = 0
+    """env steps over which the learning rate and entropy_coef fall along a line to a twentieth; 0: they stay"""
     gamma: float = 0.97
     """discount per env step"""
     lam: float = 0.9
@@ -59,6 +63,9 @@ class PPOSettings(PolicySettings):
         check_number(self, "learning_rate", "clip", "max_grad_norm", above=0)
         check_number(self, "gamma", "lam", low=0, high=1)
         check_number(self, "entropy_coef", "value_coef", "target_kl", low=0)
+        check_whole(self, "anneal_steps", low=0)
+        if self.anneal_steps and self.target_kl > 0:
+            raise MetarlError("anneal_steps and target_kl both move the learning rate: set one of them to 0")
         if self.num_envs % self.minibatches:
             sizes = f"num_envs {self.num_envs} must be a multiple of minibatches {self.minibatches}"
             raise MetarlError(f"minibatches are of whole trials: {sizes}")
@@ -141,14 +148,14 @@ class PPOLearner(Learner):
         return Batch(now, before, action, out, times, value, log_prob, advantage, target, own, starts)
 
     def _optimise(self, batch: Batch) -> dict[str, float]:
-        settings = self.settings
+        settings = self._annealed()
         shuffle = generator(self.seed, "minibatches", self.updates)
         old_log_std = self.policy.network.log_std.detach().clone()
         totals: dict[str, Tensor] = {}
         count = settings.epochs * settings.minibatches
         for _ in range(settings.epochs):
             for index in torch.randperm(self.share.whole, generator=shuffle).chunk(settings.minibatches):
-                parts = self._gradients(batch, index, old_log_std)
+                parts = self._gradients(batch, index, old_log_std, settings)
                 torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), settings.max_grad_norm)
                 self.optimizer.step()
                 if settings.target_kl > 0:
@@ -162,12 +169,23 @@ class PPOLearner(Learner):
             "learning_rate": self.optimizer.param_groups[0]["lr"],
         }
 
-    def _gradients(self, batch: Batch, index: Tensor, old_log_std: Tensor) -> dict[str, Tensor]:
+    def _annealed(self) -> PPOSettings:
+        """The settings of this update, a function of the env steps so far; the optimiser's learning rate is set."""
+        settings = self.settings
+        if not settings.anneal_steps:
+            return settings
+        left = max(1 - self.env_steps / settings.anneal_steps, ANNEALED)
+        self.optimizer.param_groups[0]["lr"] = settings.learning_rate * left
+        return replace(settings, entropy_coef=settings.entropy_coef * left)
+
+    def _gradients(
+        self, batch: Batch, index: Tensor, old_log_std: Tensor, settings: PPOSettings
+    ) -> dict[str, Tensor]:  # fmt: skip
         """Set the gradients of the loss of some trials of the whole meta-batch, wherever they are; the loss's parts."""
         here = self.share.own(index)
         weigh = len(here) > 0  # a process that has none of them counts for nothing
         part = batch.environments((here if weigh else here.new_zeros(1)).to(self.env.device))
-        loss, parts = ppo_loss(self.policy, part, old_log_std, self.settings)
+        loss, parts = ppo_loss(self.policy, part, old_log_std, settings)
         self.optimizer.zero_grad()
         loss.backward()
         gradients = [weight.grad for weight in self.policy.network.parameters() if weight.grad is not None]

@@ -85,6 +85,24 @@ def test_building_a_learner_leaves_the_global_generator_alone(guess):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_annealed_rates_fall_along_a_line_and_survive_a_restart(guess):
+    """guess: 2 episodes of 6 steps, 8 of them side by side."""
+    settings = {"anneal_steps": 4 * 96, "learning_rate": 1e-2, "entropy_coef": 0.1}
+    learner = _learner(RL2, guess, **settings)
+    rates = [learner.update()["learning_rate"] for _ in range(6)]
+    assert rates == pytest.approx([1e-2, 7.5e-3, 5e-3, 2.5e-3, 5e-4, 5e-4])
+    assert learner._annealed().entropy_coef == pytest.approx(0.005)
+    other, restarted = (_learner(RL2, guess, **settings) for _ in range(2))
+    other.update()
+    restarted.load_state_dict(deepcopy(other.state_dict()))
+    assert other.update() == restarted.update()
+
+
+def test_one_schedule_moves_the_learning_rate():
+    with pytest.raises(MetarlError, match="anneal_steps and target_kl"):
+        RL2.settings(anneal_steps=100, target_kl=0.01)
+
+
 def test_minibatches_must_divide_the_trials():
     with pytest.raises(MetarlError, match="multiple of minibatches 3"):
         RL2.settings(num_envs=8, minibatches=3)
