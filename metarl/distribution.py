@@ -129,10 +129,12 @@ class TaskDistribution:
             raise MetarlError(f"the number of tasks must be a whole number of at least 1, got {n!r}")
         specs = self.specs
         params = splits.draw(self, split, n, seed)
-        return TaskSet({name: params[name] for name in specs}, specs, self.name, self.version, split)
+        return TaskSet({name: params[name] for name in specs}, specs, self.name, self.version, split, copy=False)
 
     def task_set(self, tasks: TaskSet | Mapping[str, Any]) -> TaskSet:
         """Tasks a user gives: a task set, or a dict of one task's parameters; all of them, within bounds."""
+        if isinstance(tasks, TaskSet) and self._is_own(tasks):
+            return tasks
         if isinstance(tasks, TaskSet):
             given: Mapping[str, Any] = tasks.params
         elif isinstance(tasks, Mapping):
@@ -146,6 +148,13 @@ class TaskDistribution:
             raise MetarlError(f"a task of {self.name} needs {', '.join(self.specs)}; missing: {', '.join(missing)}")
         split = tasks.split if isinstance(tasks, TaskSet) else ""
         return TaskSet({name: given[name] for name in self.specs}, self.specs, self.name, self.version, split)
+
+    def _is_own(self, tasks: TaskSet) -> bool:
+        """Whether a set was made of this distribution's own parameters, and so checked when it was made."""
+        described = tasks.parameters.keys() == self.specs.keys() and all(
+            tasks.parameters[name] is spec for name, spec in self.specs.items()
+        )
+        return described and (tasks.distribution, tasks.version) == (self.name, self.version)
 
     # Environments -----------------------------------------------------------------------------------------------
 

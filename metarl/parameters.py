@@ -73,8 +73,10 @@ class Parameter:
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
 
-    def check(self, values: ArrayLike) -> np.ndarray:
+    def check(self, values: ArrayLike, copy: bool = True) -> np.ndarray:
         """A checked copy of `values` [n, *shape]: C-contiguous, float64, or int64 for an integer parameter.
+
+        Without `copy`, the values themselves where they are that already: for arrays that nobody else will change.
 
         Raises MetarlError on a wrong shape, on anything but numbers, on NaN and infinities, on fractions where integers
         belong, and on values out of bounds. Nothing is clipped or rounded.
@@ -91,7 +93,7 @@ class Parameter:
             self._refuse(given, ~whole, "is not an integer of 64 bits; give one in")
         if given.dtype.kind == "u" and self.integer:
             self._refuse(given, given > np.uint64(2**63 - 1), "is not an integer of 64 bits; give one in")
-        out = np.array(given, dtype=self.dtype, order="C", copy=True)
+        out = np.array(given, dtype=self.dtype, order="C", copy=copy or None)
         self._refuse(out, out <= self.low if self.low_open else out < self.low, "is too low; it must lie in")
         self._refuse(out, out >= self.high if self.high_open else out > self.high, "is too high; it must lie in")
         return out

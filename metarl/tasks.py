@@ -45,7 +45,9 @@ class TaskSet:
         distribution: str = "",
         version: int = 0,
         split: str = "",
+        copy: bool = True,
     ) -> None:
+        """copy: False for arrays that are given away, which become read-only."""
         if not params:
             raise MetarlError("a task set needs at least one parameter, e.g. TaskSet({'velocity': [1.0, 2.0]})")
         listed = parameters.values() if isinstance(parameters, Mapping) else parameters
@@ -54,7 +56,9 @@ class TaskSet:
         for name in sorted(params):
             if name not in known:
                 raise unknown("parameter", name, known)
-            arrays[name] = known[name].check(params[name])
+            arrays[name] = (
+                known[name].check(params[name], copy).view()
+            )  # what is given away stays as writable as it was
             arrays[name].flags.writeable = False
         lengths = {name: len(a) for name, a in arrays.items()}
         if len(set(lengths.values())) > 1:

@@ -68,8 +68,9 @@ class TabularSimulation(GameSimulation):
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
         at = torch.add(self._row + action, self.state, alpha=self.actions)
         reward = (self.means.index_select(0, at) + self.noise * random.normal("reward")) * active
-        passed = self.thresholds.index_select(0, at) <= random.uniform("next state")[:, None]
-        self.state = torch.where(active, passed.sum(1), self.state)
+        thresholds, drawn = self.thresholds.index_select(0, at), random.uniform("next state")[:, None]
+        there = torch.searchsorted(thresholds, drawn, right=True)[:, 0]  # how many thresholds the number has passed
+        self.state = torch.where(active, there, self.state)
         self.reward_terms = {"state_action": reward}
         return Outcome(reward, self.nobody, self.no_flags)
 

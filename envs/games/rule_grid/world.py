@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import gymnasium as gym
 import numpy as np
 import torch
@@ -35,9 +38,20 @@ from metarl.world import Appearance, Outcome
 VIEWS = ("full", "near")
 SIGHT = 2  # cells in each direction, of the near view
 TIME = 0.01  # what a step costs
+KINDS = 1 + THINGS  # of what may lie in a cell, nothing included
+WALL = -1  # what lies beyond a wall
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 PICK, PUT = 4, 5
 PAINTS = np.array([(220, 60, 60), (60, 190, 60), (80, 110, 240), (225, 205, 60)], np.uint8)
+
+
+class _Rule(NamedTuple):
+    """A rule, or the goal, of every environment; int64 [B] each."""
+
+    kind: Tensor
+    a: Tensor
+    b: Tensor
+    c: Tensor | None = None  # no part of a goal
 
 
 class RuleGrid(Game):
@@ -90,16 +104,23 @@ class RuleGridSimulation(GameSimulation):
         super().__init__(parameters, lanes)
         self.size, self.near = size, near
         side = 2 * SIGHT + 1 if near else size
-        self._kinds = _kinds().to(lanes.device)
-        planes = 1 + 2 * self._kinds.shape[1]
-        self.observation_space = gym.spaces.Box(0.0, 1.0, (side, side, planes), np.float32)
+        self._seen = _seen().to(lanes.device)
+        self.observation_space = gym.spaces.Box(0.0, 1.0, (side, side, self._seen.shape[1]), np.float32)
         self.action_space = gym.spaces.Discrete(len(MOVES) + 2)
-        self._next, self._beside = (table.to(lanes.device) for table in _paths(size))
+        self._next, self._walled = (table.to(lanes.device) for table in _paths(size))
+        self._sight, self._outside = (table.to(lanes.device) for table in _sight(size))
         self._corners = torch.zeros(size * size, dtype=torch.bool, device=lanes.device)
         self._corners[[0, size - 1, size * (size - 1), size * size - 1]] = True
         self.cell = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)
         self.pocket = torch.zeros_like(self.cell)
         self.room = torch.zeros(lanes.num_envs, size * size, dtype=torch.int64, device=lanes.device)
+        self._first = torch.full((lanes.num_envs, 1), KINDS, device=lanes.device)
+
+    def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
+        super().assign(task, mask)
+        columns = self.task["ruleset"][:, :LAID].t().contiguous()
+        self._rules = [_Rule(*columns[4 * rule : 4 * rule + 4]) for rule in range(RULES)]
+        self._goal = _Rule(*columns[GOAL:LAID])
 
     def reset(self, mask: Tensor, random: Counted) -> None:
         cells = random.uniform("cells", (self.size * self.size,)).argsort(1)
@@ -109,65 +130,57 @@ class RuleGridSimulation(GameSimulation):
         self.room = torch.where(mask[:, None], room, self.room)
 
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
-        cell = self._next[self.cell, action.clamp(max=len(MOVES))]
-        lies = self.room.gather(1, cell[:, None]).squeeze(1)
-        stepped = cell != self.cell
+        ways = self._next.index_select(0, self.cell)
+        cell = ways.gather(1, action.clamp(max=len(MOVES))[:, None])
+        at = cell.squeeze(1)
+        beside = self._next.index_select(0, at)[:, : len(MOVES)]
+        walled = self._walled.index_select(0, at)
+        lies_before = lies = self.room.gather(1, cell).squeeze(1)
+        around_before = around = self.room.gather(1, beside).masked_fill_(walled, WALL)
+        stepped = at != self.cell
         picked = (action == PICK) & (self.pocket == 0) & (lies > 0)
         put = (action == PUT) & (self.pocket > 0) & (lies == 0)
         pocket = torch.where(picked, lies, self.pocket.masked_fill(put, 0))
         lies = torch.where(put, self.pocket, lies.masked_fill(picked, 0))
-        room = self.room
-        for rule in range(RULES):
-            kind, a, b, c = self.task["ruleset"][:, 4 * rule : 4 * rule + 4].unbind(1)
+        for kind, a, b, c in self._rules:
             pocket = torch.where((kind == HOLD) & picked & (pocket == a), c, pocket)
             turned = ((kind == DROP) & put | (kind == STEP) & stepped) & (lies == a)
-            met, where = self._meeting(room, cell, lies, a, b)
+            met, which = _meeting(around, lies, a, b)
             met = met & put & (kind == NEAR)
-            room = room.scatter(1, where, room.gather(1, where).masked_fill(met[:, None], 0))
+            around = around.scatter(1, which, around.gather(1, which).masked_fill_(met[:, None], 0))
             lies = torch.where(turned | met, c, lies)
-        reached = self._reached(room, cell, lies, pocket, picked, put, stepped) & active
+        reached = self._reached(around, at, lies, pocket, picked, put, stepped) & active
 
-        room = room.scatter(1, cell[:, None], lies[:, None])
-        self.cell, self.pocket = torch.where(active, cell, self.cell), torch.where(active, pocket, self.pocket)
-        self.room = torch.where(active[:, None], room, self.room)
+        self.cell = torch.where(active, at, self.cell)
+        self.pocket = torch.where(active, pocket, self.pocket)
+        around = torch.where(active[:, None], around, around_before)
+        lies = torch.where(active, lies, lies_before)
+        # What lies here is written last: a way that a wall blocks leads here.
+        self.room = self.room.scatter(1, beside, around).scatter_(1, cell, lies[:, None])
         self.reward_terms = {"goal": reached.float(), "time": -TIME * active.float()}
         return Outcome(self.reward_terms["goal"] + self.reward_terms["time"], reached, self.no_flags)
 
-    def _meeting(self, room: Tensor, cell: Tensor, lies: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether the thing here is one of a and b and the other lies beside it, and in which cell [B, 1]."""
-        other = torch.where(lies == a, b, a)
-        beside = self._next[cell, : len(MOVES)]
-        there = (room.gather(1, beside) == other[:, None]) & self._beside[cell]
-        found, which = there.max(1)
-        one = ((lies == a) | (lies == b)) & (lies > 0) & (other > 0)
-        return found & one, beside.gather(1, which[:, None])
-
     def _reached(
-        self, room: Tensor, cell: Tensor, lies: Tensor, pocket: Tensor, picked: Tensor, put: Tensor, stepped: Tensor
+        self, around: Tensor, at: Tensor, lies: Tensor, pocket: Tensor, picked: Tensor, put: Tensor, stepped: Tensor
     ) -> Tensor:
-        kind, a, b = self.task["ruleset"][:, GOAL:LAID].unbind(1)
-        met, _ = self._meeting(room, cell, lies, a, b)
+        kind, a, b, _ = self._goal
+        met, _ = _meeting(around, lies, a, b)
         return (
             (kind == MEET) & put & met
             | (kind == TAKE) & picked & (pocket == a)
             | (kind == STAND) & (put | stepped) & (lies == a)
-            | (kind == CORNER) & put & (lies == a) & self._corners[cell]
+            | (kind == CORNER) & put & (lies == a) & self._corners.index_select(0, at)
         )
 
     def observe(self) -> Tensor:
-        if self.near:
-            around = torch.arange(-SIGHT, SIGHT + 1, device=self.device)
-            row = (self.cell // self.size)[:, None, None] + around[:, None]
-            column = (self.cell % self.size)[:, None, None] + around
-            first = ((row < 0) | (row >= self.size) | (column < 0) | (column >= self.size)).flatten(1)
-            seen = row.clamp(0, self.size - 1) * self.size + column.clamp(0, self.size - 1)
-            lies = self.room.gather(1, seen.flatten(1)).masked_fill(first, 0)
-        else:
-            lies = self.room
-            first = torch.zeros_like(lies, dtype=torch.bool).scatter(1, self.cell[:, None], True)
-        pocket = self._kinds[self.pocket][:, None].expand(-1, lies.shape[1], -1)
-        planes = torch.cat([first.float()[..., None], self._kinds[lies], pocket], 2)
-        return planes.view(self.num_envs, *self.observation_space.shape)
+        rows = self._near() if self.near else self.room.scatter_add(1, self.cell[:, None], self._first)
+        rows = torch.add(rows, self.pocket[:, None], alpha=2 * KINDS)
+        return self._seen.index_select(0, rows.flatten()).view(self.num_envs, *self.observation_space.shape)
+
+    def _near(self) -> Tensor:
+        """int64 [B, cells seen]: what lies there, KINDS where that is outside of the room."""
+        cells, outside = self._sight.index_select(0, self.cell), self._outside.index_select(0, self.cell)
+        return self.room.gather(1, cells).masked_fill_(outside, KINDS)
 
     def text(self, index: int) -> str:
         """Things by their shape's letter, lower case but where the agent is: upper case, or @ on an empty cell."""
@@ -205,22 +218,39 @@ def _stamp(thing: int) -> np.ndarray:
     return np.array([[pixel == "#" for pixel in row] for row in drawings[shape]])
 
 
-def _kinds() -> Tensor:
-    """float32 [1 + THINGS, shapes + colours]: what is seen of a thing."""
-    table = torch.zeros(1 + THINGS, len(SHAPES) + len(COLOURS))
+def _meeting(around: Tensor, lies: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether the thing here is one of a and b and the other lies around [B, 4], and on which side [B, 1]."""
+    other = torch.where(lies == a, b, a)
+    found, which = (around == other[:, None]).max(1)
+    return found & ((lies == a) | (lies == b)) & (lies > 0) & (other > 0), which[:, None]
+
+
+def _seen() -> Tensor:
+    """float32 [KINDS * 2 * KINDS, planes]: a cell as it is seen, by what is in the pocket, whether the first plane is
+    set, and what lies there, in this order."""
+    things = torch.zeros(KINDS, len(SHAPES) + len(COLOURS))
     for thing in range(THINGS):
-        table[1 + thing, thing // len(COLOURS)] = 1
-        table[1 + thing, len(SHAPES) + thing % len(COLOURS)] = 1
-    return table
+        things[1 + thing, thing // len(COLOURS)] = 1
+        things[1 + thing, len(SHAPES) + thing % len(COLOURS)] = 1
+    pocket, first, lies = torch.cartesian_prod(torch.arange(KINDS), torch.arange(2), torch.arange(KINDS)).unbind(1)
+    return torch.cat([first[:, None].float(), things[lies], things[pocket]], 1)
 
 
 def _paths(size: int) -> tuple[Tensor, Tensor]:
-    """int64 [cells, 5]: where each move leads, the fifth nowhere; bool [cells, 4]: whether no wall is in the way."""
-    ways, leads = [], []
+    """int64 [cells, 5]: where each move leads, the fifth nowhere; bool [cells, 4]: whether a wall is in the way."""
+    leads, walled = [], []
     for cell in range(size * size):
         row, column = divmod(cell, size)
         to = [(row + down, column + right) for down, right in MOVES]
         on = [0 <= r < size and 0 <= c < size for r, c in to]
-        ways.append([r * size + c if ok else cell for (r, c), ok in zip(to, on, strict=True)] + [cell])
-        leads.append(on)
-    return torch.tensor(ways), torch.tensor(leads)
+        leads.append([r * size + c if ok else cell for (r, c), ok in zip(to, on, strict=True)] + [cell])
+        walled.append([not ok for ok in on])
+    return torch.tensor(leads), torch.tensor(walled)
+
+
+def _sight(size: int) -> tuple[Tensor, Tensor]:
+    """The cells that are seen from each, row by row, int64 [cells, seen]; and which of them are outside of the room."""
+    span, cells = torch.arange(-SIGHT, SIGHT + 1), torch.arange(size * size)[:, None, None]
+    row, column = torch.broadcast_tensors(cells // size + span[:, None], cells % size + span)
+    outside = (row < 0) | (row >= size) | (column < 0) | (column >= size)
+    return (row * size + column).masked_fill(outside, 0).flatten(1), outside.flatten(1)
