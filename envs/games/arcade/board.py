@@ -45,6 +45,10 @@ class Canvas(ABC):
     def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
         """Draw one object [B] or several [B, k] in these cells, each at its brightness (0: not there)."""
 
+    def stamp(self, planes: Tensor, rows: Tensor, columns: Tensor, row: Tensor, column: Tensor, value: Tensor) -> None:
+        """Draw k objects, each of its plane [k], in cells rows and columns [k] away from one cell [B]; value [B, k]."""
+        self.put(planes, row[:, None] + rows, column[:, None] + columns, value)
+
     @abstractmethod
     def lay(self, plane: int, first: int, values: Tensor) -> None:
         """Draw whole rows of a plane from row `first` on: values [B, rows, SIZE]."""
@@ -61,9 +65,15 @@ class Planes(Canvas):
     def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
         index = add_to_rows(self._first, (row * SIZE + column) * self.board.shape[-1] + plane)
         if isinstance(value, Tensor):
-            self._flat.index_copy_(0, index.reshape(-1), value.expand_as(index).reshape(-1))
+            self._flat.scatter_(0, index.reshape(-1), value.expand_as(index).reshape(-1))
         else:
             self._flat.index_fill_(0, index.reshape(-1), value)
+
+    def stamp(self, planes: Tensor, rows: Tensor, columns: Tensor, row: Tensor, column: Tensor, value: Tensor) -> None:
+        channels = self.board.shape[-1]
+        place = torch.add(self._first, row * SIZE + column, alpha=channels)
+        index = place[:, None] + ((rows * SIZE + columns) * channels + planes)
+        self._flat.scatter_(0, index.view(-1), value.reshape(-1))
 
     def lay(self, plane: int, first: int, values: Tensor) -> None:
         self.board[:, first : first + values.shape[1], :, plane] = values

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
@@ -115,14 +117,18 @@ class Invaders(ArcadeGame):
         canvas.put(0, GROUND, state["cannon"])
         place = torch.arange(RANKS * FILES, device=state["top"].device)
         rank, file = place // FILES, place % FILES
-        row, column = state["top"][:, None] + rank, state["left"][:, None] + file
-        alive = state["aliens"][:, None] >> place & 1
-        canvas.put(1 + rank % 2, row, column, alive * brightness(state["phase"])[:, None])
+        alive = (state["aliens"][:, None] >> place & 1) * brightness(state["phase"])[:, None]
+        canvas.stamp(1 + rank % 2, rank, file, state["top"], state["left"], alive)
         canvas.put(3, state["top"], state["left"], 0.75 + 0.25 * state["right"])
         canvas.put(4, state["shot_row"].clamp(min=0), state["shot_column"], (state["shot_row"] != NONE).float())
-        rows = torch.arange(SIZE, device=place.device, dtype=torch.int16)[:, None]
-        falling = state["bombs"].short()[:, None] >> rows & 1
-        canvas.lay(5, 0, falling * brightness(state["bomb_phase"])[:, None, None])
+        columns = _bits(place.device).index_select(0, state["bombs"].view(-1)).view(-1, SIZE, SIZE)
+        canvas.lay(5, 0, columns.mT * brightness(state["bomb_phase"])[:, None, None])
+
+
+@functools.cache
+def _bits(device: torch.device) -> Tensor:
+    """float32 [2^SIZE, SIZE]: the bits of each number, the lowest first."""
+    return (torch.arange(1 << SIZE, device=device)[:, None] >> torch.arange(SIZE, device=device) & 1).float()
 
 
 def _shoot(block: State, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
