@@ -27,14 +27,14 @@ def describe() -> dict[str, Any]:
 
 
 @contextmanager
-def limited_to(count: int) -> Iterator[None]:
-    """Everything started inside has so many threads, and where the system allows it so many cores: or a peer that
-    starts a process for each environment would get more than the others."""
+def limited_to(count: int, first: int = 0) -> Iterator[None]:
+    """Everything started inside has so many threads, and where the system allows it so many cores, from the `first` of
+    them on: or a peer that starts a process for each environment would get more than the others."""
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
     with threads.using(count):
         try:
             if cores is not None:
-                os.sched_setaffinity(0, sorted(cores)[:count])
+                os.sched_setaffinity(0, sorted(cores)[first : first + count])
             yield
         finally:
             if cores is not None:

@@ -1,0 +1,60 @@
+"""gymnax's games (Lange 2022): the same kinds of games as JAX programs, whole episodes in one compiled loop.
+
+gymnax asks for another Gymnasium than this project, so it belongs to no extra: `pip install --no-deps gymnax jax jaxlib
+flax ...` puts it beside. Where it is not installed it is left out, and named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from metarl.benchmarks.speed.timing import Side
+
+GAMES = ("FourRooms-misc", "BernoulliBandit-misc", "Breakout-MinAtar", "SpaceInvaders-MinAtar")
+STEPS = 100  # of each environment in one call
+
+
+class GymnaxGame(Side):
+    """B environments under vmap, random actions, observations summed so that none is optimised away."""
+
+    def __init__(self, name: str, num_envs: int) -> None:
+        import gymnax  # pyright: ignore[reportMissingImports]
+        import jax  # pyright: ignore[reportMissingImports]
+
+        env, params = gymnax.make(name)
+        reset, step = jax.vmap(env.reset, (0, None)), jax.vmap(env.step, (0, 0, 0, None))
+        draw = jax.vmap(env.action_space(params).sample)
+
+        def advance(carry: Any, _: None) -> tuple[Any, None]:
+            key, state, seen = carry
+            key, act, move = jax.random.split(key, 3)
+            actions = draw(jax.random.split(act, num_envs))
+            obs, state, reward, *_ = step(jax.random.split(move, num_envs), state, actions, params)
+            return (key, state, seen + obs.sum() + reward.sum()), None
+
+        self.num_envs = num_envs
+        self._run = jax.jit(lambda carry: jax.lax.scan(advance, carry, None, STEPS)[0])
+        key = jax.random.PRNGKey(0)
+        _, state = reset(jax.random.split(key, num_envs), params)
+        self._carry = (key, state, 0.0)
+
+    def work(self) -> int:
+        key, state, seen = self._run(self._carry)
+        seen.block_until_ready()
+        self._carry = (key, state, 0.0)
+        return STEPS * self.num_envs
+
+
+def missing() -> str:
+    """Why gymnax cannot be imported; nothing if it can."""
+    try:
+        importlib.import_module("gymnax")
+    except ImportError as error:
+        return str(error)
+    return ""
+
+
+def gymnax_games(num_envs: int) -> dict[str, Side]:
+    """The games by name; none where gymnax is not installed."""
+    return {} if missing() else {f"gymnax {name}": GymnaxGame(name, num_envs) for name in GAMES}
