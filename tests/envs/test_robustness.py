@@ -28,7 +28,7 @@ def wild(space: gym.Space, g: torch.Generator) -> torch.Tensor:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_wild_steps_stay_finite(name, tmp_path, monkeypatch):
-    """Tasks of every split; whoever ends is restarted, and whoever diverges says so."""
+    """Tasks of every split; whoever ends is restarted, and whoever diverges says so (`-rP` prints how many did)."""
     monkeypatch.chdir(tmp_path)  # MuJoCo writes MUJOCO_LOG.TXT where it stands
     family = metarl.get(name)
     env = Environment(family, B)
@@ -38,10 +38,14 @@ def test_wild_steps_stay_finite(name, tmp_path, monkeypatch):
     env.assign(metarl.TaskSet.concatenate(rows))
     env.seed(1)
     env.reset()
-    for _ in range(-(-STEPS // (len(NAMES) * B))):
+    steps = -(-STEPS // (len(NAMES) * B))
+    diverged = 0
+    for _ in range(steps):
         moved = env.step(wild(env.action_space, g))
         assert torch.isfinite(moved.obs.float()).all()
         assert torch.isfinite(moved.reward).all()
         assert not (moved.flags & ~(DIVERGED | OVERFLOW)).any()
+        diverged += int((moved.flags & DIVERGED).bool().sum())
         env.reset(moved.terminated | moved.truncated)
     env.close()
+    print(f"{name}: {steps * B} env steps, {diverged} diverged")
