@@ -31,9 +31,10 @@ def actions(family: TaskDistribution, steps: int, num_envs: int = B, seed: int =
 
 
 def begun(family: TaskDistribution, tasks=None, seed: int = 0, keys=None) -> Environment:
-    """B environments side by side, without trials: they are stepped past ends, which the physics must survive too."""
-    env = Environment(family, B)
-    env.assign(family.tasks("train", B) if tasks is None else tasks)
+    """Environments side by side, without trials: they are stepped past ends, which the physics must survive too."""
+    tasks = family.tasks("train", B) if tasks is None else tasks
+    env = Environment(family, len(tasks))
+    env.assign(tasks)
     env.seed(seed, keys)
     env.reset()
     return env
@@ -140,20 +141,34 @@ def test_what_is_returned_is_never_written_again(name):
 
 @every
 def test_tasks_change_rewards_or_dynamics(name):
-    family = metarl.get(name)
-    keys = torch.zeros(B, dtype=torch.int64)  # one stream for all: nothing differs but the task
-    env = begun(family, keys=keys)
+    """Nothing differs but the task: one stream and the same actions for all, who begin anew together."""
+    family, n = metarl.get(name), 16
+    tasks = family.tasks("train", n)
+    env = begun(family, tasks, keys=torch.zeros(n, dtype=torch.int64))
     if not (noisy(family) or env.simulation.appearance.shows_task):
         assert torch.equal(env._observe(), env._observe()[:1].expand_as(env._observe()))
-    different = torch.zeros(B, dtype=torch.bool)
-    for action in actions(family, family.horizon):
-        moved = env.step(action[:1].expand_as(action))
-        different |= (moved.reward != moved.reward[0]) | (moved.obs != moved.obs[0]).flatten(1).any(1)
-    tasks = family.tasks("train", B)
-    new = [i for i in range(B) if tasks[i] != tasks[0]]
+    new = [i for i in range(n) if tasks[i] != tasks[0]]
     assert new
-    if not isinstance(env.action_space, gym.spaces.Discrete) and not sparse(family):
-        assert different[new].all()
+    different = torch.zeros(n, dtype=torch.bool)
+    for action in wandering(family, 400):
+        moved = env.step(action.expand(n, *action.shape[1:]))
+        different |= (moved.reward != moved.reward[0]) | (moved.terminated != moved.terminated[0])
+        different |= (moved.obs != moved.obs[0]).flatten(1).any(1)
+        if different[new].all():
+            break
+        if (moved.terminated | moved.truncated).any():
+            env.reset()
+    if isinstance(env.action_space, gym.spaces.Discrete) or sparse(family):
+        assert different.any()  # chance may find little
+    else:
+        assert different[new].float().mean() > 0.5  # all but tasks that differ in name only: a switch between equals
+
+
+def wandering(family: TaskDistribution, steps: int) -> torch.Tensor:
+    """[T, 1, *action]: in turn, episodes of random actions, and of few that are held, which lead far away."""
+    drawn, t = actions(family, steps, 1), torch.arange(steps)
+    held = drawn[t // 10 * 10] if drawn.dim() == 2 else drawn[t // family.horizon * family.horizon].sign()
+    return torch.where((t // family.horizon % 2 == 0).reshape(-1, *[1] * (drawn.dim() - 1)), drawn, held)
 
 
 def sparse(family: TaskDistribution) -> bool:

@@ -95,3 +95,12 @@ def test_every_classical_family_is_compared():
 
     assert {family.name for family in ROBOTS} - LAWS.keys() == {"PointGoalSparse"}  # in tests/envs/test_robots.py
     assert all(family.horizon == 200 and family.episodes == 2 for family in ROBOTS if family.name in ENDS)
+
+
+def test_the_further_families_have_every_split_and_say_what_they_test():
+    from metarl.envs.catalogue.challenges import CHALLENGES
+
+    assert len(CHALLENGES) >= 12
+    for family in CHALLENGES:
+        assert family.splits == ("train", "valid", "test", "ood"), family.name
+        assert family.tests
