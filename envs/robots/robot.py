@@ -82,11 +82,24 @@ class Robot(World):
     def model(self) -> mujoco.MjModel:
         """The compiled model."""
         try:
-            if isinstance(self.mjcf, Path):
-                return mujoco.MjModel.from_xml_path(str(self.mjcf))
-            return mujoco.MjModel.from_xml_string(self.mjcf)
+            if self._file is None:
+                return mujoco.MjModel.from_xml_string(str(self.mjcf))
+            return mujoco.MjModel.from_xml_path(str(self._file))
         except ValueError as error:
-            raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}") from error
+            raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}".strip()) from error
+
+    @cached_property
+    def _file(self) -> Path | None:
+        """Where the MJCF is, or None for one given as XML."""
+        if isinstance(self.mjcf, str) and "<" in self.mjcf:
+            return None
+        path = Path(self.mjcf)
+        if not path.is_file():
+            raise MetarlError(
+                f"the robot {self.name!r} has no MJCF at {path.absolute()}: give the XML itself, or the file's whole "
+                'path, such as Path(__file__).with_name("robot.xml")'
+            )
+        return path
 
     @cached_property
     def _quaternions(self) -> list[int]:
@@ -156,7 +169,7 @@ class Robot(World):
         return RobotSimulation(self, distribution, num_envs, device, engine)
 
     def fingerprint(self) -> Mapping[str, str]:
-        text = self.mjcf.read_text() if isinstance(self.mjcf, Path) else self.mjcf
+        text = str(self.mjcf) if self._file is None else self._file.read_text()
         return {"model_sha256": sha256(text.encode()).hexdigest(), "mujoco": mujoco.__version__, "engine": "mujoco"}
 
     def _owners(self, distribution: TaskDistribution) -> list[tuple[str, tuple[Parameter, ...]]]:

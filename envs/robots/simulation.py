@@ -36,6 +36,7 @@ class RobotSimulation(Simulation):
         self.goal = robot.goal(distribution)
         self.num_envs = num_envs
         self.device = device
+        perturbations, known = robot.configured(distribution)  # which checks the settings
         settings = distribution.settings
         parts = settings.get("observation", robot.observation)
         self._weights = {**robot.weights, **settings.get("weights", {})}
@@ -53,7 +54,6 @@ class RobotSimulation(Simulation):
         self._ctrl_range = self._middle_and_half(model)
         size = self._exact_observation().shape[1]
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
-        perturbations, known = robot.configured(distribution)
         # A parameter that no task sets keeps its neutral value.
         neutral = {parameter.name: self._neutral(parameter) for parameter in known}
         self._perturbed = Perturbed(self.physics, perturbations, self.goal, neutral, size)

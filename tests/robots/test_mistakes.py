@@ -1,0 +1,68 @@
+"""What a robot or a family over one may get wrong, each with one error that names the cure."""
+
+from pathlib import Path
+
+import pytest
+
+import metarl
+from metarl.envs.robots.robot import Robot
+from metarl.errors import MetarlError
+from metarl.laws import Disc, Fixed, Uniform
+
+FAMILY = {"world": "HalfCheetah", "goal": "velocity", "parameters": {"velocity": Uniform(0.0, 1.0)}}
+MISTAKES = {
+    "mass 0": ({"parameters": {"mass": Fixed(0.0)}}, r"'mass', task 0: 0.0 is too low; it must lie in \[0.001, 1000\]"),
+    "mass below 0": ({"parameters": {"body_mass_scale[torso]": Fixed(-1.0)}}, "is too low"),
+    "no such body": ({"parameters": {"body_mass_scale[tail]": Fixed(1.0)}}, "'tail'. Known: back_foot, back_shin"),
+    "no such motor": ({"parameters": {"dead_motor": Fixed(6)}}, r"6 is too high; it must lie in \[-1, 5\]"),
+    "no such parameter": ({"parameters": {"frictoin": Fixed(1.0)}}, "did you mean 'friction'"),
+    "another goal's parameter": ({"goal": "direction"}, "goal direction.*'velocity'. Known: .*direction"),
+    "no such goal": ({"goal": "velocty"}, "unknown goal 'velocty'; did you mean 'velocity'"),
+    "no such world": ({"world": "HalfCheeta"}, "unknown world 'HalfCheeta'; did you mean 'HalfCheetah'"),
+    "a plane for a line": (
+        {"goal": "place", "parameters": {"place": Disc(1.0)}},
+        "needs a robot that moves in a plane",
+    ),
+    "no such part": ({"settings": {"observation": ("velocty",)}}, "did you mean 'velocity'"),
+    "no such term": ({"settings": {"weights": {"contrl": 1.0}}}, "did you mean 'control'"),
+    "no such setting": ({"settings": {"frameskip": 1}}, "did you mean 'frame_skip'"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), MISTAKES.values(), ids=MISTAKES)
+def test_a_family_that_cannot_be(change, message):
+    with pytest.raises(MetarlError, match=message):
+        metarl.TaskDistribution("TestMistake", **{**FAMILY, **change}).validate()
+
+
+@pytest.mark.parametrize("settings", [{"observation": ("velocty",)}, {"frameskip": 1}, {"weights": {"contrl": 1.0}}])
+def test_settings_are_checked_when_an_environment_is_made(settings):
+    with pytest.raises(MetarlError, match="did you mean"):
+        metarl.TaskDistribution("TestMistake", settings=settings, **FAMILY).make()
+
+
+class Lost(Robot):
+    name = "TestLost"
+    frame_skip = 1
+    observation_parts = {"position": lambda p: p.qpos}
+    observation = ("position",)
+
+
+@pytest.mark.parametrize("mjcf", [Path("nowhere/robot.xml"), "nowhere/robot.xml"])
+def test_a_missing_mjcf_says_where_it_was_looked_for(mjcf):
+    class Robot(Lost):
+        pass
+
+    Robot.mjcf = mjcf
+    metarl.register(Robot)
+    with pytest.raises(MetarlError, match=r"'TestLost' has no MJCF at /.*nowhere/robot.xml: give the XML itself"):
+        metarl.TaskDistribution("TestMistake", **{**FAMILY, "world": "TestLost"}).validate()
+
+
+def test_an_mjcf_that_does_not_compile_says_why():
+    class Robot(Lost):
+        mjcf = "<mujoco><worldbody><body><geom/></body></worldbody></mujoco>"
+
+    metarl.register(Robot)
+    with pytest.raises(MetarlError, match="the MJCF of the robot 'TestLost' does not compile: Error: size 0 must be"):
+        metarl.TaskDistribution("TestMistake", **{**FAMILY, "world": "TestLost"}).validate()
