@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from metarl.benchmarks import ends, references
-from metarl.benchmarks.job import record
 from metarl.benchmarks.job.folder import Cell, Folder
 from metarl.benchmarks.joining import joined
 from metarl.benchmarks.results import Lives, Results
 from metarl.errors import MetarlError
+from metarl.record import Lived, read
 from metarl.run import EVAL
 
 REFERENCES = "references.json"  # in a benchmark's folder: those it was begun with
+CURE = "delete it and give the same command again: this cell alone is lived through anew"
 
 
 def collect(paths: Sequence[str | Path]) -> Results:
@@ -70,23 +71,33 @@ def _read_cells(folders: Sequence[Folder], results: Results) -> dict[str, set[st
     return worlds
 
 
-def checked(folder: Folder, cell: Cell) -> record.Record:
+class CellLives(NamedTuple):
+    """What a cell's file holds."""
+
+    panels: Mapping[str, Lived]
+    meta: Mapping[str, Any]
+
+
+def checked(folder: Folder, cell: Cell) -> CellLives:
     """The cell's file; MetarlError unless it is of this cell and was lived on the plan's tasks."""
     path = folder.at(cell) / EVAL
-    found = record.read(path)
+    found = read(path, CURE)
+    if "entrant" not in found.meta:
+        raise MetarlError(f"{path} is not of a benchmark but of `metarl evaluate`: {CURE}")
     who = Cell(found.meta.get("distribution", ""), found.meta.get("entrant", ""), found.meta.get("seed", -1))
     if who != cell:
         raise MetarlError(f"{path} is of {who}, not of {cell}: put it back where it belongs, or delete it")
+    lives = {panel: agents[cell.entrant] for panel, agents in found.panels.items() if cell.entrant in agents}
     family = next(family for family in folder.suite.families if family.label == cell.family)
     for panel in family.lived_by(folder.entrants[cell.entrant]):
         expected = folder.hash(family, panel)
-        there = found.panels[panel].hash if panel in found.panels else "none"
+        there = lives[panel].hash if panel in lives else "none"
         if there != expected:
             raise MetarlError(
                 f"{path} was lived on other tasks: {cell.family}, {panel}, has hash {there[:12]}, the plan says "
                 f"{expected[:12]}. Delete it, and give the command of the benchmark again"
             )
-    return found
+    return CellLives(lives, found.meta)
 
 
 def _fingerprints(worlds: Mapping[str, set[str]]) -> list[str]:

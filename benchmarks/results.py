@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from metarl.benchmarks.job.folder import Cell
-from metarl.benchmarks.job.record import Lived
 from metarl.benchmarks.references import Ends
 from metarl.benchmarks.scores import Scale, Scores
 from metarl.benchmarks.suites.entrant import Entrant
 from metarl.benchmarks.suites.suite import Family, Suite
+from metarl.record import Lived
 from metarl.tasks import TaskSet
 
 BINS = 10  # parts of an episode

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -68,22 +66,6 @@ def live(agent: Agent, env: Trials, tasks: TaskSet, replicates: int = 1, seed: i
     n = len(tasks)
     split = (env.episodes, env.horizon, n, replicates)
     return Lifetimes(tasks, reward.reshape(split), lived.reshape(split), int(diverged))
-
-
-def save(path: Path, results: Mapping[str, Mapping[str, Lifetimes]]) -> None:
-    """`eval.npz`: for each split and agent the raw rewards, what was lived, and the tasks with their hash."""
-    arrays: dict[str, np.ndarray] = {}
-    for split, agents in results.items():
-        for agent, lifetimes in agents.items():
-            arrays[f"{split}/{agent}/reward"] = lifetimes.reward
-            arrays[f"{split}/{agent}/lived"] = lifetimes.lived
-            arrays[f"{split}/hash"] = np.array(lifetimes.tasks.hash)
-            for name, values in lifetimes.tasks.params.items():
-                arrays[f"{split}/task/{name}"] = values
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    temporary.replace(path)
 
 
 def _refuse_nan(flags: Tensor) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from metarl import evaluation, plots, registry
+from metarl import evaluation, plots, record, registry
 from metarl.agent import Agent, AgentType
 from metarl.distribution import TaskDistribution
 from metarl.environment import Environment
@@ -97,7 +97,8 @@ def evaluate_run(
             results[s][label] = evaluation.live(agent, env, frozen, replicates)
             env.close()
     with writing(folder, "give another --out"):
-        evaluation.save(folder / EVAL, results)
+        meta = {"agent": loaded.kind.name, "distribution": family.name, "deterministic": deterministic}
+        record.write(folder / EVAL, results, meta)
         note = "" if family.splits != ("train",) else " (its training tasks: no generalisation)"
         plots.adaptation_curve(folder / PICTURE, f"{loaded.kind.name} on {family.name}{note}", results)
     return results

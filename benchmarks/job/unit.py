@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from metarl import api, threads, training
-from metarl.benchmarks.job import record, scratch
+from metarl import api, record, threads, training
+from metarl.benchmarks.job import scratch
 from metarl.benchmarks.job.folder import FAILED, Cell, Folder
 from metarl.benchmarks.job.lifetimes import live, training_settings
 from metarl.benchmarks.speed.machine import describe
@@ -118,7 +118,7 @@ def _write(folder: Folder, cell: Cell, family: Family, lives: Mapping[str, Lifet
         "fingerprint": dict(family.distribution.simulated_world.fingerprint()), "peak_memory": peak(),
         "diverged": {panel: lived.diverged for panel, lived in lives.items()}, "machine": describe(), **more,
     }  # fmt: skip
-    record.write(at / EVAL, lives, meta)
+    record.write(at / EVAL, {panel: {cell.entrant: lived} for panel, lived in lives.items()}, meta)
     (at / FAILED).unlink(missing_ok=True)
 
 

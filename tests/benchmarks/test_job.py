@@ -15,10 +15,9 @@ import numpy as np
 import pytest
 
 import metarl
-from metarl import evaluation
+from metarl import evaluation, record
 from metarl.benchmarks.benchmark import BenchmarkOptions, begin, enter
-from metarl.benchmarks.collect import collect
-from metarl.benchmarks.job import record
+from metarl.benchmarks.collect import checked, collect
 from metarl.benchmarks.job.folder import Cell, Folder
 from metarl.benchmarks.job.unit import units, work
 from metarl.benchmarks.suites import suite as suites
@@ -41,7 +40,7 @@ def test_every_cell_is_lived_through_once_with_exact_quotas(finished: Folder) ->
     cells = list(finished.cells())
     assert len(cells) == 3 * 2 + 1  # rl2, its wiped self and the oracle with 2 seeds; random has no training
     assert all(finished.finished(cell) for cell in cells)
-    lived = record.read(finished.at(FIRST) / "eval.npz")
+    lived = checked(finished, FIRST)
     assert {name: panel.reward.shape for name, panel in lived.panels.items()} == {
         "test": (2, 40, 5, 2), "ood": (2, 40, 3, 2), "long": (4, 40, 2, 1),
     }  # fmt: skip
@@ -57,10 +56,10 @@ def test_a_cell_is_what_the_loaded_agent_does_on_the_frozen_tasks(finished: Fold
     assert tasks == metarl.get("PointGoalSparse").tasks("test", 5, seed=0)
     env = family.distribution.make(10)
     lives = evaluation.live(metarl.load(run), env, tasks, 2)
-    cell = record.read(finished.at(FIRST) / "eval.npz").panels["test"]
+    cell = checked(finished, FIRST).panels["test"]
     assert np.array_equal(cell.reward, lives.reward)
     wiped = evaluation.live(metarl.load(run, wipe_memory=True), env, tasks, 2)
-    other = record.read(finished.at(Cell("PointGoalSparse", "rl2, memory wiped", 0)) / "eval.npz").panels["test"]
+    other = checked(finished, Cell("PointGoalSparse", "rl2, memory wiped", 0)).panels["test"]
     assert np.array_equal(other.reward, wiped.reward)
 
 
@@ -77,11 +76,11 @@ def test_nothing_finished_is_done_twice_and_more_may_join(job: Job, suite_file: 
 
 def test_a_missing_evaluation_is_made_from_the_checkpoint_alone(job: Job, suite_file: Suite, tmp_path: Path) -> None:
     folder = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
-    was = record.read(folder.at(FIRST) / "eval.npz").panels["test"].reward
+    was = checked(folder, FIRST).panels["test"].reward
     rows = (folder.run_dir(FIRST) / "metrics.csv").read_bytes()
     (folder.at(FIRST) / "eval.npz").unlink()
     again = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
-    assert np.array_equal(record.read(again.at(FIRST) / "eval.npz").panels["test"].reward, was)
+    assert np.array_equal(checked(again, FIRST).panels["test"].reward, was)
     assert (again.run_dir(FIRST) / "metrics.csv").read_bytes() == rows
 
 
@@ -139,7 +138,7 @@ def test_a_run_that_never_finished_is_named(suite_file: Suite, tmp_path: Path) -
     [
         (lambda file: file.write_bytes(file.read_bytes()[:-300]), "is damaged"),
         (lambda file: file.write_bytes(b"not a zip"), "is damaged"),
-        (lambda file: np.savez(file, reward=np.zeros(3)), "is of another program or of `metarl evaluate`"),
+        (lambda file: np.savez(file, reward=np.zeros(3)), "is of another program or of an older metarl"),
         (lambda file: np.savez(file, meta=np.array('{"format": "x"}')), "is 'x', version None"),
     ],
 )
@@ -151,6 +150,13 @@ def test_damaged_and_foreign_files_are_named(
     harm(file)
     with pytest.raises(metarl.MetarlError, match=message):
         record.read(file)
+
+
+def test_a_file_of_evaluate_is_no_cell(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+    folder = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
+    metarl.evaluate(folder.run_dir(FIRST), "test", tasks=2, out=folder.at(FIRST))
+    with pytest.raises(metarl.MetarlError, match=r"is not of a benchmark but of `metarl evaluate`: delete it"):
+        collect([folder.path])
 
 
 def test_a_file_in_the_wrong_place_is_refused(job: Job, suite_file: Suite, tmp_path: Path) -> None:
@@ -237,7 +243,7 @@ def test_killed_and_given_again_the_job_ends_as_if_nothing_had_happened(
     assert (out / "report.html").exists()
     again = Folder.open(out)
     for cell in again.cells():
-        ours, theirs = (record.read(f.at(cell) / "eval.npz").panels["test"].reward for f in (again, finished))
+        ours, theirs = (checked(f, cell).panels["test"].reward for f in (again, finished))
         assert np.array_equal(ours, theirs)
 
 

@@ -15,8 +15,8 @@ import pytest
 from rich.console import Console
 
 import metarl
-from metarl.benchmarks.collect import collect
-from metarl.benchmarks.job import record
+from metarl import record
+from metarl.benchmarks.collect import checked, collect
 from metarl.benchmarks.job.folder import PLAN, Cell, Folder
 from metarl.benchmarks.report.command import ReportOptions, run, write_report
 from metarl.benchmarks.report.document import document
@@ -39,7 +39,7 @@ def invent(finished: Folder) -> Invent:
         shutil.copytree(finished.path / "tasks", out / "tasks")
         (out / PLAN).write_text(json.dumps({**finished.plan, "seeds": seeds}))
         folder = Folder.open(out)
-        meta = record.read(finished.at(Cell(WHERE, "rl2", 0)) / "eval.npz").meta
+        meta = checked(finished, Cell(WHERE, "rl2", 0)).meta
         for cell in folder.cells():
             panels = {}
             for panel, tasks in ((p, folder.tasks(folder.suite.families[0], p)) for p in ("test", "ood", "long")):
@@ -49,7 +49,7 @@ def invent(finished: Folder) -> Invent:
                 halves = np.repeat(rewards[cell.entrant], episodes // 2)
                 reward = (halves[:, None, None, None] + shift + tilt[:, None]) * np.ones((episodes, 40, len(tasks), 2))
                 lived = np.ones(reward.shape, bool)
-                panels[panel] = Lifetimes(tasks, reward.astype(np.float32), lived, 0)
+                panels[panel] = {cell.entrant: Lifetimes(tasks, reward.astype(np.float32), lived, 0)}
             own = {"entrant": cell.entrant, "seed": cell.seed, "trained": folder.entrants[cell.entrant].trains}
             folder.at(cell).mkdir(parents=True)
             record.write(folder.at(cell) / "eval.npz", panels, {**meta, **own})

@@ -13,8 +13,7 @@ import torch
 
 import metarl
 from metarl.benchmarks.benchmark import begin, enter
-from metarl.benchmarks.collect import collect
-from metarl.benchmarks.job import record
+from metarl.benchmarks.collect import checked, collect
 from metarl.benchmarks.job.folder import Cell, Folder
 from metarl.benchmarks.job.scratch import Learned, learn
 from metarl.benchmarks.report.document import document
@@ -55,7 +54,7 @@ def with_scratch(suite_file: Callable[..., Path], at: Path, **size: Any) -> Path
 
 
 def test_each_task_is_learned_alone_and_tested_at_every_mark(learned: Folder) -> None:
-    found = record.read(learned.at(CELL) / "eval.npz")
+    found = checked(learned, CELL)
     lived = found.panels["scratch"]
     assert lived.reward.shape == (3, 40, 2, 3)  # before, and at two marks; H; tasks; replicates
     assert (lived.steps == 40).all()
@@ -76,7 +75,7 @@ def test_who_is_interrupted_begins_one_task_anew(learned: Folder, tmp_path: Path
     before = (tmp_path / "task-0.npz").stat().st_mtime_ns
     curves = learn(entrant, family, tasks, 0, tmp_path)
     assert (tmp_path / "task-0.npz").stat().st_mtime_ns == before
-    was = record.read(learned.at(CELL) / "eval.npz").panels["scratch"].reward
+    was = checked(learned, CELL).panels["scratch"].reward
     assert np.array_equal(curves.lives.reward, was)  # one seed, one result
 
 
@@ -86,7 +85,7 @@ def test_the_report_draws_it_beside_the_agents_and_ranks_it_nowhere(learned: Fol
     assert NAME not in d["entrants"]
     assert all(row["entrant"] != NAME for row in data["headline"])
     assert d["scratch"]["learned"][NAME]["x"] == [0, 320, 640]
-    lives = record.read(learned.at(Cell(WHERE, "rl2", 0)) / "eval.npz").panels["test"]
+    lives = checked(learned, Cell(WHERE, "rl2", 0)).panels["test"]
     first_two = lives.returns[:, :2].mean((1, 2))
     assert d["scratch"]["adapting"]["rl2"]["mean"] == pytest.approx(first_two.tolist())
     assert d["scratch"]["adapting"]["rl2"]["x"] == [40, 80]

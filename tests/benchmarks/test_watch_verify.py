@@ -14,8 +14,7 @@ import torch
 import metarl
 from metarl.benchmarks import freeze, references, watch
 from metarl.benchmarks.benchmark import begin, enter
-from metarl.benchmarks.collect import REFERENCES, collect
-from metarl.benchmarks.job import record
+from metarl.benchmarks.collect import REFERENCES, checked, collect
 from metarl.benchmarks.job.folder import Cell, Folder
 from metarl.benchmarks.job.unit import units, work
 from metarl.benchmarks.suites import suite as suites
@@ -142,7 +141,7 @@ def test_stored_references_scale_what_comes_later(
     assert [file.name for file in files] == [f"{WHERE}-{panel}.json" for panel in ("test", "ood", "long")]
     freeze.store(suite, finished.path)
     stored = references.load(suite.reference_file)[WHERE]["test"]["oracle"]
-    oracle = [record.read(finished.at(Cell(WHERE, "oracle", seed)) / "eval.npz").panels["test"] for seed in (0, 1)]
+    oracle = [checked(finished, Cell(WHERE, "oracle", seed)).panels["test"] for seed in (0, 1)]
     assert stored.mean == pytest.approx(np.mean([lived.returns.mean((0, 2)) for lived in oracle], 0))
     assert stored.hash == TaskSet.load(files[0]).hash
     assert stored.by == "oracle, 2 seeds of 480 env steps, 2 replicates"

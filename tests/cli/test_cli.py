@@ -176,7 +176,7 @@ def test_evaluate_prints_a_table_and_leaves_numbers_and_a_picture(run: Path, tmp
         for split in ("valid", "test", "ood"):
             for agent in ("rl2", "rl2, memory wiped", "random"):
                 assert arrays[f"{split}/{agent}/reward"].shape == (3, 40, 3, 2)
-                assert arrays[f"{split}/{agent}/lived"].all()
+                assert (arrays[f"{split}/{agent}/steps"] == 40).all()
             assert arrays[f"{split}/task/place"].shape == (3, 2)
             assert len(str(arrays[f"{split}/hash"])) == 64
     assert size_of_png(out / "adaptation.png") > (1000, 400)

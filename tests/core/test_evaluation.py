@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import metarl
-from metarl import evaluation
+from metarl import evaluation, record
 from metarl.errors import MetarlError
-from metarl.evaluation import Lifetimes, live, save
+from metarl.evaluation import Lifetimes, live
 
 
 class Pusher:
@@ -106,16 +106,20 @@ def test_eval_npz(falling_robot, tasks, tmp_path):
     lifetimes = live(Pusher(), falling_robot.make(4), tasks, replicates=2)
     other = live(Pusher(1.0), falling_robot.make(4), tasks, replicates=2)
     path = tmp_path / "eval.npz"
-    save(path, {"test": {"rl2": lifetimes, "random": other}, "ood": {"rl2": other}})
+    record.write(path, {"test": {"rl2": lifetimes, "mine/best": other}, "ood": {"rl2": other}}, {"by": "me"})
     assert [p.name for p in tmp_path.iterdir()] == ["eval.npz"]
-    with np.load(path, allow_pickle=False) as arrays:
-        assert set(arrays) == {
-            *(f"test/{agent}/{what}" for agent in ("rl2", "random") for what in ("reward", "lived")),
-            "ood/rl2/reward", "ood/rl2/lived",
-            *(f"{split}/{what}" for split in ("test", "ood") for what in ("hash", "task/gravity", "task/velocity")),
-        }  # fmt: skip
+    found = record.read(path)
+    assert found.meta["by"] == "me"
+    assert {panel: list(agents) for panel, agents in found.panels.items()} == {
+        "test": ["rl2", "mine/best"], "ood": ["rl2"],
+    }  # fmt: skip
+    read = found.panels["test"]["mine/best"]
+    np.testing.assert_array_equal(read.reward, other.reward)
+    np.testing.assert_array_equal(read.steps, other.lived.sum(1))
+    np.testing.assert_allclose(read.returns, other.returns, rtol=1e-6)
+    assert read.hash == tasks.hash
+    with np.load(path, allow_pickle=False) as arrays:  # what users may rely on
         np.testing.assert_array_equal(arrays["test/rl2/reward"], lifetimes.reward)
-        np.testing.assert_array_equal(arrays["test/random/lived"], other.lived)
         np.testing.assert_array_equal(arrays["ood/task/gravity"], tasks.params["gravity"])
         assert str(arrays["test/hash"]) == tasks.hash
 
