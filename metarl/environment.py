@@ -7,6 +7,7 @@ the faces restart by autoreset mode.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import gymnasium as gym
@@ -17,6 +18,7 @@ from torch import Tensor
 from metarl.counted import Counted, stream
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
+from metarl.graphs import Held, Record, Repeated
 from metarl.tasks import TaskSet
 from metarl.world import DIVERGED, NAN_ACTION
 
@@ -60,6 +62,16 @@ class Environment:
         # Asked at every step, and slow to find out.
         self._action_shape = torch.Size((num_envs, *(self.action_space.shape or ())))
         self._choices = int(self.action_space.n) if isinstance(self.action_space, gym.spaces.Discrete) else None
+        self._moved: Callable[..., Transition] = self._move
+        self._restarted: Callable[..., Tensor] = self._restart
+        if self.device.type == "cuda":
+            self.repeat(self.simulation.record)
+
+    def repeat(self, record: Record) -> None:
+        """From now on step and reset are each recorded as one graph by `record`, and replayed."""
+        held = Held(self)
+        self._moved = Repeated(held, self._move, record)
+        self._restarted = Repeated(held, self._restart, record)
 
     @property
     def reward_terms(self) -> dict[str, Tensor]:
@@ -92,7 +104,9 @@ class Environment:
         """Begin the next episode of the masked environments; the observation of all."""
         if not self.task:
             raise MetarlError("assign tasks before the first reset")
-        mask = self.everyone if mask is None else mask
+        return self._restarted(self.everyone if mask is None else mask)
+
+    def _restart(self, mask: Tensor) -> Tensor:
         self.episode = self.episode + mask
         self.time = self.time.masked_fill(mask, 0)
         self.simulation.reset(mask, self._random())
@@ -100,8 +114,10 @@ class Environment:
 
     def step(self, action: Tensor, active: Tensor | None = None) -> Transition:
         """One env step of the active environments (all when None)."""
-        active = self.everyone if active is None else active
-        action, wrong = self._checked(action), None
+        return self._moved(self._checked(action), self.everyone if active is None else active)
+
+    def _move(self, action: Tensor, active: Tensor) -> Transition:
+        wrong = None
         if self._choices is not None:
             wrong = (action < 0) | (action >= self._choices)
             action = action.masked_fill(wrong, 0)

@@ -18,6 +18,8 @@ from metarl.environment import Environment
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
 
+LOOK = 16  # steps after which a GPU is asked whether a slot may be cut short: it is, later by so many steps at most
+
 
 class Step(NamedTuple):
     """What a step led to, for B environments."""
@@ -101,5 +103,6 @@ class Trials:
             warnings.warn(told, stacklevel=3)
 
     def _all_rest(self) -> bool:
-        # The one place that looks at a device value: free on CPU, a synchronisation on a GPU.
-        return bool(self._resting.all())
+        # The one place that looks at a device value: free on CPU; a GPU is waited for, so it is not asked at each step.
+        asked = self.device.type == "cpu" or self.time % LOOK == 0
+        return asked and bool(self._resting.all())

@@ -7,7 +7,7 @@ trials, clocks or task distributions: it is told its tasks, reset where a mask s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -102,6 +102,12 @@ class Simulation(ABC):
     @abstractmethod
     def observe(self) -> Tensor:
         """float32 [B, *observation shape], or pixels, uint8 [B, height, width, 3]; memory of its own."""
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """On a GPU: `work`, which steps or resets this simulation, as a graph; what replays it."""
+        from metarl.graphs import cuda_graph
+
+        return cuda_graph(work)
 
     def trouble(self) -> str | None:
         """What to warn of since this was last asked, such as dropped contacts, with the cure; asked once a trial."""

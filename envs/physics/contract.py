@@ -6,6 +6,7 @@ Robots, goals and perturbations are written against this class alone, so they ru
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ ANY_ROOM = Room()
 class Physics(ABC):
     """B simulations on one device. State tensors are live views: write them in place, never rebind them."""
 
+    in_place = True  # its tensors stay where they are
     engine: str
     model: mujoco.MjModel  # the compiled model, for names, defaults and rendering; never changed
     num_envs: int
@@ -74,6 +76,10 @@ class Physics(ABC):
 
         None where it is known without waiting for the device that none did.
         """
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        """On a GPU: `work`, which steps or resets these simulations, as a graph; what replays it."""
+        raise NotImplementedError(f"the engine {self.engine!r} runs on no GPU")
 
     def overflowed(self) -> Tensor | None:
         """bool [B]: whose contacts or constraints did not fit in the last step; None where none are ever dropped."""

@@ -7,6 +7,7 @@ waits for the device, so that a step can be recorded with what surrounds it.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import NamedTuple
 
 import mujoco
@@ -16,7 +17,7 @@ import warp as wp
 from torch import Tensor
 
 from metarl.envs.physics.contract import ANY_ROOM, Physics, Room
-from metarl.envs.physics.recorded import Recorded, on
+from metarl.envs.physics.recorded import Recorded, on, record_with_torch
 from metarl.envs.physics.warp_memory import check_memory
 from metarl.envs.physics.warp_model import Fields
 from metarl.errors import MetarlError
@@ -121,6 +122,9 @@ class WarpPhysics(Physics):
             _choose(part.now, diverged, part.start, part.now)
         self._bring_up_to_date()
         return diverged
+
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        return record_with_torch(work, self.device)
 
     def overflowed(self) -> Tensor:
         return (self._overflow & _DROPPED) != 0

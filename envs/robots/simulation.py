@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -94,6 +94,9 @@ class RobotSimulation(Simulation):
             self._sense(Counted(random.streams, random.episode, random.step + active))
         return Outcome(reward, terminated, self._flags(nan, active), diverged)
 
+    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        return self.physics.record(work)
+
     def trouble(self) -> str | None:
         told = self.physics.trouble()
         return None if told is None else f"{self.robot.name}: {told}"
@@ -149,10 +152,11 @@ class RobotSimulation(Simulation):
 
     def _middle_and_half(self, model: mujoco.MjModel) -> tuple[Tensor, Tensor] | None:
         """Middle and half width of the actuators' ranges, or None where actions are the controls themselves."""
-        low, high = torch.tensor(model.actuator_ctrlrange, device=self.device).T
-        if bool((low == -1).all() and (high == 1).all()):
+        low, high = model.actuator_ctrlrange.T
+        if (low == -1).all() and (high == 1).all():
             return None
-        return (low + high) / 2, (high - low) / 2
+        middle, half = (low + high) / 2, (high - low) / 2
+        return torch.tensor(middle, device=self.device), torch.tensor(half, device=self.device)
 
     def _weights_of_terms(self, name: str) -> Tensor:
         """[terms, 1], in the order in which a step computes them; MetarlError for a weight of a term nobody knows."""

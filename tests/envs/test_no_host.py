@@ -1,0 +1,207 @@
+"""No step, reset or new observation waits for the device or takes anything from the host: what a CUDA graph allows.
+
+There need be no GPU: every world is run on tensors without values ("meta"), where whoever asks for one is refused, and
+where a tensor of the host among the others is found. Robots have a physics of shapes alone; the physics of Warp itself
+is run on CPU under the same ban.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gymnasium as gym
+import mujoco
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import metarl
+from metarl import registry
+from metarl.distribution import TaskDistribution
+from metarl.environment import Environment
+from metarl.envs.physics import Physics
+from metarl.envs.robots import simulation
+
+B = 4
+META = torch.device("meta")
+NAMES = registry.names("distribution")
+WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal", "is_nonzero"}
+TO_HOST = ("numpy", "tolist", "item", "cpu", "__array__", "__bool__", "__int__", "__float__", "__index__")
+FROM_HOST = ("tensor", "as_tensor", "from_numpy", "asarray")
+
+
+class Waited(AssertionError):
+    """Something asked the device for a value, or gave it one."""
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [x for x in tree_leaves(tree) if isinstance(x, Tensor)]
+
+
+class _Ban(TorchDispatchMode):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        tensors = _tensors((args, kwargs))
+        selects = name.startswith("index") and any(x.dtype == torch.bool for x in _tensors(args[1]))
+        if name in WAITING or selects:
+            raise Waited(str(func))
+        out = func(*args, **(kwargs or {}))
+        tensors += _tensors(out)
+        if any(x.device == META for x in tensors) and any(x.device != META and x.dim() for x in tensors):
+            raise Waited(f"{func} mixes host and device")
+        return out
+
+
+@contextmanager
+def no_host() -> Iterator[None]:
+    """On a GPU torch itself reports what waits."""
+    with pytest.MonkeyPatch.context() as patch, _Ban():
+        for method in TO_HOST:
+            patch.setattr(Tensor, method, _refused(f"Tensor.{method}"))
+        for function in FROM_HOST:
+            patch.setattr(torch, function, _refused(f"torch.{function}"))
+        for method in ("__getitem__", "__setitem__"):
+            patch.setattr(Tensor, method, _without_lists(getattr(Tensor, method)))
+        yield
+
+
+def _refused(what: str) -> Callable[..., None]:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise Waited(what)
+
+    return refuse
+
+
+def _without_lists(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Indices given as a list are copied from the host."""
+
+    def indexed(self: Tensor, index: Any, *value: Any) -> Any:
+        if any(isinstance(x, list | np.ndarray) for x in (index if isinstance(index, tuple) else (index,))):
+            raise Waited("indexed by a list")
+        return original(self, index, *value)
+
+    return indexed
+
+
+class Shapes(Physics):
+    """The contract without values."""
+
+    engine = "shapes"
+
+    def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int, device: torch.device, *_: Any) -> None:
+        self.model, self.num_envs, self.frame_skip, self.device = model, num_envs, frame_skip, device
+        self.dtype, self.dt = torch.float32, frame_skip * model.opt.timestep
+        self.state = mujoco.MjData(model)
+        self.qpos, self.qvel, self.ctrl = (self.data(name) for name in ("qpos", "qvel", "ctrl"))
+
+    def data(self, name: str) -> Tensor:
+        return torch.zeros(self.num_envs, *getattr(self.state, name).shape, device=self.device)
+
+    def field(self, name: str) -> Tensor:
+        owner = self.model.opt if name.startswith("opt.") else self.model
+        shape = np.shape(getattr(owner, name.removeprefix("opt.")))
+        return torch.zeros(self.num_envs, *shape, device=self.device)
+
+    def refresh(self, mask: Tensor) -> None:
+        assert mask.shape == (self.num_envs,)
+
+    def reset(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        self.qpos.copy_(torch.where(mask[:, None], qpos.float(), self.qpos))
+        self.qvel.copy_(torch.where(mask[:, None], qvel.float(), self.qvel))
+
+    def step(self, active: Tensor) -> Tensor:
+        return active & (self.qpos.sum(1) > 1e9)
+
+    def overflowed(self) -> Tensor:
+        return self.qpos.sum(1) > 1e9
+
+    def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        raise NotImplementedError
+
+
+def action(env: Environment) -> Tensor:
+    if isinstance(env.action_space, gym.spaces.Discrete):
+        return torch.zeros(B, dtype=torch.int64, device=env.device)
+    return torch.zeros(B, *env.action_space.shape, device=env.device)
+
+
+def live(env: Environment, steps: int = 3) -> None:
+    """Begun before; steps, restarts of some, some at rest."""
+    chosen = [action(env) for _ in range(steps)]
+    with no_host():
+        for a in chosen:
+            moved = env.step(a, env.time < 2)
+            env.reset(moved.terminated | moved.truncated)
+
+
+def begun(family: TaskDistribution, device: str, engine: str | None = None) -> Environment:
+    env = Environment(family, B, device, engine)
+    env.assign(family.tasks("train", B))
+    env.seed(0)
+    env.reset()
+    return env
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_takes_nothing_from_the_host(name, monkeypatch):
+    family = metarl.get(name)
+    monkeypatch.setattr(simulation, "make_physics", Shapes)
+    family.tasks("train", B)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        live(begun(family, "meta"))
+
+
+@pytest.mark.xdist_group("warp")
+@pytest.mark.parametrize("name", ["HalfCheetahBody", pytest.param("AntGoal", marks=pytest.mark.slow)])
+def test_nor_does_the_physics_of_warp(name):
+    pytest.importorskip("mujoco_warp")
+    env = begun(metarl.get(name), "cpu", "warp")
+    env.step(action(env))  # compiles
+    live(env)
+    with no_host():
+        env.simulation.physics.refresh(env.everyone)  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_sees_no_synchronisation_on_a_gpu(name):
+    env = begun(metarl.get(name), "cuda")
+    chosen = action(env)
+    for _ in range(4):  # the third records
+        env.step(chosen)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        moved = env.step(chosen)
+        env.reset(moved.terminated | moved.truncated)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+HOSTLY: dict[str, Callable[[Tensor], Any]] = {
+    "item": lambda x: x.sum().item(),
+    "branch": lambda x: 1 if x.any() else 0,
+    "float": lambda x: float(x[0]),
+    "numpy": lambda x: x.numpy(),
+    "list": lambda x: x.tolist(),
+    "copy": lambda x: x.cpu(),
+    "nonzero": lambda x: torch.nonzero(x),
+    "chosen by a mask": lambda x: x[x > 0],
+    "written by a mask": lambda x: x.__setitem__(x > 0, 1.0),
+    "chosen by a list": lambda x: x[[0, 1]],
+    "made of a list": lambda x: x + torch.tensor([1.0, 2.0, 3.0], device=x.device),
+    "made of an array": lambda x: x + torch.as_tensor(np.ones(3), device=x.device),
+    "equal": lambda x: torch.equal(x, x),
+}
+
+
+@pytest.mark.parametrize("hostly", HOSTLY.values(), ids=HOSTLY)
+def test_the_ban_finds(hostly):
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        x = torch.zeros(3, device="meta")
+        with pytest.raises(BaseException) as found, no_host():  # noqa: PT011
+            hostly(x)
+    assert not isinstance(found.value, KeyboardInterrupt)
