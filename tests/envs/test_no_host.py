@@ -167,18 +167,19 @@ def test_nor_does_the_physics_of_warp(name):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("name", NAMES)
-def test_torch_sees_no_synchronisation_on_a_gpu(name):
-    env = begun(metarl.get(name), "cuda")
-    chosen = action(env)
-    for _ in range(4):  # the third records
-        env.step(chosen)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        moved = env.step(chosen)
-        env.reset(moved.terminated | moved.truncated)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
+def test_torch_sees_no_synchronisation_on_a_gpu():
+    for name in NAMES:
+        env = begun(metarl.get(name), "cuda")
+        chosen = action(env)
+        for _ in range(4):  # the third records
+            moved = env.step(chosen)
+            env.reset(moved.terminated | moved.truncated)
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            moved = env.step(chosen)
+            env.reset(moved.terminated | moved.truncated)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
 
 
 HOSTLY: dict[str, Callable[[Tensor], Any]] = {
