@@ -41,6 +41,6 @@ class Noise:
         self._again = lambda: self._draw(law, like)
         self.draws += 1
         if self.share is None:
-            return law(torch.empty_like(like), generator=self.generator)
+            return law(like.new_empty(like.shape), generator=self.generator)  # in order, however `like` lies in memory
         whole = like.new_empty(self.share.whole, like.numel() // self.share.count)
         return law(whole, generator=self.generator)[self.share.rows].reshape(like.shape)

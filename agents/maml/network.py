@@ -58,7 +58,7 @@ class Network(nn.Module):
         layers = [(params[f"{name}_weight"], params[f"{name}_bias"]) for name in names]
         if self.activation is tanh and torch.is_grad_enabled() and not x.requires_grad:
             return tanh_layers(x, layers)
-        return run(x, layers, self.activation)[-1]
+        return run(x, layers, self.activation)[-1].contiguous()
 
     def _add(self, name: str, inputs: int, outputs: int, gain: float = 1.0) -> None:
         weight = nn.init.xavier_uniform_(torch.empty(inputs, outputs), gain)
