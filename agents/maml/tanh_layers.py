@@ -131,4 +131,4 @@ def _groups(x: Tensor, weights: Sequence[Tensor]) -> list[slice]:
 
 
 def _together(groups: list[list[Tensor]]) -> tuple[Tensor, ...]:
-    return tuple(torch.cat(parts) for parts in zip(*groups, strict=True))
+    return tuple(groups[0] if len(groups) == 1 else (torch.cat(parts) for parts in zip(*groups, strict=True)))

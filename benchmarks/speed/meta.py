@@ -13,6 +13,7 @@ from torch.func import functional_call, grad, vmap
 
 from metarl import registry
 from metarl.benchmarks.speed.loop import Parted, Stopwatch
+from metarl.benchmarks.speed.peers import installed
 from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
 
@@ -55,7 +56,8 @@ class MetaIteration(Parted):
 class MetaGradient(Side):
     """The gradient of M tasks' losses after one inner step, through it: regression, to time the machinery alone.
 
-    way: "batched" (ours), "loop" (torch.nn modules, one task after the other), "vmap" (of grad of functional_call).
+    way: "batched" (ours), "loop" (torch.nn modules, one task after the other), "vmap" (of grad of functional_call),
+    "learn2learn" (its MAML wrapper, one task after the other; MetarlError where it is not installed).
     Work is counted in rows of a task's inner and outer batch.
     """
 
@@ -66,7 +68,8 @@ class MetaGradient(Side):
         self.x, self.xq = torch.randn(2, tasks, rows, inputs, generator=g)
         self.y, self.yq = torch.randn(2, tasks, rows, outputs, generator=g)
         self.rows = 2 * tasks * rows
-        self._gradient = {"batched": self._batched, "loop": self._loop, "vmap": self._vmap}[way](hidden_size)
+        ways = {"batched": self._batched, "loop": self._loop, "vmap": self._vmap, "learn2learn": self._learn2learn}
+        self._gradient = ways[way](hidden_size)
 
     def work(self) -> int:
         self._gradient()
@@ -124,5 +127,19 @@ class MetaGradient(Side):
 
         def gradient() -> None:
             vmap(after, in_dims=(None, 0, 0, 0, 0))(weights, self.x, self.y, self.xq, self.yq).mean().backward()
+
+        return gradient
+
+    def _learn2learn(self, hidden_size: int) -> Callable[[], Any]:
+        cure = "pip install learn2learn (0.2.0, its last release, does not build on Python 3.11)"
+        wrapper = installed("learn2learn.algorithms.maml", cure).MAML
+        self._network = module = self._module(hidden_size)
+        maml = wrapper(module, lr=INNER_LR)
+
+        def gradient() -> None:
+            for x, y, xq, yq in zip(self.x, self.y, self.xq, self.yq, strict=True):
+                learner = maml.clone()
+                learner.adapt((learner(x) - y).square().mean())
+                ((learner(xq) - yq).square().mean() / len(self.x)).backward()
 
         return gradient

@@ -23,7 +23,7 @@ INSTALL = "pip install 'metarl[bench]'"
 
 def env_pool(distribution: TaskDistribution, num_envs: int, threads: int) -> Side:
     """EnvPool (Weng et al. 2022), synchronous, through its Gymnasium API."""
-    envpool = _installed("envpool")
+    envpool = installed("envpool")
     env_id = gymnasium_id(distribution)
     if env_id not in envpool.list_all_envs():
         raise MetarlError(f"EnvPool has no {env_id}")
@@ -57,7 +57,7 @@ class RecurrentPPO(Side):
         self, distribution: TaskDistribution, num_envs: int, hidden_size: int, head_size: int, epochs: int,
         minibatches: int,
     ) -> None:  # fmt: skip
-        contrib = _installed("sb3_contrib")
+        contrib = installed("sb3_contrib")
         from stable_baselines3.common.vec_env import DummyVecEnv
 
         n_steps = distribution.horizon * distribution.episodes
@@ -103,6 +103,14 @@ def single(env_id: str, horizon: int, **settings: int) -> gym.Env:
         mujoco.set_mju_user_warning(None)  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def installed(module: str, cure: str = INSTALL) -> Any:
+    """The module; MetarlError, which names the cure, where it cannot be imported."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MetarlError(f"{module} is not installed ({error}): {cure}") from error
+
+
 def _singles(distribution: TaskDistribution, num_envs: int) -> list[Any]:
     env_id, settings = gymnasium_id(distribution), physics_settings(distribution)
     return [partial(single, env_id, distribution.horizon, **settings)] * num_envs
@@ -110,10 +118,3 @@ def _singles(distribution: TaskDistribution, num_envs: int) -> list[Any]:
 
 def _ignore(message: str) -> None:
     pass
-
-
-def _installed(module: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise MetarlError(f"{module} is not installed ({error}): {INSTALL}") from error
