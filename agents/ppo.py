@@ -71,6 +71,9 @@ class PPOSettings(PolicySettings):
             raise MetarlError(f"minibatches are of whole trials: {sizes}")
 
 
+FEWEST_TRIALS = 16  # of a process
+
+
 class PPOLearner(Learner):
     """Meta-trains one policy on one distribution."""
 
@@ -94,6 +97,12 @@ class PPOLearner(Learner):
         self.env_steps = 0
         # Credit crosses episodes only where something remembers them.
         self.across_episodes = self.policy.remembers and not settings.wipe_memory
+
+    @classmethod
+    def processes(cls, settings: PPOSettings, cores: int) -> int:
+        """As many as have at least 16 trials each, of every minibatch equally many."""
+        fits = [w for w in range(1, cores + 1) if settings.num_envs % (w * settings.minibatches) == 0]
+        return max(w for w in fits if w == 1 or settings.num_envs // w >= FEWEST_TRIALS)
 
     def agent(self, deterministic: bool = True) -> PolicyAgent:
         return PolicyAgent(self.policy, deterministic)
@@ -154,7 +163,7 @@ class PPOLearner(Learner):
         totals: dict[str, Tensor] = {}
         count = settings.epochs * settings.minibatches
         for _ in range(settings.epochs):
-            for index in torch.randperm(self.share.whole, generator=shuffle).chunk(settings.minibatches):
+            for index in shuffled(self.share.whole, settings.minibatches, shuffle):
                 parts = self._gradients(batch, index, old_log_std, settings)
                 torch.nn.utils.clip_grad_norm_(self.policy.network.parameters(), settings.max_grad_norm)
                 self.optimizer.step()
@@ -210,6 +219,16 @@ class PPOLearner(Learner):
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.updates, self.env_steps = state["updates"], state["env_steps"]
+
+
+def shuffled(trials: int, minibatches: int, generator: torch.Generator) -> Tensor:
+    """int64 [minibatches, trials / minibatches]: a random order of all trials.
+
+    Each minibatch has one trial of every `minibatches` neighbours, so that processes, whose shares are neighbours, have
+    as many as one another.
+    """
+    among = torch.rand(trials // minibatches, minibatches, generator=generator).argsort(1)
+    return (among + minibatches * torch.arange(len(among)).unsqueeze(1)).T
 
 
 @dataclass

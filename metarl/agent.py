@@ -35,6 +35,11 @@ class Learner(ABC):
     env_steps: int  # taken so far, steps at rest not counted; by all processes
     data_parallel: ClassVar[bool] = False  # whether several processes share its updates out (metarl/parallel.py)
 
+    @classmethod
+    def processes(cls, settings: Any, cores: int) -> int:
+        """As how many processes it learns fastest on this many CPU cores."""
+        return 1
+
     @abstractmethod
     def update(self) -> dict[str, float]:
         """Roll out one meta-batch of trials and learn from it; metrics by name.
@@ -79,3 +84,8 @@ class AgentType:
     about: str = ""
 
     kind: ClassVar[str] = "agent"
+
+    def processes(self, settings: Any, cores: int) -> int:
+        """As how many processes its learner is fastest on this many CPU cores."""
+        maker = getattr(self.learner, "func", self.learner)  # of a partial
+        return maker.processes(settings, cores) if isinstance(maker, type) and issubclass(maker, Learner) else 1

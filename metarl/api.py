@@ -55,6 +55,8 @@ def train(
     for thing, is_a in ((kind, "agent"), (family, "distribution")):
         if getattr(thing, "kind", None) != is_a:
             raise MetarlError(f"give the {is_a} or its name, not {thing!r}")
+    if options.get("processes") not in (None, 1):
+        raise MetarlError("metarl.train works in this process: start your script with torchrun to have several")
     known = [field.name for field in fields(TrainOptions)]
     for name in options:
         if name not in known:

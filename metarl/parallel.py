@@ -23,6 +23,10 @@ from metarl.errors import MetarlError
 _rank, _size = 0, 1
 
 
+class Lost(MetarlError):
+    """Another process is gone, and so this one ends."""
+
+
 def launched() -> tuple[int, int]:
     """(rank, number of processes) by torchrun's environment variables; (0, 1) without them."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -65,7 +69,13 @@ def _start(device: str) -> None:
         dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
     except (RuntimeError, ValueError) as error:
         raise MetarlError(f"the processes did not find each other ({error}): start them with torchrun") from error
-    atexit.register(dist.destroy_process_group)
+    atexit.register(leave)
+
+
+def leave() -> None:
+    """Part from the other processes for good."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 @dataclass(frozen=True)
@@ -177,7 +187,7 @@ def _reduced(x: Tensor, operation: Any = dist.ReduceOp.SUM) -> Tensor:
             dist.all_reduce(x, operation)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[0].split("] ", 1)[-1]  # without the line of source
-            raise MetarlError(
+            raise Lost(
                 "another process of this training has ended or does not answer, so that this one ends too "
                 f"({reason}). What the run last saved is intact: the same command with --resume continues it"
             ) from error

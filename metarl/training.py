@@ -43,7 +43,11 @@ class TrainOptions:
     device: str = "auto"
     """auto, cpu or cuda; robots run on cpu in this version"""
     threads: int | None = None
-    """CPU threads of physics and networks, by default all cores; results depend on it in the last digits"""
+    """CPU threads of physics and networks in each process, by default all cores; results depend on it in the last
+    digits"""
+    processes: int | None = None
+    """processes on this machine that learn as one, each with its share of the trials and cores; by default as many as
+    are fastest, one where --threads is given; results depend on it in the last digits"""
     checkpoint_every: int = 500_000
     """env steps between checkpoints"""
     evaluate_every: int = 1_000_000
@@ -52,8 +56,9 @@ class TrainOptions:
     def __post_init__(self) -> None:
         check_whole(self, "steps", "checkpoint_every", low=1)
         check_whole(self, "seed", "evaluate_every", low=0)
-        if self.threads is not None:
-            check_whole(self, "threads", low=1)
+        for name in ("threads", "processes"):
+            if getattr(self, name) is not None:
+                check_whole(self, name, low=1)
         if self.device not in ("auto", "cpu", "cuda"):
             raise MetarlError(f"device must be auto, cpu or cuda, got {self.device!r}")
 
@@ -68,7 +73,7 @@ def train(
     """Train `agent` on `distribution`; the finished run. `sources`: where a stranger's agent and distribution live."""
     if agent.learner is None:
         raise MetarlError(f"the agent {agent.name!r} has nothing to train: give it to `metarl evaluate` as --against")
-    path = Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
+    path = run_path(agent, distribution, options)
     device = pick_device(options.device)
     distribution.validate()
     cure = "free some space or give another --run-dir; what a run has saved is kept"
@@ -92,6 +97,11 @@ def train(
                 run.write_config({**run.config, **changed})
             _loop(run, learner, agent, distribution, options, state, device)
     return run
+
+
+def run_path(agent: AgentType, distribution: TaskDistribution, options: TrainOptions) -> Path:
+    """Where the run is kept."""
+    return Path(options.run_dir or f"runs/{agent.name}-{distribution.name}-{options.seed}")
 
 
 def _resumed(path: Path) -> Run | None:

@@ -6,10 +6,14 @@ import shlex
 from dataclasses import field, fields, make_dataclass
 from typing import Any
 
-from metarl import api, parallel, registry
+from metarl import api, parallel, registry, threads
+from metarl.agent import AgentType
 from metarl.cli import parse
+from metarl.companions import companions, is_companion
+from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
-from metarl.training import TrainOptions, train
+from metarl.run import CONFIG, Run
+from metarl.training import TrainOptions, pick_device, run_path, train
 
 ABOUT = (
     "Meta-train an agent on a task distribution into a run directory. AGENT and DISTRIBUTION are names from `metarl "
@@ -33,11 +37,31 @@ def main(arguments: list[str]) -> None:
     options = _options(kind, api.make_settings(kind, distribution, {}))
     chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", kind.about or ABOUT)
     sources = {"agent": api.source(names[0]), "distribution": api.source(names[1])}
-    run = train(kind, distribution, chosen.settings, chosen.run, sources)
-    if parallel.launched()[0] > 0:  # the first process speaks for all
+    try:
+        with companions(_processes(kind, distribution, chosen.settings, chosen.run), ["train", *arguments]):
+            run = train(kind, distribution, chosen.settings, chosen.run, sources)
+    except parallel.Lost:
+        if is_companion():  # the first process speaks for all
+            raise SystemExit(1) from None
+        raise
+    if parallel.launched()[0] > 0:
         return
     path = shlex.quote(str(run.path))
     print(f"trained; the run is in {path}\nevaluate it on held-out tasks with: metarl evaluate {path}")
+
+
+def _processes(kind: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions) -> int:
+    """How many processes to be the first of: as asked, as the run was made by, or as many as the agent gains by."""
+    if parallel.launched()[1] > 1:
+        return 1
+    if options.processes is not None:
+        return options.processes
+    if pick_device(options.device) != "cpu":
+        return 1
+    path = run_path(kind, distribution, options)
+    if options.resume and (path / CONFIG).exists():
+        return Run.open(path).config.get("processes", 1)
+    return 1 if options.threads else kind.processes(settings, threads.available())
 
 
 def _what_is_missing(names: list[str]) -> str:

@@ -8,7 +8,7 @@ import torch
 
 from metarl import MetarlError
 from metarl.agents.networks import Seen
-from metarl.agents.ppo import PPOLearner
+from metarl.agents.ppo import PPOLearner, shuffled
 from metarl.agents.presets import ORACLE, PPO, RL2, RL2_WIPED
 from metarl.evaluation import live
 
@@ -149,3 +149,15 @@ def test_discrete_actions_and_planes(pick):
     first, last = live(learner.agent(), pick.make(30), pick.tasks("train", 30)).by_episode()
     assert last > 3.8
     assert last > first > 4 / 3
+
+
+@pytest.mark.parametrize(("trials", "minibatches"), [(64, 4), (6, 3), (5, 1), (4, 4)])
+def test_minibatches_hold_every_trial_once_and_neighbours_apart(trials, minibatches):
+    drawn = [shuffled(trials, minibatches, torch.Generator().manual_seed(seed)) for seed in range(40)]
+    for order in drawn:
+        assert sorted(order.flatten().tolist()) == list(range(trials))
+        assert all(sorted((row // minibatches).tolist()) == list(range(trials // minibatches)) for row in order)
+    met = torch.stack([order[0] for order in drawn])  # the first minibatch: any of each group of neighbours
+    assert all(
+        set(column.tolist()) == set(range(minibatches * i, minibatches * (i + 1))) for i, column in enumerate(met.T)
+    )
