@@ -114,11 +114,13 @@ class Folder:
         return Folder.open(path)
 
     def cells(self) -> Iterator[Cell]:
-        """Every cell of the plan. Who learns nothing beforehand has one seed; a ceiling lives on its family alone."""
-        ceilings = {family.ceiling for family in self.suite.families}
+        """Every cell of the plan. Who learns nothing beforehand has one seed; who only measures others (a reference, a
+        ceiling) lives on the families that name it."""
+        measures = {name for family in self.suite.families for name in (family.reference, family.ceiling)}
+        measures -= {*self.suite.controls, *self.suite.agents}
         for family in self.suite.families:
             for entrant in self.entrants.values():
-                if entrant.name in ceilings - {family.ceiling}:
+                if entrant.name in measures - {family.reference, family.ceiling}:
                     continue
                 for seed in range(self._seeds(family, entrant)):
                     yield Cell(family.label, entrant.name, seed)
