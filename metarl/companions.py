@@ -25,10 +25,11 @@ def is_companion() -> bool:
 
 
 @contextmanager
-def companions(count: int, arguments: Sequence[str]) -> Iterator[None]:
-    """Within, this process is the first of `count` that run `metarl ARGUMENTS` together; each has a share of the cores.
+def companions(count: int, module: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Within, this process is the first of `count` that learn as one; the others run `python -m MODULE ARGUMENTS`.
 
-    The others write nothing to stdout. They end with this process, however it ends: without it they find nobody.
+    Each has a share of the cores. The others write nothing to stdout, and end when this process does, however that is:
+    without it they find nobody.
     """
     if count == 1:
         yield
@@ -39,7 +40,7 @@ def companions(count: int, arguments: Sequence[str]) -> Iterator[None]:
         "LOCAL_WORLD_SIZE": str(count), COMPANION: "1",
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # a stranger's modules are found as they are here
     }  # fmt: skip
-    command = [sys.executable, "-P", "-m", "metarl", *arguments]
+    command = [sys.executable, "-P", "-m", module, *arguments]
     started = [
         subprocess.Popen(command, env={**before, **common, **_rank(rank)}, stdout=subprocess.DEVNULL)
         for rank in range(1, count)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metarl.benchmarks.speed.timing import Sample, Side
     from metarl.distribution import TaskDistribution
 
-AGENT = "rl2"
+AGENT, META_AGENT = "rl2", "promp"
 MEMORY_UPDATES = 3
 
 
@@ -36,6 +36,8 @@ class SpeedOptions:
     """environments side by side in Gymnasium's vector environments"""
     train_envs: int = 64
     """environments side by side in training"""
+    meta_envs: int = 160
+    """environments side by side in training ProMP, 20 to a task"""
     epochs: int = 2
     """passes over a meta-batch in training"""
     hidden_size: int = 128
@@ -54,7 +56,7 @@ class SpeedOptions:
     """write machine, options and every sample to this file"""
 
     def __post_init__(self) -> None:
-        for name in ("num_envs", "gymnasium_envs", "train_envs", "epochs", "hidden_size", "rounds"):
+        for name in ("num_envs", "gymnasium_envs", "train_envs", "meta_envs", "epochs", "hidden_size", "rounds"):
             if getattr(self, name) < 1:
                 raise MetarlError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not self.seconds >= 0:
@@ -82,7 +84,10 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
 
     d, n, few, train = distribution, o.num_envs, o.gymnasium_envs, o.train_envs
     shape = {"hidden_size": o.hidden_size, "epochs": o.epochs}
-    learning = registry.find("agent", AGENT).settings(num_envs=train, **shape)
+    kind = registry.find("agent", AGENT)
+    learning = kind.settings(num_envs=train, **shape)
+    together = kind.processes(learning, threads)
+    meta = {"num_envs": o.meta_envs, "meta_batch_size": max(1, o.meta_envs // 20)}
     everything = {
         "bare": Plan(f"bare physics, {n}", partial(BarePhysics, d, n)),
         "bare_derived": Plan(f"bare with derived fields, {n}", partial(BarePhysics, d, n, derived=True)),
@@ -95,7 +100,16 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
         "sync": Plan(f"SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few)),
         "async": Plan(f"AsyncVectorEnv, {few}", partial(peers.gymnasium_async, d, few)),
         "tensor_train": Plan(f"tensor env, {train}", partial(TensorEnvironment, d, train)),
-        "training": Plan(f"RL² training, {train}", partial(TrainingLoop, d, AGENT, num_envs=train, **shape)),
+        "training": Plan(
+            f"RL² training, {train}",
+            partial(TrainingLoop, o.distribution, AGENT, processes=together, num_envs=train, **shape),
+        ),
+        "one_process": Plan(
+            f"RL² in one process, {train}", partial(TrainingLoop, o.distribution, AGENT, num_envs=train, **shape)
+        ),
+        "meta_training": Plan(
+            f"ProMP training, {o.meta_envs}", partial(TrainingLoop, o.distribution, META_AGENT, **meta)
+        ),
         "recurrent_ppo": Plan(
             f"RecurrentPPO, {train}",
             partial(
@@ -104,7 +118,9 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
         ),
     }
     left_out = set() if o.peers else {"envpool", "sync", "async", "recurrent_ppo"}
-    left_out |= set() if o.training else {"tensor_train", "training", "recurrent_ppo"}
+    left_out |= set() if o.training else {
+        "tensor_train", "training", "one_process", "meta_training", "recurrent_ppo",
+    }  # fmt: skip
     return {key: plan for key, plan in everything.items() if key not in left_out}
 
 
@@ -133,7 +149,7 @@ def run(options: SpeedOptions) -> None:
 
 def _measure(
     wanted: dict[str, Plan], options: SpeedOptions
-) -> tuple[dict[str, tuple[str, list[Sample]]], dict[str, str], dict[str, float]]:
+) -> tuple[dict[str, tuple[str, list[Sample]]], dict[str, str], dict[str, dict[str, float]]]:
     """Samples of each side beside what it is; why others were left out; where training's time went."""
     from metarl.benchmarks.speed.loop import TrainingLoop
     from metarl.benchmarks.speed.timing import measure, take_turns
@@ -155,8 +171,8 @@ def _measure(
             for key in take_turns(list(sides), options.rounds):
                 progress.update(bar, description=wanted[key].about, advance=1)
                 samples[key][1].append(measure(sides[key], options.seconds))
-            loop = sides.get("training")
-            return samples, left_out, loop.shares if isinstance(loop, TrainingLoop) else {}
+            loops = {key: side for key, side in sides.items() if isinstance(side, TrainingLoop)}
+            return samples, left_out, {wanted[key].about: loop.shares for key, loop in loops.items()}
         finally:
             for side in sides.values():
                 side.close()

@@ -1,14 +1,12 @@
-"""The whole training loop of RL², and where its time goes."""
+"""The whole training loop of an agent, and where its time goes."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from metarl import registry
-from metarl.agent import AgentType
+from metarl.benchmarks.speed.several import Several
 from metarl.benchmarks.speed.timing import Side
-from metarl.distribution import TaskDistribution
 
 PARTS = ("physics", "rest of the environment", "policy", "update")
 
@@ -31,13 +29,14 @@ class Parted(Side):
 
 
 class TrainingLoop(Parted):
-    """Updates of an agent's learner: one is a rollout of a meta-batch of trials and what is learned from it."""
+    """Updates of an agent's learner: one is a rollout of a meta-batch of trials and what is learned from it.
 
-    def __init__(self, distribution: TaskDistribution, agent: str, **settings: Any) -> None:
-        kind: AgentType = registry.find("agent", agent)
-        assert kind.learner is not None
-        self.settings = kind.settings(**settings)
-        self.learner: Any = kind.learner(distribution, self.settings, 0, "cpu")
+    Its parts are timed in the first of its processes; what that waits for the others counts as part of the update.
+    """
+
+    def __init__(self, distribution: str, agent: str, processes: int = 1, **settings: Any) -> None:
+        self.together = Several(processes, agent, distribution, settings)
+        self.learner: Any = self.together.learner
         self.environment, self.physics = Stopwatch(), Stopwatch()
         self.environment.time(self.learner.env, "begin", "step")
         if physics := getattr(self.learner.env.environment.simulation, "physics", None):
@@ -49,7 +48,7 @@ class TrainingLoop(Parted):
         for watch in (self.environment, self.physics):
             watch.clear()
         start = time.perf_counter()
-        self.learner.update()
+        self.together.update()
         whole = time.perf_counter() - start
         rollout = self.environment.last - self.environment.first
         parts = (
@@ -61,7 +60,7 @@ class TrainingLoop(Parted):
         return self.learner.env_steps - before
 
     def close(self) -> None:
-        self.learner.env.close()
+        self.together.close()
 
 
 class Stopwatch:

@@ -32,7 +32,7 @@ TARGETS = (
     Target("face", "bare", 0.75), Target("face", "envpool", 1.5),
     Target("face", "sync", 3.0), Target("face", "async", 6.0),
     Target("training", "tensor_train", 0.30), Target("training", "tensor", 0.30),
-    Target("training", "recurrent_ppo", 4.0),
+    Target("training", "recurrent_ppo", 4.0), Target("training", "one_process", 1.0),
 )  # fmt: skip
 MOST_MEMORY = 2 * GIB
 
@@ -45,7 +45,7 @@ class Report:
     options: Mapping[str, Any]
     samples: Mapping[str, tuple[str, list[Sample]]]  # side -> what it is, its rounds
     left_out: Mapping[str, str]  # what it is -> why
-    shares: Mapping[str, float]  # where training's time went
+    shares: Mapping[str, Mapping[str, float]]  # what is trained -> where its time went
     memory: int | None  # bytes at training's peak
 
     def ratios(self) -> list[tuple[Target, float]]:
@@ -60,13 +60,13 @@ class Report:
         versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items() if version)
         cores = f"{m['threads']} of {m['cores']} cores, load {m['load']} before"
         console.print(f"{m['cpu']}, {cores}; {versions}", highlight=False)
-        if self.shares:
-            parts = ", ".join(f"{name} {share:.0%}" for name, share in self.shares.items())
-            console.print(f"time of training: {parts}", highlight=False)
+        for about, parts in self.shares.items():
+            told = ", ".join(f"{name} {share:.0%}" for name, share in parts.items())
+            console.print(f"time of {about}: {told}", highlight=False)
         if self.memory is not None:
-            mark = _mark(self.memory < MOST_MEMORY)
+            mark, peak = _mark(self.memory < MOST_MEMORY), f"{self.memory / GIB:.2f} GiB"
             console.print(
-                f"peak memory of training: {self.memory / GIB:.2f} GiB {mark} {MOST_MEMORY / GIB:g} at most",
+                f"peak memory of training in one process: {peak} {mark} {MOST_MEMORY / GIB:g} at most",
                 highlight=False,
             )
         for about, why in self.left_out.items():

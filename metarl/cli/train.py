@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", kind.about or ABOUT)
     sources = {"agent": api.source(names[0]), "distribution": api.source(names[1])}
     try:
-        with companions(_processes(kind, distribution, chosen.settings, chosen.run), ["train", *arguments]):
+        with companions(_processes(kind, distribution, chosen.settings, chosen.run), "metarl", ["train", *arguments]):
             run = train(kind, distribution, chosen.settings, chosen.run, sources)
     except parallel.Lost:
         if is_companion():  # the first process speaks for all

@@ -13,7 +13,7 @@ from mujoco import mjtStage
 from rich.console import Console
 
 import metarl
-from metarl import registry, threads
+from metarl import parallel, registry, threads
 from metarl.benchmarks.speed import peers
 from metarl.benchmarks.speed.bare import BarePhysics
 from metarl.benchmarks.speed.command import COMMAND, SpeedOptions, plans
@@ -116,13 +116,23 @@ def test_each_trial_is_on_new_tasks(short):
 
 
 def test_training_time_is_shared_out(short):
-    loop = TrainingLoop(registry.find("distribution", short), "rl2", num_envs=4, hidden_size=8, epochs=1)
     with threads.using(1):
+        loop = TrainingLoop(short, "rl2", num_envs=4, hidden_size=8, epochs=1)
         loop.warm_up()
         assert loop.work() == 2 * 4 * 4
+        loop.close()
     assert list(loop.shares) == list(PARTS)
     assert all(share > 0 for share in loop.shares.values())
     assert sum(loop.shares.values()) == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+def test_two_processes_are_measured_as_one():
+    with threads.using(1):
+        loop = TrainingLoop("PointGoalSparse", "rl2", processes=2, num_envs=4, hidden_size=8, epochs=1)
+        assert [loop.work(), loop.work()] == [4 * 120] * 2
+        loop.close()
+    assert parallel.size() == 1
 
 
 def test_a_world_without_counterpart_has_no_peers():
@@ -153,7 +163,7 @@ def test_options_are_checked_and_read_from_the_command_line():
 
 def test_every_target_is_of_sides_that_are_planned():
     planned = plans(SpeedOptions(), registry.find("distribution", "HalfCheetahVel"), 1)
-    assert {side for target in TARGETS for side in (target.side, target.reference)} == set(planned)
+    assert {side for target in TARGETS for side in (target.side, target.reference)} == set(planned) - {"meta_training"}
 
 
 def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
@@ -161,6 +171,7 @@ def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
     COMMAND.run(_tiny(short, peers=False, rounds=3, json=path))
     found = json.loads(path.read_text())
     ours = {"bare", "tensor", "face", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
+    ours |= {"one_process", "meta_training"}
     assert set(found["sides"]) == ours
     assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())
     assert list(found["left_out"]) == ["bare with derived fields, 4"]  # a cheetah reads none
@@ -197,7 +208,8 @@ def test_what_was_left_out_is_printed_with_its_reason():
 
 def _tiny(distribution, **options):
     return SpeedOptions(
-        distribution=distribution, num_envs=4, gymnasium_envs=2, train_envs=4, hidden_size=8, epochs=1, seconds=0.0,
+        distribution=distribution, num_envs=4, gymnasium_envs=2, train_envs=4, meta_envs=4, hidden_size=8, epochs=1,
+        seconds=0.0,
         **{"rounds": 1, "threads": 1, **options},
     )  # fmt: skip
 
