@@ -18,6 +18,7 @@ CURE = (
     "`apt-get install libegl1 libopengl0 libgl1-mesa-dri`"
 )
 MARK_SIZE = 0.04  # of the model's extent
+VIEW = 1.2  # metres of distance for each metre that is to be seen; about what a camera of 45 degrees needs
 MARK_COLOUR = np.array([0.1, 0.6, 0.3, 0.5], np.float32)
 
 
@@ -41,14 +42,10 @@ def draw(
 ) -> np.ndarray:
     """uint8 [height, width, 3]: a simulation seen by the model's first camera, or from outside where it has none.
 
-    `model` may differ in its numbers from the renderer's: in lengths, say. mark: a point [3] to show as a ball.
+    `model` may differ in its numbers from the renderer's: in lengths, say. mark: a point [3] to show as a ball; a
+    camera that follows the robot steps back and looks down until both are in the picture.
     """
-    camera, options = mujoco.MjvCamera(), mujoco.MjvOption()
-    if model.ncam:
-        camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, 0
-    else:
-        mujoco.mjv_defaultFreeCamera(model, camera)
-    scene = renderer.scene
+    camera, options, scene = _camera(model, data, mark), mujoco.MjvOption(), renderer.scene
     mujoco.mjv_updateScene(model, data, options, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
     if mark is not None and scene.ngeom < scene.maxgeom:
         size = np.full(3, MARK_SIZE * model.stat.extent)
@@ -56,6 +53,20 @@ def draw(
         mujoco.mjv_initGeom(ball, mujoco.mjtGeom.mjGEOM_SPHERE, size, mark, np.eye(3).ravel(), MARK_COLOUR)
         scene.ngeom += 1
     return renderer.render()
+
+
+def _camera(model: mujoco.MjModel, data: mujoco.MjData, mark: np.ndarray | None) -> mujoco.MjvCamera:
+    camera = mujoco.MjvCamera()
+    if not model.ncam:
+        mujoco.mjv_defaultFreeCamera(model, camera)
+    elif mark is None or model.cam_mode[0] == mujoco.mjtCamLight.mjCAMLIGHT_FIXED:
+        camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, 0
+    else:
+        robot = data.subtree_com[1]
+        camera.lookat[:] = (robot + mark) / 2
+        camera.distance = np.linalg.norm(model.cam_poscom0[0]) + VIEW * np.linalg.norm(robot - mark)
+        camera.azimuth, camera.elevation = 90, -50
+    return camera
 
 
 def _context_class() -> type:
