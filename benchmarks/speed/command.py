@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from metarl import registry
 from metarl.command import Command
-from metarl.errors import MetarlError
+from metarl.errors import MetarlError, unknown
 
 if TYPE_CHECKING:
     from metarl.benchmarks.speed.timing import Sample, Side
@@ -52,6 +52,8 @@ class SpeedOptions:
     """measure EnvPool, Gymnasium's vector environments and sb3-contrib's RecurrentPPO too"""
     training: bool = True
     """measure training too, its speed and its peak memory"""
+    sides: tuple[str, ...] = ()
+    """measure these alone, such as bare tensor envpool: they are named so in the JSON file"""
     json: Path | None = None
     """write machine, options and every sample to this file"""
 
@@ -117,7 +119,11 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
             ),
         ),
     }
-    left_out = set() if o.peers else {"envpool", "sync", "async", "recurrent_ppo"}
+    for side in o.sides:
+        if side not in everything:
+            raise unknown("side", side, everything)
+    left_out = set(everything) - set(o.sides) if o.sides else set()
+    left_out |= set() if o.peers else {"envpool", "sync", "async", "recurrent_ppo"}
     left_out |= set() if o.training else {
         "tensor_train", "training", "one_process", "meta_training", "recurrent_ppo",
     }  # fmt: skip
@@ -138,9 +144,11 @@ def run(options: SpeedOptions) -> None:
     if options.json is not None and not (folder := options.json.absolute().parent).is_dir():
         raise MetarlError(f"there is no directory {folder} to write {options.json.name} into: make it first")
     distribution: TaskDistribution = registry.find("distribution", options.distribution)
+    wanted = plans(options, distribution, threads)
+    trains = "training" in wanted
     with limited_to(threads):
-        samples, left_out, shares = _measure(plans(options, distribution, threads), options)
-        memory = training_peak(AGENT, options.distribution, MEMORY_UPDATES, threads) if options.training else None
+        samples, left_out, shares = _measure(wanted, options)
+        memory = training_peak(AGENT, options.distribution, MEMORY_UPDATES, threads) if trains else None
     report = Report(machine | {"threads": threads}, asdict(options), samples, left_out, shares, memory)
     report.print(Console())
     if options.json is not None:

@@ -182,6 +182,14 @@ def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
     assert all(side["about"] in printed for side in found["sides"].values())
 
 
+def test_some_sides_alone(short):
+    distribution = registry.find("distribution", short)
+    options = tyro.cli(COMMAND.options, args=["--sides", "bare", "face", "sync", "--no-peers"])
+    assert list(plans(options, distribution, 1)) == ["bare", "face"]
+    with pytest.raises(MetarlError, match="unknown side 'envpol'; did you mean 'envpool'"):
+        plans(SpeedOptions(sides=("envpol",)), distribution, 1)
+
+
 @pytest.mark.slow
 def test_a_tiny_run_beside_every_peer(short, tmp_path, capsys):
     path = tmp_path / "speed.json"
