@@ -92,7 +92,7 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     meta = {"num_envs": o.meta_envs, "meta_batch_size": max(1, o.meta_envs // 20)}
     everything = {
         "bare": Plan(f"bare physics, {n}", partial(BarePhysics, d, n)),
-        "bare_derived": Plan(f"bare with derived fields, {n}", partial(BarePhysics, d, n, derived=True)),
+        "bare_derived": Plan(f"bare + derived, {n}", partial(BarePhysics, d, n, derived=True)),
         "tensor": Plan(f"tensor env, {n}", partial(TensorEnvironment, d, n)),
         "own_bare": Plan(f"own models bare, {n}", lambda: BarePhysics(with_neutral_physics(d), n)),
         "own_tensor": Plan(f"own models env, {n}", lambda: TensorEnvironment(with_neutral_physics(d), n)),

@@ -174,7 +174,7 @@ def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
     ours |= {"one_process", "meta_training"}
     assert set(found["sides"]) == ours
     assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())
-    assert list(found["left_out"]) == ["bare with derived fields, 4"]  # a cheetah reads none
+    assert list(found["left_out"]) == ["bare + derived, 4"]  # a cheetah reads none
     assert found["training_peak_memory_bytes"] > 2**25
     assert found["machine"]["cores"] >= found["machine"]["threads"] >= 1
     assert found["machine"]["versions"]["mujoco"]
