@@ -87,12 +87,12 @@ def gymnasium_id(distribution: TaskDistribution) -> str:
     return env_id
 
 
-def physics_settings(distribution: TaskDistribution) -> dict[str, int]:
+def physics_settings(distribution: TaskDistribution) -> dict[str, Any]:
     """What the distribution sets of an env step's physics, for theirs to be as long."""
     return {name: value for name, value in distribution.settings.items() if name == "frame_skip"}
 
 
-def single(env_id: str, horizon: int, **settings: int) -> gym.Env:
+def single(env_id: str, horizon: int, **settings: Any) -> gym.Env:
     """One Gymnasium environment, without MuJoCo's warnings (on stderr and into a file) of its model's age."""
     mujoco.set_mju_user_warning(_ignore)  # pyright: ignore[reportAttributeAccessIssue] - missing in its stubs
     try:
