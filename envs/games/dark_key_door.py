@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from metarl.counted import Counted
-from metarl.envs.games.game import Game, Lanes, Settings
+from metarl.envs.games.game import Colour, Game, Lanes, Settings
 from metarl.envs.games.grid import ACTIONS, GridSimulation, place
 from metarl.parameters import Parameter
 from metarl.world import Outcome
@@ -64,7 +64,7 @@ class DarkKeyDoorSimulation(GridSimulation):
         self.reward_terms = {"key": found.float(), "door": opened.float()}
         return Outcome(torch.add(*self.reward_terms.values()), opened, self.no_flags)
 
-    def marks(self, index: int) -> dict[str, tuple[int, tuple[int, int, int]]]:
+    def marks(self, index: int) -> dict[str, tuple[int, Colour]]:
         marks = {"D": (int(self.places["door"][index]), (150, 90, 40))}
         key = {"K": (int(self.places["key"][index]), (230, 200, 60))}
         return marks if bool(self.held[index]) else marks | key

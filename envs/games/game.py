@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from metarl.distribution import TaskDistribution
 
 Settings = Mapping[str, Any]
+Colour = tuple[int, int, int]  # red, green, blue
 
 
 class Game(World):
@@ -112,9 +113,20 @@ def enlarged(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def bars(heights: np.ndarray, marked: int, rows: int = 32) -> np.ndarray:
-    """uint8 [rows, columns, 3]: one bar for each height in [0, 1], the marked one in another colour."""
+    """uint8 [rows, 4 columns + 1, 3]: a bar for each height in [0, 1], the marked one in another colour."""
     tall = np.arange(rows, 0, -1)[:, None] <= np.clip(heights, 0.0, 1.0) * (rows - 1) + 1
     colours = np.full((len(heights), 3), (90, 130, 200), np.uint8)
     if 0 <= marked < len(heights):
         colours[marked] = (240, 140, 40)
-    return np.where(tall[..., None], colours, np.uint8(245)).astype(np.uint8)
+    drawn = np.where(tall[..., None], colours, np.uint8(245)).astype(np.uint8)
+    return ruled(drawn, (1, 4), (245, 245, 245))
+
+
+def ruled(picture: np.ndarray, cell: tuple[int, int], line: Colour) -> np.ndarray:
+    """uint8 [.., .., 3]: each pixel as a cell of so many rows and columns, parted by lines where they are several."""
+    drawn = picture.repeat(cell[0], 0).repeat(cell[1], 1)
+    for axis in (0, 1):
+        if cell[axis] > 1:
+            drawn = np.concatenate([drawn.take([0], axis), drawn], axis)
+            drawn.swapaxes(0, axis)[:: cell[axis]] = line
+    return drawn

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from metarl.counted import Counted
-from metarl.envs.games.game import GameSimulation, Lanes
+from metarl.envs.games.game import Colour, GameSimulation, Lanes, ruled
 from metarl.parameters import Parameter
 from metarl.world import Appearance
 
 STEPS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))  # (dx, dy): stay, up, right, down, left
-FLOOR, AGENT = (235, 235, 235), (240, 140, 40)
+FLOOR, LINE, AGENT = (235, 235, 235), (205, 205, 205), (240, 140, 40)
 
 ACTIONS = Parameter(
     "actions", shape=(len(STEPS),), low=0, high=len(STEPS) - 1, neutral=range(len(STEPS)), integer=True,
@@ -77,7 +77,7 @@ class GridSimulation(GameSimulation):
 
     # For people -------------------------------------------------------------------------------------------------
 
-    def marks(self, index: int) -> dict[str, tuple[int, tuple[int, int, int]]]:
+    def marks(self, index: int) -> dict[str, tuple[int, Colour]]:
         """Letter -> cell and colour of what lies on the grid."""
         return {"G": (int(self.places["goal"][index]), (60, 160, 90))}
 
@@ -95,4 +95,4 @@ class GridSimulation(GameSimulation):
         for cell, colour in self.marks(index).values():
             picture[cell] = colour
         picture[int(self.cell[index])] = AGENT
-        return picture.reshape(self.size, self.size, 3)[::-1]
+        return ruled(picture.reshape(self.size, self.size, 3)[::-1], (12, 12), LINE)

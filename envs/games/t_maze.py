@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from metarl.counted import Counted
-from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
+from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings, ruled
+from metarl.envs.games.grid import AGENT, FLOOR
 from metarl.parameters import Parameter
 from metarl.world import Appearance, Outcome
 
 FORWARD, UP, BACK, DOWN = range(4)
-WIDEST = 60  # cells of a corridor that text and pictures show
+WIDEST, WIDEST_DRAWN = 60, 15  # cells of a corridor that text and pictures show
 
 
 class TMaze(Game):
@@ -86,7 +87,7 @@ class TMazeSimulation(GameSimulation):
 
     def text(self, index: int) -> str:
         """The corridor, `+` in the arm that pays; `@` is where one is. Long corridors are drawn shorter."""
-        up, here, y, cells = self._drawn(index)
+        up, here, y, cells = self._drawn(index, WIDEST)
         rows = {1: [" "] * cells, 0: ["."] * cells, -1: [" "] * cells}
         for arm in (1, -1):
             rows[arm][-1] = "+" if arm == up else "-"
@@ -94,17 +95,18 @@ class TMazeSimulation(GameSimulation):
         return "\n".join("".join(rows[arm]) for arm in (1, 0, -1))
 
     def picture(self, index: int) -> np.ndarray:
-        up, here, y, cells = self._drawn(index)
-        picture = np.full((3, cells, 3), 60, np.uint8)
-        picture[1] = 235
-        picture[[0, 2], -1] = (60, 160, 90) if up == 1 else (170, 60, 60)
-        picture[2, -1] = (170, 60, 60) if up == 1 else (60, 160, 90)
-        picture[1 - y, here] = (240, 140, 40)
-        return picture
+        """A square with the corridor across its middle; the arm that pays is green."""
+        up, here, y, cells = self._drawn(index, WIDEST_DRAWN)
+        middle = cells // 2
+        picture = np.full((2 * middle + 1, cells, 3), 60, np.uint8)
+        picture[middle] = FLOOR
+        picture[middle - up, -1], picture[middle + up, -1] = (60, 160, 90), (170, 60, 60)
+        picture[middle - y, here] = AGENT
+        return ruled(picture, (12, 12), (60, 60, 60))
 
-    def _drawn(self, index: int) -> tuple[int, int, int, int]:
-        """Side of the cue, cell one is in, arm, and number of cells, of a corridor of at most WIDEST."""
+    def _drawn(self, index: int, widest: int) -> tuple[int, int, int, int]:
+        """Side of the cue, cell one is in, arm, and number of cells, of a corridor of at most `widest`."""
         length, x = int(self.task["length"][index]), int(self.x[index])
-        cells = min(length - self.cue_cell + 1, WIDEST)
+        cells = min(length - self.cue_cell + 1, widest)
         here = round((x - self.cue_cell) / (length - self.cue_cell) * (cells - 1))
         return int(self.side[index]), here, int(self.y[index]), cells

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import metarl
+from metarl.envs.games.game import ruled
 from metarl.trials import Step, Trials
 
 B = 6
@@ -226,3 +227,14 @@ def test_settings_are_checked():
     chance = {"probability": metarl.Uniform(0.0, 1.0)}
     with pytest.raises(metarl.MetarlError, match="linked arms are two"):
         metarl.TaskDistribution("T", world="Bandit", parameters=chance, settings=linked).make()
+
+
+def test_a_picture_keeps_each_square_within_its_lines():
+    squares, line = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3), (200, 201, 202)
+    drawn = ruled(squares, (5, 4), line)
+    assert drawn.shape == (2 * 5 + 1, 3 * 4 + 1, 3)
+    assert (drawn[::5] == line).all()
+    assert (drawn[:, ::4] == line).all()
+    for row, column in np.ndindex(2, 3):
+        inside = drawn[5 * row + 1 : 5 * (row + 1), 4 * column + 1 : 4 * (column + 1)]
+        assert (inside == squares[row, column]).all()
