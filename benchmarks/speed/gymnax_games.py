@@ -1,7 +1,8 @@
 """gymnax's games (Lange 2022): the same kinds of games as JAX programs, whole episodes in one compiled loop.
 
-gymnax asks for another Gymnasium than this project, so it belongs to no extra: `pip install --no-deps gymnax jax jaxlib
-flax ...` puts it beside. Where it is not installed it is left out, and named.
+gymnax asks for an older Gymnasium than this project does, so it is in no extra: install it into a folder of its own
+with `pip install --target`, take out what is installed here already, and name the folder in PYTHONPATH. Where it is
+not installed it is left out, and named.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from metarl.benchmarks.speed.timing import Side
 
 GAMES = ("FourRooms-misc", "BernoulliBandit-misc", "Breakout-MinAtar", "SpaceInvaders-MinAtar")
-STEPS = 100  # of each environment in one call
+STEPS = 25  # of each environment in one call
 
 
 class GymnaxGame(Side):
