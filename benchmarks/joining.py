@@ -43,8 +43,9 @@ def _check_same_budgets(first: Folder, other: Folder) -> None:
     """MetarlError where somebody has learned for longer in one folder than in the other."""
     theirs = {family.label: family for family in other.suite.families}
     for family in first.suite.families:
-        for name in first.entrants.keys() & other.entrants.keys() if family.label in theirs else ():
-            entrant = first.entrants[name]
+        for name, entrant in first.entrants.items() if family.label in theirs else ():
+            if name not in other.entrants:
+                continue
             a, b = (f.budget(entrant) if entrant.trains else 0 for f in (family, theirs[family.label]))
             if a != b:
                 raise MetarlError(
