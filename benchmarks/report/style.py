@@ -29,7 +29,10 @@ def looks(document: Mapping[str, Any]) -> dict[str, Look]:
         if name == "random":
             found[name] = Look(FLOOR, "-", 1.2)
         elif name in best:
-            found[name] = Look(BEST, "-", 1.2)
+            everywhere = all(name in d["entrants"] for d in document["distributions"])
+            found[name] = Look(
+                BEST, "-" if everywhere else ":", 1.2
+            )  # one told the task, and one that knows it exactly
         elif own["of"] in found:
             found[name] = Look(found[own["of"]].colour, "--", 1.6)
         elif own["control"]:

@@ -16,8 +16,8 @@ def totals(agent: str, family: str, tasks: int, replicates: int) -> tuple[metarl
     env = distribution.make(tasks * replicates, task_visible=True)
     told = distribution.tasks("train", tasks, seed=3)
     settings = make_settings(kind, distribution, {})
-    agent = kind.restore(env.observation_space, env.action_space, settings, {}, True)
-    lives = live(agent, env, told, replicates)
+    told_agent = kind.restore(env.observation_space, env.action_space, settings, {}, True)
+    lives = live(told_agent, env, told, replicates)
     env.close()
     return told, lives.returns
 
