@@ -8,6 +8,10 @@ from typing import Any
 TUNED: Mapping[str, Mapping[str, Any]] = {
     "HalfCheetahDirH100": {"num_envs": 160, "meta_batch_size": 8},
     "HalfCheetahDir": {"num_envs": 160, "meta_batch_size": 8},
+    # Adapted on 20, 10 and 10 rollouts; the trial's agent takes its step after `trial_shots`, one by default.
+    "PointNav": {"num_envs": 400, "meta_batch_size": 20},
+    "HalfCheetahVel": {"num_envs": 100, "meta_batch_size": 10, "inner_lr": 0.5},
+    "HopperRandParams": {"num_envs": 200, "meta_batch_size": 20, "inner_lr": 0.3},
     # Trials of few episodes: trained to adapt on as few rollouts, so with one value network for all tasks.
     "GridNavi": {"num_envs": 80, "meta_batch_size": 80, "inner_lr": 5.0, "baseline": "value"},
     "PointGoalSparse": {"num_envs": 40, "meta_batch_size": 40, "inner_lr": 0.5, "baseline": "value"},

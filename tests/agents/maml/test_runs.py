@@ -1,0 +1,48 @@
+"""A meta-training run as a directory: gone on with bit for bit, and intact when a gradient is not finite."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import metarl
+from metarl import MetarlError
+from metarl.agents.maml import sampling
+from metarl.agents.maml.experience import credit
+
+UPDATE = 2 * 8 * 20  # env steps: two phases of 8 rollouts
+SMALL = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 4}
+
+
+def train(path: Path, agent: str, updates: int, **options) -> Path:
+    return metarl.train(
+        agent, "PointNav", steps=updates * UPDATE, run_dir=str(path), evaluate_every=0, checkpoint_every=UPDATE,
+        threads=1, settings=SMALL, **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("agent", ["promp", "maml"])
+def test_a_run_trained_further_equals_one_trained_at_once(agent, tmp_path):
+    whole = train(tmp_path / "whole", agent, 4)
+    train(tmp_path / "parts", agent, 2)
+    parts = train(tmp_path / "parts", agent, 4, resume=True)
+    assert (parts / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
+    ours, theirs = (torch.load(run / "checkpoint.pt", weights_only=True)["learner"]["policy"] for run in (parts, whole))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_its_last_checkpoint(tmp_path, monkeypatch):
+    path = train(tmp_path / "run", "promp", 2)
+    kept = (path / "checkpoint.pt").read_bytes()
+
+    def spoiled(phase, *given):
+        returns = credit(phase, *given)
+        phase.advantage[1] = torch.inf
+        return returns
+
+    monkeypatch.setattr(sampling, "credit", spoiled)
+    with pytest.raises(MetarlError, match=r"inner gradient of task 1 \(\{'goal': .*\}\) is not finite: lower inner_lr"):
+        train(path, "promp", 4, resume=True)
+    assert (path / "checkpoint.pt").read_bytes() == kept
+    monkeypatch.undo()
+    assert train(path, "promp", 3, resume=True) == path
