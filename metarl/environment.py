@@ -64,7 +64,7 @@ class Environment:
         self._choices = int(self.action_space.n) if isinstance(self.action_space, gym.spaces.Discrete) else None
         self._moved: Callable[..., Transition] = self._move
         self._restarted: Callable[..., Tensor] = self._restart
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and not self.simulation.on_host:
             self.repeat(self.simulation.record)
 
     def repeat(self, record: Record) -> None:

@@ -18,6 +18,7 @@ import torch
 from metarl import __version__, parallel, registry, threads
 from metarl.agent import AgentType, Learner
 from metarl.checks import check_whole
+from metarl.devices import pick_device
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.evaluation import live
@@ -41,7 +42,7 @@ class TrainOptions:
     resume: bool = False
     """continue the run in run_dir from its last checkpoint, if there is one; --steps may be raised"""
     device: str = "auto"
-    """auto, cpu or cuda; robots run on cpu in this version"""
+    """auto, cpu or cuda; robots on cuda need the extra gpu: pip install 'metarl[gpu]'"""
     threads: int | None = None
     """CPU threads of physics and networks in each process, by default all cores; results depend on it in the last
     digits"""
@@ -74,7 +75,7 @@ def train(
     if agent.learner is None:
         raise MetarlError(f"the agent {agent.name!r} has nothing to train: give it to `metarl evaluate` as --against")
     path = run_path(agent, distribution, options)
-    device = pick_device(options.device)
+    device = pick_device(options.device, distribution, say=parallel.launched()[0] == 0)
     distribution.validate()
     cure = "free some space or give another --run-dir; what a run has saved is kept"
     with writing(path, cure), parallel.together(device):
@@ -225,7 +226,7 @@ def describe(
         "distribution": {"source": sources.get("distribution"), **_data(distribution, sources.get("distribution"))},
         "seed": options.seed, "steps": options.steps, "device": device,
         "processes": parallel.size(), "threads": threads.physics_threads(), "evaluate_every": options.evaluate_every,
-        "world": dict(distribution.simulated_world.fingerprint()),
+        "world": dict(distribution.simulated_world.fingerprint(device)),
         "versions": {
             "python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
             "gymnasium": gymnasium.__version__, "mujoco": mujoco.__version__,
@@ -242,13 +243,6 @@ def _data(distribution: TaskDistribution, source: str | None) -> dict[str, Any]:
         if source is None and not (named and registry.find("distribution", distribution.name) is distribution):
             raise
         return {"name": distribution.name, "version": distribution.version}
-
-
-def pick_device(device: str) -> str:
-    """`auto` becomes what this version can use."""
-    if device == "cuda" and not torch.cuda.is_available():
-        raise MetarlError("no CUDA device is at hand: use --device cpu")
-    return "cpu" if device == "auto" else device
 
 
 def _check_as_it_began(run: Run, config: Mapping[str, Any]) -> None:

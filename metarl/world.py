@@ -58,7 +58,11 @@ class World(ABC):
     ) -> Simulation:
         """B environments on `device`, with this distribution's goal and settings."""
 
-    def fingerprint(self) -> Mapping[str, str]:
+    def unfit(self, device: str) -> str | None:
+        """Why this world cannot be simulated on a kind of device (cpu, cuda), with the cure; None where it can."""
+        return None
+
+    def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
         """What results depend on beside the task: model hash, engine and its version."""
         return {}
 
@@ -85,6 +89,7 @@ class Simulation(ABC):
     may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
     appearance: Appearance = Appearance()
     render_fps: int = 30  # env steps in a second of the world's time, for videos
+    on_host: bool = False  # whether the host steps it, so that no graph of a GPU can hold it
     reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
 
     @abstractmethod

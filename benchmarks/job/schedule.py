@@ -25,6 +25,7 @@ from metarl import threads
 from metarl.benchmarks.job.folder import Folder
 from metarl.benchmarks.job.unit import Unit, units
 from metarl.benchmarks.job.worker import to_line
+from metarl.devices import pick_device
 from metarl.errors import MetarlError
 from metarl.training import Interrupted
 
@@ -67,7 +68,7 @@ class Job:
 
 def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[[str], None]) -> dict[str, str]:
     """Do all that is left to do; {cell: why it failed}. Interrupted where the user asked to stop."""
-    device = _device(device)
+    device = pick_device(device, *(family.distribution for family in folder.suite.families), say=True)
     with _locked(folder.path) as lock:
         job = Job(folder, device, say, lock)
         todo = sorted(units(folder), key=_urgency)
@@ -165,12 +166,6 @@ def _end(process: subprocess.Popen[str]) -> int:
 
 def _log(job: Job, index: int) -> Path:
     return job.folder.path / f"worker-{index}.log"
-
-
-def _device(device: str) -> str:
-    if device == "cuda" and not torch.cuda.is_available():
-        raise MetarlError("no CUDA device is at hand: use --device cpu")
-    return "cpu" if device == "auto" else device
 
 
 @contextmanager

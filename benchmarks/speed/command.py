@@ -54,6 +54,14 @@ class SpeedOptions:
     """measure training too, its speed and its peak memory"""
     sides: tuple[str, ...] = ()
     """measure these alone, such as bare tensor envpool: they are named so in the JSON file"""
+    device: str = "cpu"
+    """cpu; or cuda: the bare engine and our environment beside it, of these families at these sizes"""
+    engine: str | None = None
+    """warp: on cpu, the same measurements as on cuda, which there say nothing but that they work"""
+    families: tuple[str, ...] = ("HalfCheetahVel", "AntDir2D", "Walker2dRandParams", "HumanoidDir", "GridNavi", "Catch")
+    """what is measured on cuda"""
+    sizes: tuple[int, ...] = (1024, 4096, 8192, 16384, 32768, 65536)
+    """environments side by side, on cuda"""
     json: Path | None = None
     """write machine, options and every sample to this file"""
 
@@ -137,12 +145,17 @@ def run(options: SpeedOptions) -> None:
     from metarl.benchmarks.speed.report import Report
     from metarl.run import write_atomically
 
+    if options.json is not None and not (folder := options.json.absolute().parent).is_dir():
+        raise MetarlError(f"there is no directory {folder} to write {options.json.name} into: make it first")
+    if options.device != "cpu" or options.engine == "warp":
+        from metarl.benchmarks.speed import sizes
+
+        sizes.run(options)
+        return
     machine = describe()
     cores, threads = machine["cores"], options.threads or machine["cores"]
     if threads > cores:
         raise MetarlError(f"threads {threads} are more than the {cores} cores this process may use")
-    if options.json is not None and not (folder := options.json.absolute().parent).is_dir():
-        raise MetarlError(f"there is no directory {folder} to write {options.json.name} into: make it first")
     distribution: TaskDistribution = registry.find("distribution", options.distribution)
     wanted = plans(options, distribution, threads)
     trains = "training" in wanted

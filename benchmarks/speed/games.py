@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from metarl import registry, threads
+from metarl import registry
 from metarl.checks import check_number, check_whole
 from metarl.command import Command
 from metarl.errors import MetarlError
@@ -52,6 +52,8 @@ class SpeedGamesOptions:
     @property
     def shares(self) -> int:
         """The number of processes."""
+        from metarl import threads
+
         return self.processes or threads.available()
 
     @property

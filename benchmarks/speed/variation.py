@@ -23,16 +23,18 @@ def with_neutral_physics(distribution: TaskDistribution) -> TaskDistribution:
     return _with(distribution, lambda parameter: Fixed(np.asarray(parameter.neutral)))
 
 
-def with_varied_physics(distribution: TaskDistribution) -> TaskDistribution:
+def with_varied_physics(distribution: TaskDistribution, names: tuple[str, ...] = VARIED) -> TaskDistribution:
     """The same tasks in bodies that differ."""
-    return _with(distribution, lambda parameter: LogUniform(0.5, 2.0, shape=parameter.shape))
+    return _with(distribution, lambda parameter: LogUniform(0.5, 2.0, shape=parameter.shape), names)
 
 
-def _with(distribution: TaskDistribution, law: Callable[[Parameter], Law]) -> TaskDistribution:
+def _with(
+    distribution: TaskDistribution, law: Callable[[Parameter], Law], names: tuple[str, ...] = VARIED
+) -> TaskDistribution:
     known: dict[str, Parameter] = {p.name: p for p in distribution.simulated_world.parameters(distribution)}
-    if missing := [name for name in VARIED if name not in known]:
+    if missing := [name for name in names if name not in known]:
         raise MetarlError(f"the world {distribution.world!r} has no {missing[0]} to vary")
-    laws: dict[str, Law] = {name: law(known[name]) for name in VARIED if name not in distribution.specs}
+    laws: dict[str, Law] = {name: law(known[name]) for name in names if name not in distribution.specs}
     return replace(distribution, parameters={**distribution.parameters, **laws}, ood={})
 
 

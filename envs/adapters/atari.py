@@ -46,13 +46,14 @@ class Atari(Game):
     def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> AtariSimulation:
         return AtariSimulation(parameters, lanes, settings["game"], settings["frame_skip"])
 
-    def fingerprint(self) -> Mapping[str, str]:
-        return {**super().fingerprint(), "ale-py": need("ale_py", "atari").__version__}
+    def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
+        return {**super().fingerprint(device), "ale-py": need("ale_py", "atari").__version__}
 
 
 class AtariSimulation(GameSimulation):
     """B emulators in a list."""
 
+    on_host = True
     may_terminate = True
     appearance = Appearance(shows_task=True, seldom_changes=True)
 

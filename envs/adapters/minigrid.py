@@ -41,17 +41,18 @@ class MiniGrid(Game):
     def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> MiniGridSimulation:
         return MiniGridSimulation(parameters, lanes, settings["id"], settings["max_steps"])
 
-    def fingerprint(self) -> Mapping[str, str]:
+    def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
         from importlib.metadata import version
 
         need("minigrid", "minigrid")
-        return {**super().fingerprint(), "minigrid": version("minigrid")}
+        return {**super().fingerprint(device), "minigrid": version("minigrid")}
 
 
 class MiniGridSimulation(GameSimulation):
     """B of MiniGrid's environments in a list."""
 
     may_terminate = True
+    on_host = True
     appearance = Appearance(shows_task=True, seldom_changes=True)
 
     def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, id: str, max_steps: int) -> None:

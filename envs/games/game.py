@@ -65,7 +65,7 @@ class Game(World):
         parameters = self.parameters(distribution)
         return self.simulation(self.settings(distribution), parameters, Lanes(num_envs, device))
 
-    def fingerprint(self) -> Mapping[str, str]:
+    def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
         return {"rules": f"{self.name} {self.rules}"}
 
 

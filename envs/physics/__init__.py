@@ -11,7 +11,12 @@ from metarl.errors import MetarlError, unknown
 ENGINES = {"mujoco": ("cpu",), "warp": ("cuda", "cpu")}  # engine -> the devices it runs on
 INSTALL = "pip install 'metarl[gpu]'"
 
-__all__ = ["ENGINES", "Physics", "Room", "make_physics"]
+__all__ = ["ANY_ROOM", "ENGINES", "INSTALL", "Physics", "Room", "default_engine", "make_physics"]
+
+
+def default_engine(device: str) -> str:
+    """The engine of a kind of device."""
+    return "mujoco" if device == "cpu" else "warp"
 
 
 def make_physics(
@@ -24,7 +29,7 @@ def make_physics(
     room: Room = ANY_ROOM,
 ) -> Physics:
     """Physics of `num_envs` simulations on `device`; `derived` names the MjData fields that will be read."""
-    engine = engine or ("mujoco" if device.type == "cpu" else "warp")
+    engine = engine or default_engine(device.type)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     if device.type not in ENGINES[engine]:
@@ -39,5 +44,5 @@ def make_physics(
     try:
         from metarl.envs.physics.warp import WarpPhysics
     except ImportError as error:
-        raise MetarlError(f"the engine 'warp', which runs robots on cuda, is not installed: {INSTALL}") from error
+        raise MetarlError(f"robots on cuda, and on the engine 'warp', need MuJoCo Warp: {INSTALL}") from error
     return WarpPhysics(model, num_envs, frame_skip, device, derived, room)

@@ -69,9 +69,9 @@ class WarpPhysics(Physics):
         self.frame_skip = frame_skip
         self.dt = frame_skip * model.opt.timestep
         with on(self.device):
-            self._model = _put(model)
+            self.device_model = _put(model)
             check_memory(model, num_envs, room, self.device)
-            self._data = mjw.make_data(model, num_envs, nconmax=room.contacts, njmax=room.constraints)
+            self.device_data = mjw.make_data(model, num_envs, nconmax=room.contacts, njmax=room.constraints)
             self._set_options("sensordata" in derived)
         self.qpos, self.qvel, self.ctrl = (self._view(name) for name in ("qpos", "qvel", "ctrl"))
         self._derived = {name: self._view(name) for name in derived}
@@ -82,8 +82,8 @@ class WarpPhysics(Physics):
         self._dropped = torch.zeros_like(self._overflow)  # since last asked
         self.substeps = Recorded(self._launch_substeps, self.device)
         self.derive = Recorded(self._launch_derived, self.device)
-        self.constants = Recorded(lambda: mjw.set_const(self._model, self._data), self.device)
-        self._fields = Fields(model, self._model, num_envs, self.device)
+        self.constants = Recorded(lambda: mjw.set_const(self.device_model, self.device_data), self.device)
+        self._fields = Fields(model, self.device_model, num_envs, self.device)
 
     def data(self, name: str) -> Tensor:
         return self._derived[name]
@@ -135,7 +135,8 @@ class WarpPhysics(Physics):
         if not dropped.any():
             return None
         rows = bool((dropped & _ROWS).any())
-        what, size = ("constraints", self._data.njmax) if rows else ("contacts", self._data.naconmax // self.num_envs)
+        d = self.device_data
+        what, size = ("constraints", d.njmax) if rows else ("contacts", d.naconmax // self.num_envs)
         where = f"in {int((dropped != 0).sum())} of {self.num_envs} environments"
         return f"{what} did not fit {where} and were left out: raise `{what}` in the robot's `room`, now {size}"
 
@@ -158,11 +159,11 @@ class WarpPhysics(Physics):
 
     def _launch_substeps(self) -> None:
         for _ in range(self.frame_skip):
-            mjw.step(self._model, self._data)
+            mjw.step(self.device_model, self.device_data)
 
     def _launch_derived(self) -> None:
         """No more than is read: forces cost most."""
-        m, d = self._model, self._data
+        m, d = self.device_model, self.device_data
         wanted = set(self._derived)
         if not wanted <= _OF_POSITION | _OF_VELOCITY:
             m.opt.run_rne_postconstraint = bool(wanted & _AFTER_CONSTRAINTS)
@@ -174,13 +175,13 @@ class WarpPhysics(Physics):
             mjw.com_vel(m, d)
 
     def _set_options(self, sensed: bool) -> None:
-        self._model.opt.warn_overflow = 0  # bits are read instead: printing from a kernel says it once a world
+        self.device_model.opt.warn_overflow = 0  # bits are read instead: printing from a kernel says it once a world
         if not sensed:
-            self._model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
+            self.device_model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
 
     def _view(self, name: str) -> Tensor:
         """[B, ...] as MuJoCo shapes it."""
-        if not isinstance(array := getattr(self._data, name, None), wp.array):
+        if not isinstance(array := getattr(self.device_data, name, None), wp.array):
             raise MetarlError(f"MuJoCo Warp has no {name!r} to read: use engine='mujoco' on cpu")
         shape = (self.num_envs,) if name == "overflow" else (self.num_envs, *_shape(self.model, name))
         return wp.to_torch(array).view(shape)

@@ -61,6 +61,6 @@ class Fields(dict[str, Tensor]):
         with on(self._device):
             values = np.repeat(shared.numpy(), self._num_envs, axis=0)
             wide = wp.array(values, dtype=shared.dtype)
-        wide._is_batched = True
+        wide._is_batched = True  # type: ignore[attr-defined]  # as put_model marks its own
         setattr(owner, attribute, wide)
         return wp.to_torch(wide).view(self._num_envs, *np.shape(getattr(source, attribute)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,8 +20,7 @@ from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.elements import named_elements, split
 from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, second_values
-from metarl.envs.physics import Physics, Room, make_physics
-from metarl.envs.physics.contract import ANY_ROOM
+from metarl.envs.physics import ANY_ROOM, INSTALL, Physics, Room, default_engine, make_physics
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
@@ -168,9 +168,14 @@ class Robot(World):
 
         return RobotSimulation(self, distribution, num_envs, device, engine)
 
-    def fingerprint(self) -> Mapping[str, str]:
+    def unfit(self, device: str) -> str | None:
+        missing = device == "cuda" and find_spec("mujoco_warp") is None
+        return f"robots on cuda need MuJoCo Warp: {INSTALL}" if missing else None
+
+    def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
         text = str(self.mjcf) if self._file is None else self._file.read_text()
-        return {"model_sha256": sha256(text.encode()).hexdigest(), "mujoco": mujoco.__version__, "engine": "mujoco"}
+        model, engine = sha256(text.encode()).hexdigest(), default_engine(device)
+        return {"model_sha256": model, "mujoco": mujoco.__version__, "engine": engine}
 
     def _owners(self, distribution: TaskDistribution) -> list[tuple[str, tuple[Parameter, ...]]]:
         goal = self.goal(distribution)

@@ -10,10 +10,11 @@ from metarl import api, parallel, registry, threads
 from metarl.agent import AgentType
 from metarl.cli import parse
 from metarl.companions import companions, is_companion
+from metarl.devices import pick_device
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 from metarl.run import CONFIG, Run
-from metarl.training import TrainOptions, pick_device, run_path, train
+from metarl.training import TrainOptions, run_path, train
 
 ABOUT = (
     "Meta-train an agent on a task distribution into a run directory. AGENT and DISTRIBUTION are names from `metarl "
@@ -56,7 +57,7 @@ def _processes(kind: AgentType, distribution: TaskDistribution, settings: Any, o
         return 1
     if options.processes is not None:
         return options.processes
-    if pick_device(options.device) != "cpu":
+    if pick_device(options.device, distribution) != "cpu":
         return 1
     path = run_path(kind, distribution, options)
     if options.resume and (path / CONFIG).exists():

@@ -9,7 +9,7 @@ import gymnasium as gym
 import pytest
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
 import metarl
@@ -55,7 +55,7 @@ def recorder(env: Environment) -> Callable[[Callable[[], None]], Callable[[], No
         def call(*args: Any) -> Any:
             if not tapes:
                 return function(*args)
-            with torch.utils._python_dispatch._disable_current_modes():
+            with _disable_current_modes():
                 out = function(*args)
             out = out.clone() if isinstance(out, Tensor) else out
             tapes[-1].entries.append((function, args, {}, out))

@@ -165,7 +165,9 @@ def test_dropped_contacts_are_seen(pair):
         seen = torch.zeros(4, dtype=torch.bool)
         for _ in range(10):
             warp.step(everyone)
-            seen |= warp.overflowed()
+            overflowed = warp.overflowed()
+            assert overflowed is not None
+            seen |= overflowed
         assert bool(seen.any()) == dropped
         told = warp.trouble()
         assert (told is not None) == dropped

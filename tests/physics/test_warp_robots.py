@@ -43,6 +43,7 @@ def test_wild_steps(world):
     env.assign(metarl.TaskSet.concatenate([parts[i % len(parts)][i] for i in range(B)]))
     env.seed(1)
     env.reset()
+    held = torch.zeros(B, size)
     for t in range(-(-STEPS // (len(ROBOTS) * B))):
         if t % 20 == 0:
             held = (torch.rand(B, size, generator=g) * 2 - 1).sign()

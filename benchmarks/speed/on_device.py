@@ -1,0 +1,151 @@
+"""`metarl speed --device cuda`: bare engine, our environment, and our environment with bodies that differ, by size.
+
+All sides simulate the same: random actions, no end but the horizon, from the same start states in each episode. The
+bare engine is measured as `mjwarp-testspeed` does it, by replays of a recorded physics step, but is waited for at the
+end of a unit of work alone, not after each step, which it gains by. Compiling and recording are timed apart.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from metarl.benchmarks.speed.timing import Rate, Sample, Side, measure, summary, take_turns
+from metarl.benchmarks.speed.variation import VARIED, with_varied_physics
+from metarl.distribution import TaskDistribution
+from metarl.environment import Environment
+from metarl.errors import MetarlError
+
+ACTIONS = 16  # drawn before the clock starts, and gone through again and again
+RECORDED = 4  # steps after which everything is compiled and recorded
+EVERY_FIELD = (*VARIED, "gravity")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One side at one size."""
+
+    distribution: str
+    num_envs: int
+    side: str  # bare, environment, varied
+    samples: list[Sample]
+    compile_seconds: float  # making, compiling, recording: what happens once
+
+    @property
+    def rate(self) -> Rate:
+        return summary(self.samples)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), **asdict(self.rate)}
+
+
+class OurEnvironment(Side):
+    """Steps and masked restarts of an `Environment`, whose tasks were given before the clock started."""
+
+    def __init__(self, distribution: TaskDistribution, num_envs: int, device: str, engine: str | None) -> None:
+        d = distribution
+        if d.goal is not None:  # a robot that has fallen is simulated on, as by the bare engine
+            d = replace(d, settings={**d.settings, "fall_ends": False})
+        self.env = Environment(d, num_envs, device, engine)
+        self.actions = device_actions(self.env)
+        self.env.assign(d.tasks("train", num_envs))
+        self.env.seed(0)
+        self.env.reset()
+
+    def work(self) -> int:
+        env = self.env
+        for action in self.actions:
+            step = env.step(action)
+            env.reset(step.terminated | step.truncated)
+        wait(env.device)
+        return len(self.actions) * env.num_envs
+
+    def close(self) -> None:
+        self.env.close()
+
+
+class BareEngine(Side):
+    """Recorded physics steps of MuJoCo Warp under the same controls; all worlds start anew at each horizon."""
+
+    def __init__(self, distribution: TaskDistribution, num_envs: int, device: str, engine: str | None) -> None:
+        from metarl.envs.physics.recorded import Recorded
+        from metarl.envs.physics.warp import WarpPhysics, mjw
+
+        side = OurEnvironment(distribution, num_envs, device, engine)
+        physics: Any = getattr(side.env.simulation, "physics", None)
+        if not isinstance(physics, WarpPhysics):
+            raise MetarlError(f"the world {distribution.world!r} is not simulated by MuJoCo Warp")
+        self.physics, self.horizon, self.time = physics, distribution.horizon, 0
+        self.start = physics.qpos.clone(), physics.qvel.clone()
+        low, high = torch.tensor(physics.model.actuator_ctrlrange.T, dtype=torch.float32, device=physics.device)
+        self.controls = [(low + high) / 2 + (high - low) / 2 * action for action in side.actions]
+        self.launch = Recorded(lambda: mjw.step(physics.device_model, physics.device_data), physics.device)
+
+    def work(self) -> int:
+        physics = self.physics
+        for ctrl in self.controls:
+            if self.time % self.horizon == 0:
+                physics.qpos.copy_(self.start[0])
+                physics.qvel.copy_(self.start[1])
+            self.time += 1
+            physics.ctrl.copy_(ctrl)
+            for _ in range(physics.frame_skip):
+                self.launch()
+        wait(physics.device)
+        return len(self.controls) * physics.num_envs
+
+
+def device_actions(env: Environment) -> list[Tensor]:
+    """Random ones, on the environment's device."""
+    g = torch.Generator(env.device).manual_seed(0)
+    if isinstance(env.action_space, gym.spaces.Discrete):
+        shape = (ACTIONS, env.num_envs)
+        return list(torch.randint(int(env.action_space.n), shape, generator=g, device=env.device))
+    shape = (ACTIONS, env.num_envs, *env.action_space.shape)
+    return list(torch.rand(shape, generator=g, device=env.device) * 2 - 1)
+
+
+def wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def measure_sizes(
+    distributions: dict[str, TaskDistribution], sizes: tuple[int, ...], device: str, engine: str | None,
+    rounds: int, seconds: float, say: Callable[[str], None],
+) -> Iterator[Measured]:  # fmt: skip
+    """Every side of every distribution at every size; the sides of one size take turns."""
+    for name, distribution in distributions.items():
+        kinds = _kinds(distribution)
+        for num_envs in sizes:
+            say(f"{name}, {num_envs}")
+            began, sides = {}, {}
+            for kind, make in kinds.items():
+                start = time.perf_counter()
+                sides[kind] = make(num_envs, device, engine)
+                for _ in range(RECORDED):
+                    sides[kind].work()
+                began[kind] = time.perf_counter() - start
+            samples: dict[str, list[Sample]] = {kind: [] for kind in sides}
+            for kind in take_turns(list(sides), rounds):
+                samples[kind].append(measure(sides[kind], seconds))
+            for kind, side in sides.items():
+                side.close()
+                yield Measured(name, num_envs, kind, samples[kind], began[kind])
+
+
+def _kinds(d: TaskDistribution) -> dict[str, Callable[[int, str, str | None], Side]]:
+    if d.goal is None:  # a game has no engine
+        return {"environment": lambda num_envs, device, _: OurEnvironment(d, num_envs, device, None)}
+    varied = with_varied_physics(d, EVERY_FIELD)
+    return {
+        "bare": lambda *how: BareEngine(d, *how),
+        "environment": lambda *how: OurEnvironment(d, *how),
+        "varied": lambda *how: OurEnvironment(varied, *how),
+    }
