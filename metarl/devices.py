@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Sequence
 
 import torch
 
@@ -10,22 +10,27 @@ from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
 
 
-def pick_device(device: str, *distributions: TaskDistribution, say: bool = False) -> str:
-    """cpu or cuda; `auto` is a GPU where there is one and these can be simulated on it. say: tell what it became.
+def pick_device(device: str, *distributions: TaskDistribution) -> str:
+    """cpu or cuda; `auto` is a GPU where there is one and these can be simulated on it.
 
     MetarlError where cuda is asked for and cannot be had.
     """
-    if device == "cpu":
-        return device
-    reason = _no_cuda() or next(filter(None, (d.simulated_world.unfit("cuda") for d in distributions)), None)
-    if device == "cuda":
-        if reason:
-            raise MetarlError(f"{reason}; or use --device cpu")
-        return device
-    picked, why = ("cpu", reason) if reason else ("cuda", torch.cuda.get_device_name())
-    if say:
-        print(f"device: {picked} ({why})", file=sys.stderr)
-    return picked
+    reason = None if device == "cpu" else _against_cuda(distributions)
+    if device == "cuda" and reason:
+        raise MetarlError(f"{reason}; or use --device cpu")
+    return "cpu" if device == "cpu" or reason else "cuda"
+
+
+def said(device: str, *distributions: TaskDistribution) -> str | None:
+    """What `auto` became, and why; None where the device was named."""
+    if device != "auto":
+        return None
+    picked = pick_device(device, *distributions)
+    return f"device: {picked} ({_against_cuda(distributions) or torch.cuda.get_device_name()})"
+
+
+def _against_cuda(distributions: Sequence[TaskDistribution]) -> str | None:
+    return _no_cuda() or next(filter(None, (d.simulated_world.unfit("cuda") for d in distributions)), None)
 
 
 def _no_cuda() -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metarl import __version__, parallel, registry, threads
+from metarl import __version__, devices, parallel, registry, threads
 from metarl.agent import AgentType, Learner
 from metarl.checks import check_whole
 from metarl.devices import pick_device
@@ -75,7 +75,7 @@ def train(
     if agent.learner is None:
         raise MetarlError(f"the agent {agent.name!r} has nothing to train: give it to `metarl evaluate` as --against")
     path = run_path(agent, distribution, options)
-    device = pick_device(options.device, distribution, say=parallel.launched()[0] == 0)
+    device = pick_device(options.device, distribution)
     distribution.validate()
     cure = "free some space or give another --run-dir; what a run has saved is kept"
     with writing(path, cure), parallel.together(device):
@@ -158,6 +158,8 @@ def _loop(
         events = stack.enter_context(closing(_events(run.path, learner.env_steps)))
         progress = stack.enter_context(Progress(agent.name, distribution.name, learner.env_steps, options.steps))
         stop = stack.enter_context(stop_signal(progress.say))
+        if line := devices.said(options.device, distribution):
+            progress.say(line)
         while _goes_on(learner, options, stop):
             row: dict[str, float | int | None] = {"update": updates, "env_steps": 0, **learner.update()}
             updates += 1

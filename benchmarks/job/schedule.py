@@ -21,11 +21,10 @@ from pathlib import Path
 
 import torch
 
-from metarl import threads
+from metarl import devices, threads
 from metarl.benchmarks.job.folder import Folder
 from metarl.benchmarks.job.unit import Unit, units
 from metarl.benchmarks.job.worker import to_line
-from metarl.devices import pick_device
 from metarl.errors import MetarlError
 from metarl.training import Interrupted
 
@@ -68,7 +67,10 @@ class Job:
 
 def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[[str], None]) -> dict[str, str]:
     """Do all that is left to do; {cell: why it failed}. Interrupted where the user asked to stop."""
-    device = pick_device(device, *(family.distribution for family in folder.suite.families), say=True)
+    families = [family.distribution for family in folder.suite.families]
+    if line := devices.said(device, *families):
+        say(line)
+    device = devices.pick_device(device, *families)
     with _locked(folder.path) as lock:
         job = Job(folder, device, say, lock)
         todo = sorted(units(folder), key=_urgency)

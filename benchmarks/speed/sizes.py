@@ -29,7 +29,7 @@ def run(options: SpeedOptions) -> None:
     """Measure, print, write."""
     console = Console()
     distributions = {name: registry.find("distribution", name) for name in options.families}
-    device = pick_device(options.device, *distributions.values(), say=True)
+    device = pick_device(options.device, *distributions.values())
     found = list(
         measure_sizes(
             distributions, options.sizes, device, options.engine, options.rounds, options.seconds,

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.devices import pick_device
+from metarl.devices import pick_device, said
 from metarl.errors import MetarlError
 
 ROBOT, GAME = metarl.get("HalfCheetahVel"), metarl.get("GridNavi")
@@ -35,38 +35,37 @@ def extra(monkeypatch):
     monkeypatch.setattr(robot, "find_spec", lambda name: name)
 
 
-def test_auto_takes_the_gpu_and_says_so(gpu, extra, capsys):
-    assert pick_device("auto", ROBOT, GAME, say=True) == "cuda"
-    assert capsys.readouterr().err == "device: cuda (H200)\n"
+def test_auto_takes_the_gpu_and_says_so(gpu, extra):
+    assert pick_device("auto", ROBOT, GAME) == "cuda"
+    assert said("auto", ROBOT) == "device: cuda (H200)"
 
 
-def test_auto_without_a_gpu(no_gpu, capsys, monkeypatch):
+def test_auto_without_a_gpu(no_gpu, monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "13.0")
-    assert pick_device("auto", ROBOT, say=True) == "cpu"
-    assert capsys.readouterr().err == "device: cpu (no CUDA device is at hand)\n"
+    assert pick_device("auto", ROBOT) == "cpu"
+    assert said("auto", ROBOT) == "device: cpu (no CUDA device is at hand)"
     monkeypatch.setattr(torch.version, "cuda", None)
-    assert pick_device("auto", say=True) == "cpu"
-    assert "was built without CUDA" in capsys.readouterr().err
+    assert "was built without CUDA" in (said("auto") or "")
 
 
-def test_auto_without_the_extra(gpu, no_extra, capsys):
-    assert pick_device("auto", GAME, say=True) == "cuda"
-    assert pick_device("auto", GAME, ROBOT, say=True) == "cpu"
-    assert "pip install 'metarl[gpu]'" in capsys.readouterr().err
+def test_auto_without_the_extra(gpu, no_extra):
+    assert pick_device("auto", GAME) == "cuda"
+    assert pick_device("auto", GAME, ROBOT) == "cpu"
+    assert "pip install 'metarl[gpu]'" in (said("auto", GAME, ROBOT) or "")
 
 
-def test_what_is_asked_for_is_not_argued_with(gpu, extra, capsys):
-    assert pick_device("cpu", ROBOT, say=True) == "cpu"
-    assert pick_device("cuda", ROBOT, say=True) == "cuda"
-    assert capsys.readouterr().err == ""
+def test_what_is_asked_for_is_not_argued_with(gpu, extra):
+    assert pick_device("cpu", ROBOT) == "cpu"
+    assert pick_device("cuda", ROBOT) == "cuda"
+    assert said("cpu") is said("cuda") is None
 
 
 def test_cuda_that_cannot_be_had(gpu, no_extra, monkeypatch):
     with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install 'metarl\[gpu\]'; or .* cpu"):
-        pick_device("cuda", ROBOT, say=True)
+        pick_device("cuda", ROBOT)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MetarlError, match="or use --device cpu"):
-        pick_device("cuda", GAME, say=True)
+        pick_device("cuda", GAME)
 
 
 def test_an_action_on_another_device_is_named():
