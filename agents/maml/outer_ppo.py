@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from metarl import parallel
 from metarl.agents.maml import faults
-from metarl.agents.maml.experience import Phase
-from metarl.agents.maml.objective import Replay, clipped_surrogate, penalties, replay
+from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.sampling import MetaBatch
 
@@ -30,23 +27,19 @@ class OuterPPO:
         return {**steps[-1], "outer_loss": steps[0]["outer_loss"]}
 
     def _gradient_step(self, batch: MetaBatch) -> dict[str, float]:
-        loss, now = self._loss(batch.phases)
+        settings, phases = self.policy.settings, batch.phases
+        now = replay(self.policy, phases)
+        loss = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(self.policy, phases, now)
         self.optimizer.zero_grad()
         loss.backward()
         parallel.mean_([weight.grad for weight in self.weights if weight.grad is not None])
-        norm = torch.nn.utils.clip_grad_norm_(self.weights, self.policy.settings.max_grad_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
         figures = {"outer_loss": loss, "grad_norm": norm, "kl": now.kl.mean(), "inner_kl": now.inner_kl.mean()}
         metrics = dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))  # waits once
         if not isfinite(metrics["grad_norm"]):
-            raise faults.of_outer_step(lambda alone: self._loss(alone)[0], self.weights, batch.phases, batch.tasks)
+            raise faults.of_outer_step(self.policy, self.weights, phases, batch.tasks)
         self.optimizer.step()
         return metrics
-
-    def _loss(self, phases: Sequence[Phase]) -> tuple[Tensor, Replay]:
-        now = replay(self.policy, phases)
-        return clipped_surrogate(phases[-1], now.ratio, self.policy.settings.clip) + penalties(
-            self.policy, phases, now
-        ), now
 
     def state_dict(self) -> dict[str, Any]:
         return self.optimizer.state_dict()

@@ -42,7 +42,7 @@ class OuterTRPO:
         parallel.mean_([gradient, loss])
         before, norm = torch.stack([loss, gradient.norm()]).tolist()
         if not isfinite(norm):
-            raise faults.of_outer_step(lambda alone: self._loss(alone)[0], self.weights, phases, batch.tasks)
+            raise faults.of_outer_step(self.policy, self.weights, phases, batch.tasks)
         curvature = Curvature(now.law, phases[-1].own, self.weights)
 
         def product(v: Tensor) -> Tensor:
