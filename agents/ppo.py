@@ -6,8 +6,10 @@ trial, so that credit flows from one episode into those before it; then a few ep
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,60 +17,17 @@ from torch import Tensor
 
 from metarl import numerics, parallel
 from metarl.agent import Learner
-from metarl.agents.networks import Seen
+from metarl.agents.memory import needed
 from metarl.agents.noise import Noise
 from metarl.agents.normalization import standardize
-from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, PolicySettings, clock
+from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, clock
+from metarl.agents.ppo_loss import Batch, ppo_loss, shuffled
+from metarl.agents.ppo_settings import PPOSettings
 from metarl.agents.rollout import Rollout, collect
-from metarl.checks import check_number, check_whole
 from metarl.counted import derive_seed, generator
 from metarl.distribution import TaskDistribution
-from metarl.errors import MetarlError
 
 ANNEALED = 0.05  # what is left of the learning rate and of the entropy's weight after `anneal_steps`
-
-
-@dataclass(frozen=True)
-class PPOSettings(PolicySettings):
-    """PPO on trials."""
-
-    num_envs: int = 64
-    """trials in a meta-batch, each on a task of its own"""
-    epochs: int = 4
-    """passes over a meta-batch"""
-    minibatches: int = 4
-    """minibatches of whole trials in a pass"""
-    learning_rate: float = 1e-3
-    """of Adam, at the start"""
-    anneal_steps: int = 0
-    """env steps over which the learning rate and entropy_coef fall along a line to a twentieth; 0: they stay"""
-    gamma: float = 0.97
-    """discount per env step"""
-    lam: float = 0.9
-    """lambda of generalised advantages"""
-    clip: float = 0.2
-    """how far a probability ratio may leave 1 before its gradient is cut"""
-    entropy_coef: float = 0.0
-    """weight of the policy's entropy"""
-    value_coef: float = 0.5
-    """weight of the critic's squared error, in units of its targets' variance"""
-    max_grad_norm: float = 0.5
-    """gradients are scaled down to this norm"""
-    target_kl: float = 0.0
-    """if above 0, the learning rate moves to keep a minibatch's KL divergence from the policy that acted near this"""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_whole(self, "num_envs", "epochs", "minibatches", low=1)
-        check_number(self, "learning_rate", "clip", "max_grad_norm", above=0)
-        check_number(self, "gamma", "lam", low=0, high=1)
-        check_number(self, "entropy_coef", "value_coef", "target_kl", low=0)
-        check_whole(self, "anneal_steps", low=0)
-        if self.anneal_steps and self.target_kl > 0:
-            raise MetarlError("anneal_steps and target_kl both move the learning rate: set one of them to 0")
-        if self.num_envs % self.minibatches:
-            sizes = f"num_envs {self.num_envs} must be a multiple of minibatches {self.minibatches}"
-            raise MetarlError(f"minibatches are of whole trials: {sizes}")
 
 
 FEWEST_TRIALS = 16  # of a process
@@ -103,6 +62,12 @@ class PPOLearner(Learner):
         """As many as have at least 16 trials each, of every minibatch equally many."""
         fits = [w for w in range(1, cores + 1) if settings.num_envs % (w * settings.minibatches) == 0]
         return max(w for w in fits if w == 1 or settings.num_envs // w >= FEWEST_TRIALS)
+
+    def check_memory(self, free: int) -> None:
+        s, env = self.settings, self.env
+        need = needed(self.policy, partial(ppo_loss, settings=s), env.environment.simulation.may_terminate)
+        steps, multiple = env.horizon * env.episodes, math.lcm(s.minibatches, parallel.size())
+        need.check(steps, s.num_envs, s.minibatches, multiple, free * parallel.size())
 
     def agent(self, deterministic: bool = True) -> PolicyAgent:
         return PolicyAgent(self.policy, deterministic)
@@ -219,61 +184,6 @@ class PPOLearner(Learner):
         self.policy.load_state_dict(state["policy"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.updates, self.env_steps = state["updates"], state["env_steps"]
-
-
-def shuffled(trials: int, minibatches: int, generator: torch.Generator) -> Tensor:
-    """int64 [minibatches, trials / minibatches]: a random order of all trials.
-
-    Each minibatch has one trial of every `minibatches` neighbours, so that processes, whose shares are neighbours, have
-    as many as one another.
-    """
-    among = torch.rand(trials // minibatches, minibatches, generator=generator).argsort(1)
-    return (among + minibatches * torch.arange(len(among)).unsqueeze(1)).T
-
-
-@dataclass
-class Batch:
-    """What the losses of one update need; [T, B, ...] but `starts`."""
-
-    now: Tensor  # what was seen, see Seen
-    before: Tensor
-    action: Tensor
-    out: Tensor  # of the actor that acted
-    clock: Tensor
-    value: Tensor
-    log_prob: Tensor
-    advantage: Tensor  # normalised over the batch
-    target: Tensor  # of the critic
-    own: Tensor  # bool, not at rest
-    starts: list[int]  # rows at which the memory is empty
-
-    def environments(self, index: Tensor) -> Batch:
-        """The whole trials of some environments."""
-        return Batch(**{
-            name: value if name == "starts" else value.index_select(1, index) for name, value in vars(self).items()
-        })  # fmt: skip
-
-
-def ppo_loss(
-    policy: Policy, batch: Batch, old_log_std: Tensor, settings: PPOSettings
-) -> tuple[Tensor, dict[str, Tensor]]:
-    r"""Clipped surrogate (Schulman et al. 2017, equation 7) + critic's squared error - entropy, over own steps only."""
-    network = policy.network
-    features = network.features(Seen(batch.now, batch.before), batch.starts)
-    law = policy.law(network.actor(features))
-    ratio = (law.log_prob(batch.action) - batch.log_prob).exp()
-    surrogate = torch.min(ratio * batch.advantage, ratio.clamp(1 - settings.clip, 1 + settings.clip) * batch.advantage)
-    policy_loss = -numerics.masked_mean(surrogate, batch.own)
-    error = network.value(features, batch.clock) - policy.value_norm.centre(batch.target)
-    value_loss = numerics.masked_mean(error.square(), batch.own)
-    entropy = numerics.masked_mean(law.entropy().expand_as(ratio), batch.own)
-    loss = policy_loss + settings.value_coef * value_loss - settings.entropy_coef * entropy
-    with torch.no_grad():
-        old = policy.actions.law(batch.out, old_log_std)
-        kl = numerics.masked_mean(old.kl(law), batch.own)  # type: ignore[arg-type]
-        clipped = numerics.masked_mean(((ratio - 1).abs() > settings.clip).float(), batch.own)
-    parts = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
-    return loss, {name: value.detach() for name, value in parts.items()}
 
 
 def _last_own(resting: Tensor) -> Tensor:

@@ -66,11 +66,12 @@ def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int, keys: Te
             if env.time == 0 and not env.done:
                 agent.noise.meet()
     _raise_on_nan(flags)
-    raw = rows.pop("obs")
-    stacked = {name: torch.stack(values) for name, values in rows.items()}
+    if agent.policy.observation_norm is None:
+        del rows["obs"]
+    stacked = {name: torch.stack(rows.pop(name)) for name in list(rows)}  # one at a time: it is a copy
     return Rollout(
         seen=Seen(stacked.pop("now"), stacked.pop("before")),
-        obs=torch.stack(raw) if agent.policy.observation_norm else None,
+        obs=stacked.pop("obs", None),
         episode=torch.tensor(episode), time=torch.tensor(time), **stacked,
     )  # fmt: skip
 

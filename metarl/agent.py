@@ -40,6 +40,9 @@ class Learner(ABC):
         """As how many processes it learns fastest on this many CPU cores."""
         return 1
 
+    def check_memory(self, free: int) -> None:  # noqa: B027 - for those that can tell
+        """MetarlError, with the largest size that does, unless an update fits into so many bytes of this process's."""
+
     @abstractmethod
     def update(self) -> dict[str, float]:
         """Roll out one meta-batch of trials and learn from it; metrics by name.

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from metarl import __version__, devices, parallel, registry, threads
+from metarl import __version__, devices, memory, parallel, registry, threads
 from metarl.agent import AgentType, Learner
-from metarl.checks import check_whole
+from metarl.checks import check_number, check_whole
 from metarl.devices import pick_device
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
@@ -49,6 +49,8 @@ class TrainOptions:
     processes: int | None = None
     """processes on this machine that learn as one, each with its share of the trials and cores; by default as many as
     are fastest, one where --threads is given; results depend on it in the last digits"""
+    memory_gib: float | None = None
+    """the most memory that updates may take in all processes (GiB), by default what the device has free"""
     checkpoint_every: int = 500_000
     """env steps between checkpoints"""
     evaluate_every: int = 1_000_000
@@ -60,6 +62,8 @@ class TrainOptions:
         for name in ("threads", "processes"):
             if getattr(self, name) is not None:
                 check_whole(self, name, low=1)
+        if self.memory_gib is not None:
+            check_number(self, "memory_gib", above=0)
         if self.device not in ("auto", "cpu", "cuda"):
             raise MetarlError(f"device must be auto, cpu or cuda, got {self.device!r}")
 
@@ -87,6 +91,8 @@ def train(
             learner = agent.learner(distribution, settings, options.seed, device)
             if parallel.size() > 1 and not learner.data_parallel:
                 raise MetarlError(f"the agent {agent.name!r} learns in one process: start it without torchrun")
+            if (free := _free(options, device)) is not None:
+                learner.check_memory(free)
             state = resumed.load_checkpoint(device) if resumed and resumed.has_checkpoint else {}
             if state:
                 _restore(learner, state, path)
@@ -98,6 +104,13 @@ def train(
                 run.write_config({**run.config, **changed})
             _loop(run, learner, agent, distribution, options, state, device)
     return run
+
+
+def _free(options: TrainOptions, device: str) -> int | None:
+    """Bytes an update of this process may take; None if unknown."""
+    if options.memory_gib is None:
+        return memory.free(device)
+    return int(options.memory_gib * memory.GIB / parallel.size())
 
 
 def run_path(agent: AgentType, distribution: TaskDistribution, options: TrainOptions) -> Path:
