@@ -40,7 +40,10 @@ def measured(results: Results, family: Family, panel: str, who: str) -> Earned |
     entrant = results.entrants[who]
     budget = f", {len(lives.seeds)} seeds of {family.budget(entrant):,} env steps"
     by = f"{who}{budget if _trained(results, entrant) else ''}, {lives.returns.shape[3]} replicates"
-    return Earned.of(lives.returns, results.tasks[family.label][panel].hash, by)
+    world = next(
+        dict(m["fingerprint"]) for c, m in results.metas.items() if (c.family, c.entrant) == (family.label, who)
+    )
+    return Earned.of(lives.returns, results.tasks[family.label][panel].hash, by, world)
 
 
 def _earned(results: Results, family: Family, panel: str, who: str, stored: Sequence[Stored]) -> Earned | None:
@@ -48,9 +51,20 @@ def _earned(results: Results, family: Family, panel: str, who: str, stored: Sequ
     for file in stored:
         there = file.get(family.label, {}).get(panel, {}).get(who)
         if there is not None and there.hash == tasks.hash:
+            if panel == family.scored:
+                _compare_worlds(results, family, there, who)
             return replace(there, by=f"{there.by}, stored with the suite")
     own = measured(results, family, panel, who)
     return own and replace(own, by=f"{own.by}, of this job")
+
+
+def _compare_worlds(results: Results, family: Family, stored: Earned, who: str) -> None:
+    """A warning where a stored reference was lived in another world than what it scales."""
+    worlds = [dict(meta["fingerprint"]) for cell, meta in results.metas.items() if cell.family == family.label]
+    if other := next((world for world in worlds if world != stored.world), None):
+        results.warnings.append(
+            f"{family.label}: the stored returns of {who} come from the world {dict(stored.world)}, these from {other}"
+        )
 
 
 def _trained(results: Results, entrant: Entrant) -> bool:

@@ -30,13 +30,14 @@ class Earned:
     error: np.ndarray  # [N], standard error over replicates (and seeds); NaN of a single life
     hash: str  # of the tasks
     by: str  # whose returns these are
+    world: Mapping[str, str]  # its fingerprint
 
     @staticmethod
-    def of(returns: np.ndarray, tasks: str, by: str) -> Earned:
+    def of(returns: np.ndarray, tasks: str, by: str, world: Mapping[str, str]) -> Earned:
         """returns [S, K, N, E]. Lives are what is independent: (seed, replicate); episodes of one life are not."""
         lives = np.moveaxis(returns.mean(1), 1, 0).reshape(returns.shape[2], -1)
         spread = lives.std(1, ddof=1) if lives.shape[1] > 1 else np.full(len(lives), np.nan)
-        return Earned(lives.mean(1), spread / np.sqrt(lives.shape[1]), tasks, by)
+        return Earned(lives.mean(1), spread / np.sqrt(lives.shape[1]), tasks, by, world)
 
     @property
     def mean_error(self) -> float:
@@ -50,7 +51,7 @@ class Earned:
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Earned:
         mean, error = (np.array(data[name], dtype=float) for name in ("mean", "error"))
-        return Earned(mean, error, data["hash"], data["by"])
+        return Earned(mean, error, data["hash"], data["by"], data["world"])
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def test_the_restricted_mean_is_the_area_above_the_solved_curve() -> None:
 def test_ends_are_means_over_lives_with_their_errors() -> None:
     rng = np.random.default_rng(1)
     floor, best = rng.normal(0, 1, (1, 4, 3, 8)), rng.normal(10, 2, (2, 4, 3, 8))
-    low, high = Earned.of(floor, "hash", "random"), Earned.of(best, "hash", "oracle")
+    low, high = (Earned.of(r, "hash", who, {}) for r, who in ((floor, "random"), (best, "oracle")))
     ends = Ends(low, high)
     assert high.mean == pytest.approx(best.mean((0, 1, 3)))
     lives = best.mean(1)[:, 1].ravel()  # task 1: 2 seeds x 8 replicates

@@ -154,6 +154,10 @@ def test_stored_references_scale_what_comes_later(
     ends = collect([folder.path]).ends[WHERE]["test"]
     assert ends.best.mean == pytest.approx(stored.mean)
     assert ends.best.by == f"{stored.by}, stored with the suite"
+    elsewhere = suite.reference_file.read_text().replace('"mujoco": "', '"mujoco": "9.')
+    (folder.path / REFERENCES).write_text(elsewhere)
+    warned = collect([folder.path]).warnings
+    assert any("the stored returns of oracle come from the world" in line and "'9." in line for line in warned)
     freeze.store(suite, folder.path)  # random alone was lived anew: what is stored of the oracle stays
     again = references.load(suite.reference_file)[WHERE]["test"]
     assert again["oracle"].mean == pytest.approx(stored.mean)
