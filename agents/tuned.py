@@ -7,10 +7,18 @@ from typing import Any
 
 SMALL = {"hidden_size": 64, "head_size": 64, "entropy_coef": 0.01, "learning_rate": 2e-3}
 
+LONG_BANDIT = {**SMALL, "num_envs": 128, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.02}
+
 TUNED: Mapping[str, Mapping[str, Any]] = {
     "HalfCheetahDir": {"gamma": 0.99, "lam": 0.95},
     "GridNavi": {**SMALL, "num_envs": 64, "gamma": 0.95, "lam": 0.95},
     "Bandit5N10": {**SMALL, "num_envs": 128, "gamma": 0.99, "lam": 0.9},
+    "Bandit5N100": {**LONG_BANDIT, "anneal_steps": 8_000_000},
+    "Bandit10N100": {**LONG_BANDIT, "anneal_steps": 7_000_000},
+    "TMazePassive": {
+        "num_envs": 128, "hidden_size": 32, "head_size": 32, "gamma": 1.0, "lam": 0.97, "entropy_coef": 0.01,
+        "learning_rate": 2e-3, "anneal_steps": 2_000_000,
+    },
     "DarkRoom": {"num_envs": 128, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.01},
     "PointGoalSparse": {"num_envs": 128, "gamma": 0.99, "lam": 0.95},
-}
+}  # fmt: skip
