@@ -31,13 +31,13 @@ class GymnaxGame(Side):
             key, state, seen = carry
             key, act, move = jax.random.split(key, 3)
             actions = draw(jax.random.split(act, num_envs))
-            obs, state, reward, *_ = step(jax.random.split(move, num_envs), state, actions, params)
+            obs, state, reward = step(jax.random.split(move, num_envs), state, actions, params)[:3]
             return (key, state, seen + obs.sum() + reward.sum()), None
 
         self.num_envs = num_envs
         self._run = jax.jit(lambda carry: jax.lax.scan(advance, carry, None, STEPS)[0])
         key = jax.random.PRNGKey(0)
-        _, state = reset(jax.random.split(key, num_envs), params)
+        state = reset(jax.random.split(key, num_envs), params)[1]
         self._carry = (key, state, 0.0)
 
     def work(self) -> int:

@@ -46,12 +46,12 @@ PAINTS = np.array([(220, 60, 60), (60, 190, 60), (80, 110, 240), (225, 205, 60)]
 
 
 class _Rule(NamedTuple):
-    """A rule, or the goal, of every environment; int64 [B] each."""
+    """A rule of every environment; int64 [B] each."""
 
     kind: Tensor
     a: Tensor
     b: Tensor
-    c: Tensor | None = None  # no part of a goal
+    c: Tensor
 
 
 class RuleGrid(Game):
@@ -120,7 +120,7 @@ class RuleGridSimulation(GameSimulation):
         super().assign(task, mask)
         columns = self.task["ruleset"][:, :LAID].t().contiguous()
         self._rules = [_Rule(*columns[4 * rule : 4 * rule + 4]) for rule in range(RULES)]
-        self._goal = _Rule(*columns[GOAL:LAID])
+        self._goal = columns[GOAL:LAID].unbind()
 
     def reset(self, mask: Tensor, random: Counted) -> None:
         cells = random.uniform("cells", (self.size * self.size,)).argsort(1)
@@ -163,7 +163,7 @@ class RuleGridSimulation(GameSimulation):
     def _reached(
         self, around: Tensor, at: Tensor, lies: Tensor, pocket: Tensor, picked: Tensor, put: Tensor, stepped: Tensor
     ) -> Tensor:
-        kind, a, b, _ = self._goal
+        kind, a, b = self._goal
         met, _ = _meeting(around, lies, a, b)
         return (
             (kind == MEET) & put & met
