@@ -24,10 +24,10 @@ AS_THEY_STAND = 2  # calls before recording: what happens the first time only (c
 FOREIGN = {"builtins", "torch", "numpy", "gymnasium", "mujoco", "mujoco_warp", "warp"}  # nothing of ours is held there
 
 
-def cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
-    """`work`, of torch operations alone, recorded on the current GPU; what replays it."""
+def cuda_graph(work: Callable[[], None], device: torch.device) -> Callable[[], None]:
+    """`work`, of torch operations alone, recorded on a GPU; what replays it."""
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.device(device), torch.cuda.graph(graph):
         work()
     return graph.replay
 

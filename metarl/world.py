@@ -112,7 +112,7 @@ class Simulation(ABC):
         """On a GPU: `work`, which steps or resets this simulation, as a graph; what replays it."""
         from metarl.graphs import cuda_graph
 
-        return cuda_graph(work)
+        return cuda_graph(work, self.device)
 
     def trouble(self) -> str | None:
         """What to warn of since this was last asked, such as dropped contacts, with the cure; asked once a trial."""

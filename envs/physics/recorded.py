@@ -12,9 +12,8 @@ from contextlib import contextmanager
 import torch
 import warp as wp
 
-wp.config.log_level = wp.LOG_ERROR  # else it says on every machine without a GPU that there is none
-wp.init()
 wp.config.log_level = wp.LOG_WARNING  # else it names every module it loads
+wp.init()
 
 
 @contextmanager
@@ -89,12 +88,13 @@ def record_with_torch(work: Callable[[], None], device: torch.device) -> Callabl
     return replay
 
 
-_streams: dict[int, wp.Stream] = {}
+_streams: dict[tuple[int, int], wp.Stream] = {}
 
 
 def _stream(device: torch.device) -> wp.Stream:
     """Warp's name for torch's current stream: one for each, for Warp tells streams apart by object."""
     current = torch.cuda.current_stream(device)
-    if current.cuda_stream not in _streams:
-        _streams[current.cuda_stream] = wp.stream_from_torch(current)
-    return _streams[current.cuda_stream]
+    key = current.device_index, current.cuda_stream
+    if key not in _streams:
+        _streams[key] = wp.stream_from_torch(current)
+    return _streams[key]

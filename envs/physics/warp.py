@@ -77,7 +77,7 @@ class WarpPhysics(Physics):
         self._derived = {name: self._view(name) for name in derived}
         carried = (self._view(name) for name in _CARRIED)
         self._carried = [Carried(now, now.clone(), now.clone()) for now in carried if now.numel()]
-        self._room = room
+        self._recorded = False  # in a graph that holds more than physics
         self._qacc, self._overflow = self._view("qacc"), self._view("overflow")
         self._dropped = torch.zeros_like(self._overflow)  # since last asked
         self.substeps = Recorded(self._launch_substeps, self.device)
@@ -90,6 +90,8 @@ class WarpPhysics(Physics):
 
     def field(self, name: str) -> Tensor:
         if name not in self._fields:
+            if self._recorded:
+                raise MetarlError(f"a step was recorded without {name} as a field: ask for it before the first step")
             for recorded in (self.substeps, self.derive, self.constants):
                 recorded.forget()
         return self._fields[name]
@@ -124,6 +126,7 @@ class WarpPhysics(Physics):
         return diverged
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
+        self._recorded = True
         return record_with_torch(work, self.device)
 
     def overflowed(self) -> Tensor:
@@ -175,6 +178,8 @@ class WarpPhysics(Physics):
             mjw.com_vel(m, d)
 
     def _set_options(self, sensed: bool) -> None:
+        if self.device.type == "cuda":  # older drivers run every iteration of the solver
+            self.device_model.opt.graph_conditional = wp.is_conditional_graph_supported()
         self.device_model.opt.warn_overflow = 0  # bits are read instead: printing from a kernel says it once a world
         if not sensed:
             self.device_model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_SENSOR)

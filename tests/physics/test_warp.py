@@ -152,6 +152,19 @@ def test_a_field_asked_for_late_is_not_left_out_of_the_recorded_step(pair):
     assert (rose[[0, 2, 3]] == rose[0]).all()
 
 
+def test_nor_may_one_be_asked_for_once_an_outer_graph_reads_the_old_place(pair, monkeypatch):
+    from metarl.envs.physics import warp as engine
+    from metarl.errors import MetarlError
+
+    monkeypatch.setattr(engine, "record_with_torch", lambda work, device: work)
+    physics = pair("HalfCheetah").both[1]
+    physics.field("dof_damping")
+    physics.record(lambda: None)
+    assert physics.field("dof_damping").shape == (4, 9)
+    with pytest.raises(MetarlError, match=r"recorded without opt\.gravity .* before the first step"):
+        physics.field("opt.gravity")
+
+
 def test_dropped_contacts_are_seen(pair):
     """With room for one contact in four worlds that lie on the ground."""
     from metarl import registry
