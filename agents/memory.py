@@ -78,7 +78,8 @@ def _tiny(agent: PolicyAgent, size: tuple[int, int]) -> Batch:
 
     zeros = [torch.zeros(size, device=agent.out.device) for _ in range(4)]
     clock, own = zeros[0].new_zeros(*size, CLOCK_SIZE), torch.ones_like(zeros[0], dtype=torch.bool)
-    return Batch(*map(many, (*agent.seen, agent.action, agent.out)), clock, *zeros, own, [0])
+    now, before, action, out = map(many, (*agent.seen, agent.action, agent.out))
+    return Batch(now, before, action, out, clock, *zeros, own, [0])
 
 
 def _kept_by(loss: Callable[[], tuple[Tensor, Any]], policy: Policy) -> int:

@@ -54,8 +54,8 @@ class RunningNorm(nn.Module):
 
     def _refresh(self) -> None:
         std = (self.var + 1e-8).sqrt()
-        self._scale = std.reciprocal().float()
-        self._shift = (-self.mean / std).float()
+        self._scale.copy_(std.reciprocal())  # in place: a captured graph reads them where they are
+        self._shift.copy_(-self.mean / std)
 
     def _load_from_state_dict(self, *args, **kwargs) -> None:
         super()._load_from_state_dict(*args, **kwargs)

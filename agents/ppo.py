@@ -17,11 +17,12 @@ from torch import Tensor
 
 from metarl import numerics, parallel
 from metarl.agent import Learner
+from metarl.agents.capture import Captured
 from metarl.agents.memory import needed
 from metarl.agents.noise import Noise
 from metarl.agents.normalization import standardize
 from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, clock
-from metarl.agents.ppo_loss import Batch, ppo_loss, shuffled
+from metarl.agents.ppo_loss import PARTS, Batch, ppo_loss, shuffled
 from metarl.agents.ppo_settings import PPOSettings
 from metarl.agents.rollout import Rollout, collect
 from metarl.counted import derive_seed, generator
@@ -54,8 +55,14 @@ class PPOLearner(Learner):
         )
         self.updates = 0
         self.env_steps = 0
+        self._derive = Captured(self._derivatives) if self._may_capture() else self._derivatives
         # Credit crosses episodes only where something remembers them.
         self.across_episodes = self.policy.remembers and not settings.wipe_memory
+
+    def _may_capture(self) -> bool:
+        """Whether every minibatch has the same shapes and constants, and a graph is wanted."""
+        still = not self.settings.anneal_steps and not self.env.environment.simulation.may_terminate
+        return self.settings.capture and still
 
     @classmethod
     def processes(cls, settings: PPOSettings, cores: int) -> int:
@@ -159,12 +166,24 @@ class PPOLearner(Learner):
         here = self.share.own(index)
         weigh = len(here) > 0  # a process that has none of them counts for nothing
         part = batch.environments((here if weigh else here.new_zeros(1)).to(self.env.device))
-        loss, parts = ppo_loss(self.policy, part, old_log_std, settings)
-        self.optimizer.zero_grad()
-        loss.backward()
-        gradients = [weight.grad for weight in self.policy.network.parameters() if weight.grad is not None]
+        weights = list(self.policy.network.parameters())
+        tensors = [value for value in vars(part).values() if isinstance(value, Tensor)]
+        found = self._derive((settings, tuple(part.starts)), old_log_std, *tensors)
+        for weight, gradient in zip(weights, found[: len(weights)], strict=True):
+            weight.grad = gradient
+        parts = dict(zip(PARTS, found[len(weights) :], strict=True))
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         parallel.mean_([*gradients, *parts.values()], part.own.sum() * weigh)
         return parts
+
+    def _derivatives(
+        self, constants: tuple[PPOSettings, tuple[int, ...]], old_log_std: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """Of the loss of a Batch of these tensors: the gradient of each weight, then the loss's parts."""
+        settings, starts = constants
+        loss, parts = ppo_loss(self.policy, Batch(*tensors, list(starts)), old_log_std, settings)  # type: ignore[arg-type]
+        weights = list(self.policy.network.parameters())
+        return *torch.autograd.grad(loss, weights, allow_unused=True), *(parts[name] for name in PARTS)
 
     def _adapt_rate(self, kl: float) -> None:
         """Keep updates near the KL wanted, as Schulman et al. 2017 (section 4) do by a penalty's weight."""

@@ -23,6 +23,9 @@ def shuffled(trials: int, minibatches: int, generator: torch.Generator) -> Tenso
     return (among + minibatches * torch.arange(len(among)).unsqueeze(1)).T
 
 
+PARTS = ("policy_loss", "value_loss", "entropy", "kl", "clipped")  # of a loss
+
+
 @dataclass
 class Batch:
     """What the losses of one update need; [T, B, ...] but `starts`."""
@@ -64,5 +67,5 @@ def ppo_loss(
         old = policy.actions.law(batch.out, old_log_std)
         kl = numerics.masked_mean(old.kl(law), batch.own)  # type: ignore[arg-type]
         clipped = numerics.masked_mean(((ratio - 1).abs() > settings.clip).float(), batch.own)
-    parts = {"policy_loss": policy_loss, "value_loss": value_loss, "entropy": entropy, "kl": kl, "clipped": clipped}
-    return loss, {name: value.detach() for name, value in parts.items()}
+    parts = zip(PARTS, (policy_loss, value_loss, entropy, kl, clipped), strict=True)
+    return loss, {name: value.detach() for name, value in parts}

@@ -37,6 +37,8 @@ class PPOSettings(PolicySettings):
     """gradients are scaled down to this norm"""
     target_kl: float = 0.0
     """if above 0, the learning rate moves to keep a minibatch's KL divergence from the policy that acted near this"""
+    capture: bool = False
+    """on a GPU, a minibatch's gradient as one CUDA graph, where episodes end by the horizon alone; never run yet"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
