@@ -19,6 +19,10 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "num_envs": 128, "hidden_size": 32, "head_size": 32, "gamma": 1.0, "lam": 0.97, "entropy_coef": 0.01,
         "learning_rate": 2e-3, "anneal_steps": 2_000_000,
     },
+    "DarkKeyDoor": {
+        **SMALL, "num_envs": 32, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.02, "learning_rate": 1.5e-3,
+        "anneal_steps": 4_000_000,
+    },
     "DarkRoom": {"num_envs": 128, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.01},
     "PointGoalSparse": {"num_envs": 128, "gamma": 0.99, "lam": 0.95},
 }  # fmt: skip

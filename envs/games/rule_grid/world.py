@@ -123,8 +123,8 @@ class RuleGridSimulation(GameSimulation):
         self._goal = columns[GOAL:LAID].unbind()
 
     def reset(self, mask: Tensor, random: Counted) -> None:
-        cells = random.uniform("cells", (self.size * self.size,)).argsort(1)
-        room = torch.zeros_like(self.room).scatter(1, cells[:, 1 : 1 + ITEMS], self.task["ruleset"][:, LAID:])
+        cells = random.uniform("cells", (self.size * self.size,)).topk(1 + ITEMS, largest=False).indices
+        room = torch.zeros_like(self.room).scatter(1, cells[:, 1:], self.task["ruleset"][:, LAID:])
         self.cell = torch.where(mask, cells[:, 0], self.cell)
         self.pocket = self.pocket.masked_fill(mask, 0)
         self.room = torch.where(mask[:, None], room, self.room)
