@@ -55,8 +55,9 @@ def ratios(found: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
 
 def table(found: Sequence[Measured], where: str) -> Table:
     """A row a side and size."""
-    out = Table(title=f"thousands of env steps a second, on {where}", title_justify="left", box=SIMPLE_HEAD)
-    for column in ("distribution", "environments", "side", "1000/s", "of its reference", "first steps, s"):
+    title = f"thousands of env steps a second, on {where}; times: environment of bare, varied of environment"
+    out = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("distribution", "envs", "side", "1000/s", "times", "compiling, s"):
         out.add_column(column, justify="left" if column[0] in "ds" else "right", no_wrap=True)
     against = ratios(found)
     for m in found:
