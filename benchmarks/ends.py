@@ -38,7 +38,7 @@ def measured(results: Results, family: Family, panel: str, who: str) -> Earned |
     if lives is None:
         return None
     entrant = results.entrants[who]
-    budget = f", {len(lives.seeds)} seeds of {family.budget(entrant):,} env steps"
+    budget = f", {len(lives.seeds)} seed{'s' if len(lives.seeds) > 1 else ''} of {family.budget(entrant):,} env steps"
     by = f"{who}{budget if _trained(results, entrant) else ''}, {lives.returns.shape[3]} replicates"
     world = next(
         dict(m["fingerprint"]) for c, m in results.metas.items() if (c.family, c.entrant) == (family.label, who)
