@@ -37,7 +37,8 @@ def run(options: SpeedOptions) -> None:
         )
     )  # fmt: skip
     machine = describe() | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
-    console.print(table(found, machine.get("gpu") or "cpu, which is no measure of a GPU"))
+    console.print(table(found))
+    console.print(machine.get("gpu") or "on cpu, which is no measure of a GPU", highlight=False)
     if options.json is not None:
         write_atomically(options.json, (json.dumps(to_json(found, machine, options), indent=2) + "\n").encode())
 
@@ -53,9 +54,9 @@ def ratios(found: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
     }
 
 
-def table(found: Sequence[Measured], where: str) -> Table:
+def table(found: Sequence[Measured]) -> Table:
     """A row a side and size."""
-    title = f"thousands of env steps a second, on {where}; times: environment of bare, varied of environment"
+    title = "thousands of env steps a second; times: environment of bare, varied of environment"
     out = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("distribution", "envs", "side", "1000/s", "times", "compiling, s"):
         out.add_column(column, justify="left" if column[0] in "ds" else "right", no_wrap=True)
