@@ -10,7 +10,7 @@ from torch import Tensor
 
 WARM_UP = 3  # calls before a graph is recorded: libraries choose and allocate at their first
 
-Outputs = tuple[Tensor | None, ...]
+Outputs = tuple[Any, ...]  # tensors, and None for what there is none of
 
 
 class Captured:

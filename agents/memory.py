@@ -76,10 +76,10 @@ def _tiny(agent: PolicyAgent, size: tuple[int, int]) -> Batch:
     def many(x: Tensor) -> Tensor:
         return x.new_zeros(*size, *x.shape[1:])
 
-    zeros = [torch.zeros(size, device=agent.out.device) for _ in range(4)]
-    clock, own = zeros[0].new_zeros(*size, CLOCK_SIZE), torch.ones_like(zeros[0], dtype=torch.bool)
+    zero = torch.zeros(size, device=agent.out.device)
+    clock, own = zero.new_zeros(*size, CLOCK_SIZE), torch.ones_like(zero, dtype=torch.bool)
     now, before, action, out = map(many, (*agent.seen, agent.action, agent.out))
-    return Batch(now, before, action, out, clock, *zeros, own, [0])
+    return Batch(now, before, action, out, clock, zero, zero, zero, zero, own, [0])
 
 
 def _kept_by(loss: Callable[[], tuple[Tensor, Any]], policy: Policy) -> int:

@@ -178,7 +178,7 @@ class PPOLearner(Learner):
 
     def _derivatives(
         self, constants: tuple[PPOSettings, tuple[int, ...]], old_log_std: Tensor, *tensors: Tensor
-    ) -> tuple[Tensor | None, ...]:
+    ) -> tuple[Any, ...]:
         """Of the loss of a Batch of these tensors: the gradient of each weight, then the loss's parts."""
         settings, starts = constants
         loss, parts = ppo_loss(self.policy, Batch(*tensors, list(starts)), old_log_std, settings)  # type: ignore[arg-type]
