@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -59,16 +60,28 @@ class _Ban(TorchDispatchMode):
         return out
 
 
+class _NoLists(TorchFunctionMode):
+    """Indices given as a list are copied from the host.
+
+    A mode, for a `Tensor.__getitem__` that is set and deleted leaves torch taking single numbers for sequences.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.__getitem__, Tensor.__setitem__):
+            index = args[1] if isinstance(args[1], tuple) else (args[1],)
+            if any(isinstance(x, list | np.ndarray) for x in index):
+                raise Waited("indexed by a list")
+        return func(*args, **(kwargs or {}))
+
+
 @contextmanager
 def no_host() -> Iterator[None]:
     """On a GPU torch itself reports what waits."""
-    with pytest.MonkeyPatch.context() as patch, _Ban():
+    with pytest.MonkeyPatch.context() as patch, _Ban(), _NoLists():
         for method in TO_HOST:
             patch.setattr(Tensor, method, _refused(f"Tensor.{method}"))
         for function in FROM_HOST:
             patch.setattr(torch, function, _refused(f"torch.{function}"))
-        for method in ("__getitem__", "__setitem__"):
-            patch.setattr(Tensor, method, _without_lists(getattr(Tensor, method)))
         yield
 
 
@@ -77,17 +90,6 @@ def _refused(what: str) -> Callable[..., None]:
         raise Waited(what)
 
     return refuse
-
-
-def _without_lists(original: Callable[..., Any]) -> Callable[..., Any]:
-    """Indices given as a list are copied from the host."""
-
-    def indexed(self: Tensor, index: Any, *value: Any) -> Any:
-        if any(isinstance(x, list | np.ndarray) for x in (index if isinstance(index, tuple) else (index,))):
-            raise Waited("indexed by a list")
-        return original(self, index, *value)
-
-    return indexed
 
 
 class Shapes(Physics):
@@ -209,3 +211,9 @@ def test_the_ban_finds(hostly):
         with pytest.raises(BaseException) as found, no_host():  # noqa: PT011
             hostly(x)
     assert not isinstance(found.value, KeyboardInterrupt)
+
+
+def test_the_ban_leaves_torch_as_it_was():
+    with no_host():
+        torch.zeros(2)[:, None]
+    assert torch.tensor([torch.tensor(1.0)]).tolist() == [1.0]
