@@ -171,7 +171,7 @@ class PPOLearner(Learner):
         found = self._derive((settings, tuple(part.starts)), old_log_std, *tensors)
         for weight, gradient in zip(weights, found[: len(weights)], strict=True):
             weight.grad = gradient
-        parts = dict(zip(PARTS, found[len(weights) :], strict=True))
+        parts: dict[str, Tensor] = dict(zip(PARTS, found[len(weights) :], strict=True))
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         parallel.mean_([*gradients, *parts.values()], part.own.sum() * weigh)
         return parts
