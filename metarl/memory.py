@@ -29,9 +29,12 @@ def _available() -> int | None:
 
 
 def _left_in_container() -> int | None:
-    """By the limit of a control group (Linux containers), where there is one."""
+    """By the limit of a control group (Linux containers), where there is one; cached files make room when asked."""
     try:
-        limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        limit, used, parts = ((CGROUP / f"memory.{name}").read_text() for name in ("max", "current", "stat"))
     except OSError:
         return None
-    return None if limit == "max" else max(0, int(limit) - int(used))
+    if limit.strip() == "max":
+        return None
+    cached = next((int(line.split()[1]) for line in parts.splitlines() if line.startswith("inactive_file ")), 0)
+    return max(0, int(limit) - int(used) + cached)

@@ -87,7 +87,8 @@ def test_this_machine_has_memory():
 def test_a_container_may_have_less(tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("3000000\n")
-    (tmp_path / "memory.current").write_text("1000000\n")
+    (tmp_path / "memory.current").write_text("1500000\n")
+    (tmp_path / "memory.stat").write_text("anon 900000\nfile 600000\ninactive_file 500000\nactive_file 100000\n")
     assert memory.free("cpu") == 2_000_000
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert memory.free("cpu") == 1_000_000
