@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from metarl.agents import gru_steps
 
 # Rows (steps x batch) that are worked on together: few enough to stay in cache and to be allocated without fresh pages
 # from the system, enough for efficient matrix products. Speed is flat between 1024 and 2048.
@@ -24,14 +25,6 @@ def _folded(w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> tuple[Ten
     w_x = torch.cat((w_r, w_z, torch.zeros_like(w_n), 2 * w_n)).t().contiguous()
     b_x = torch.cat((torch.cat((b_r + c_r, b_z + c_z, c_n)) - w_hh.sum(1), 2 * b_n))
     return w_x, (2 * w_hh).t().contiguous(), b_x
-
-
-def _steps(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    return zip(*(t.unbind() for t in tensors), strict=True)
-
-
-def _steps_back(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    return zip(*(reversed(t.unbind()) for t in tensors), strict=True)
 
 
 class _GRU(torch.autograd.Function):
@@ -59,13 +52,7 @@ class _GRU(torch.autograd.Function):
             xs = x[start : start + ctx.chunk]
             gates = torch.addmm(b_x, xs.flatten(0, 1), w_x).view(len(xs), batch, 4 * hidden)
             chunks.append(gates)
-            rzq, rz = gates[..., : 3 * hidden], gates[..., : 2 * hidden]
-            before, after = us[start : start + len(xs)], us[start + 1 : start + 1 + len(xs)]
-            for u, u_next, rzq_t, rz_t, r, z, q, s in _steps(before, after, rzq, rz, *gates.chunk(4, -1)):
-                rzq_t.addmm_(u, w_u)
-                rz_t.sigmoid_()
-                s.addcmul_(r, q, value=2).sigmoid_()
-                torch.lerp(s, u, z, out=u_next)
+            gru_steps.forwards(us[start : start + len(xs) + 1], gates, w_u)
         hs = torch.add(x.new_tensor(-1.0), us, alpha=2, out=us)
         ctx.save_for_backward(x, hs, w_ih, w_hh, *chunks)
         return hs[1:]
@@ -91,12 +78,8 @@ class _GRU(torch.autograd.Function):
             # Gradients of the states before the chunk, then after each of its steps, to which each step adds.
             dhs = torch.cat((torch.zeros_like(hs[:1]), grad[now]))
             dhs[-1] += dh
+            gru_steps.backwards(dhs, d_rzq, gates, w_hh)
             dh, dhs_next = dhs[0], dhs[1:]
-            for dh_t, dh_next, dh_wide, gate, d_rzq_t, z_t in _steps_back(
-                dhs[:-1], dhs_next, dhs_next.unsqueeze(2), by_gate, d_rzq, z
-            ):
-                gate.mul_(dh_wide)  # d_rzq_t, seen as [B, 3, H]
-                dh_t.addcmul_(dh_next, z_t).addmm_(d_rzq_t, w_hh)
             d_rows, dq = d_rzq.flatten(0, 1), by_gate[:, :, 2]
             dw_hh.addmm_(d_rows.t(), h.flatten(0, 1))
             dc_n += dq.sum((0, 1))
