@@ -7,7 +7,6 @@ multiple of 8. The product keeps 4 rows x 24 columns in registers; weights are p
 */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LANES 8
@@ -115,22 +114,29 @@ INLINE void forwards(float *us, float *gates, const float *w, long steps, long b
     }
 }
 
-/* dus [T + 1, B, H], gradients of the states but for what flows back in time; d [T, B, 3, H], d(r, z, q) / d(next
-state); gates as `forwards` left them; w [3 H, H] packed: d *= dnext; dstate += dnext z + d w, last step first. */
-INLINE void backwards(float *dus, float *d, const float *gates, const float *w, long steps, long batch, long hidden) {
+/* dhs [T + 1, B, H], gradients of the states but for what flows back in time; hs [T, B, H], the states before each
+step; gates as `forwards` left them; w [3 H, H] packed. Fills d [T, B, 4, H], the gradients of the arguments of r's and
+z's sigmoids, of q, and of n's tanh (n = 2 s - 1): dstate += dnext z + d(r, z, q) w, last step first. */
+INLINE void backwards(float *dhs, float *d, const float *hs, const float *gates, const float *w, long steps, long batch,
+                      long hidden) {
     for (long t = steps - 1; t >= 0; t--) {
-        float *now = dus + t * batch * hidden, *next = now + batch * hidden, *d_now = d + t * batch * 3 * hidden;
-        const float *z_now = gates + t * batch * 4 * hidden + hidden;
+        float *now = dhs + t * batch * hidden, *d_now = d + t * batch * 4 * hidden;
         for (long b = 0; b < batch; b++) {
-            float *dn = next + b * hidden, *dp = now + b * hidden, *r = d_now + b * 3 * hidden;
-            const float *z = z_now + b * 4 * hidden;
+            const long state = b * hidden, gate = (t * batch + b) * 4 * hidden;
+            const float *r = gates + gate, *z = r + hidden, *q = z + hidden, *s = q + hidden;
+            const float *h = hs + t * batch * hidden + state, *dnext = now + batch * hidden + state;
+            float *dr = d + gate, *dz = dr + hidden, *dq = dz + hidden, *dn = dq + hidden, *dh = now + state;
             for (long j = 0; j < hidden; j += LANES) {
-                Vector g = *from(dn + j);
-                *at(r + j) *= g, *at(r + hidden + j) *= g, *at(r + 2 * hidden + j) *= g;
-                *at(dp + j) += g * *from(z + j);
+                Vector g = *from(dnext + j), r_now = *from(r + j), z_now = *from(z + j), s_now = *from(s + j);
+                Vector n_grad = g * (1.0f - z_now) * 4.0f * s_now * (1.0f - s_now);
+                *at(dn + j) = n_grad;
+                *at(dq + j) = n_grad * r_now;
+                *at(dr + j) = n_grad * *from(q + j) * r_now * (1.0f - r_now);
+                *at(dz + j) = g * (*from(h + j) + 1.0f - 2.0f * s_now) * z_now * (1.0f - z_now);
+                *at(dh + j) += g * z_now;
             }
         }
-        product(d_now, 3 * hidden, w, 3 * hidden, hidden, now, hidden, batch);
+        product(d_now, 4 * hidden, w, 3 * hidden, hidden, now, hidden, batch);
     }
 }
 
@@ -148,46 +154,45 @@ WITH_FMA static void forwards_fma(float *us, float *gates, const float *w, long 
 static void forwards_plain(float *us, float *gates, const float *w, long t, long b, long h) {
     forwards(us, gates, w, t, b, h);
 }
-WITH_FMA static void backwards_fma(float *dus, float *d, const float *gates, const float *w, long t, long b, long h) {
-    backwards(dus, d, gates, w, t, b, h);
+WITH_FMA static void backwards_fma(float *dhs, float *d, const float *hs, const float *gates, const float *w, long t,
+                                   long b, long h) {
+    backwards(dhs, d, hs, gates, w, t, b, h);
 }
-static void backwards_plain(float *dus, float *d, const float *gates, const float *w, long t, long b, long h) {
-    backwards(dus, d, gates, w, t, b, h);
+static void backwards_plain(float *dhs, float *d, const float *hs, const float *gates, const float *w, long t, long b,
+                            long h) {
+    backwards(dhs, d, hs, gates, w, t, b, h);
 }
 
-static float *packed_copy(const float *w, long k, long n) {
-    float *packed = malloc(sizeof(float) * k * n);
-    if (packed) pack(w, k, n, packed);
-    return packed;
+static PyObject *py_pack(PyObject *self, PyObject *args) {
+    Py_ssize_t w, packed, k, n;
+    if (!PyArg_ParseTuple(args, "nnnn", &w, &packed, &k, &n)) return NULL;
+    pack((const float *)w, k, n, (float *)packed);
+    Py_RETURN_NONE;
 }
 
 static PyObject *py_forwards(PyObject *self, PyObject *args) {
     Py_ssize_t us, gates, w, t, b, h;
     if (!PyArg_ParseTuple(args, "nnnnnn", &us, &gates, &w, &t, &b, &h)) return NULL;
-    float *packed = packed_copy((const float *)w, h, 3 * h);
-    if (!packed) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    (has_fma() ? forwards_fma : forwards_plain)((float *)us, (float *)gates, packed, t, b, h);
-    free(packed);
+    (has_fma() ? forwards_fma : forwards_plain)((float *)us, (float *)gates, (const float *)w, t, b, h);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
 
 static PyObject *py_backwards(PyObject *self, PyObject *args) {
-    Py_ssize_t dus, d, gates, w, t, b, h;
-    if (!PyArg_ParseTuple(args, "nnnnnnn", &dus, &d, &gates, &w, &t, &b, &h)) return NULL;
-    float *packed = packed_copy((const float *)w, 3 * h, h);
-    if (!packed) return PyErr_NoMemory();
+    Py_ssize_t dhs, d, hs, gates, w, t, b, h;
+    if (!PyArg_ParseTuple(args, "nnnnnnnn", &dhs, &d, &hs, &gates, &w, &t, &b, &h)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    (has_fma() ? backwards_fma : backwards_plain)((float *)dus, (float *)d, (const float *)gates, packed, t, b, h);
-    free(packed);
+    (has_fma() ? backwards_fma : backwards_plain)((float *)dhs, (float *)d, (const float *)hs, (const float *)gates,
+                                                  (const float *)w, t, b, h);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
+    {"pack", py_pack, METH_VARARGS, "pack(w, packed, K, N): addresses, then sizes"},
     {"forwards", py_forwards, METH_VARARGS, "forwards(us, gates, w, T, B, H): addresses, then sizes"},
-    {"backwards", py_backwards, METH_VARARGS, "backwards(dus, d, gates, w, T, B, H): addresses, then sizes"},
+    {"backwards", py_backwards, METH_VARARGS, "backwards(dhs, d, hs, gates, w, T, B, H): addresses, then sizes"},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "gru_loops", NULL, 0, methods, NULL, NULL, NULL, NULL};

@@ -16,14 +16,28 @@ COMPILED = gru_loops is not None
 _LANES = 8  # numbers that the compiled loops work on at once
 
 
-def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
-    """Fill us [T + 1, B, H], of which the first is given, and gates r, z, q, s [T, B, 4 H], in place.
+def compiled(like: Tensor) -> bool:
+    """Whether the compiled loops serve states like these [..., H]."""
+    return gru_loops is not None and like.dtype == torch.float32 and like.is_cpu and like.shape[-1] % _LANES == 0
 
-    The gates hold what does not depend on u. r, z, q += u w_u [H, 3 H]; r, z = sigmoid(r, z); s = sigmoid(s + 2 r q);
-    the next u is (1 - z) s + z u.
+
+def pack(w: Tensor) -> Tensor:
+    """Recurrent weights [K, N] as `forwards` and `backwards` want them: for the compiled loops in their own order."""
+    if gru_loops is None or not compiled(w[0]) or not compiled(w[:, 0]):
+        return w
+    w, packed = w.contiguous(), torch.empty(w.shape)
+    gru_loops.pack(w.data_ptr(), packed.data_ptr(), *w.shape)
+    return packed
+
+
+def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
+    """Fill us [T + 1, B, H], of which the first is given, and gates r, z, q, s [T, B, 4 H], in place; contiguous both.
+
+    The gates hold what does not depend on u. r, z, q += u w_u, w_u [H, 3 H] packed; r, z = sigmoid(r, z);
+    s = sigmoid(s + 2 r q); the next u is (1 - z) s + z u.
     """
     (steps, batch, _), hidden = gates.shape, us.shape[-1]
-    if gru_loops is not None and _fits(us, gates, w_u):
+    if gru_loops is not None and compiled(us):
         gru_loops.forwards(us.data_ptr(), gates.data_ptr(), w_u.data_ptr(), steps, batch, hidden)
         return
     rzq, rz = gates[..., : 3 * hidden], gates[..., : 2 * hidden]
@@ -34,28 +48,29 @@ def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
         torch.lerp(s, u, z, out=u_next)
 
 
-def backwards(dhs: Tensor, d_rzq: Tensor, gates: Tensor, w_hh: Tensor) -> None:
-    """Let gradients of the states dhs [T + 1, B, H] flow back in time, in place.
+def backwards(dhs: Tensor, hs: Tensor, gates: Tensor, w_hh: Tensor) -> Tensor:
+    """Let gradients of the states dhs [T + 1, B, H] flow back in time, in place; all arguments contiguous.
 
-    d_rzq [T, B, 3 H] holds d(r, z, q) / d(next state), and then the gradients of r, z and q: d_rzq *= dh', last step
-    first, and dh += dh' z + d_rzq w_hh [3 H, H]. Gates as `forwards` left them.
+    hs [T, B, H] are the states before each step, gates those that `forwards` left, w_hh [3 H, H] packed. Returns the
+    gradients [T, B, 4 H] of the arguments of r's and z's sigmoids, of q, and of n's tanh (n = 2 s - 1).
     """
     (steps, batch, _), hidden = gates.shape, dhs.shape[-1]
-    if gru_loops is not None and _fits(dhs, d_rzq, gates, w_hh):
-        pointers = (t.data_ptr() for t in (dhs, d_rzq, gates, w_hh))
+    if gru_loops is not None and compiled(dhs):
+        d = torch.empty_like(gates)
+        pointers = (t.data_ptr() for t in (dhs, d, hs, gates, w_hh))
         gru_loops.backwards(*pointers, steps, batch, hidden)
-        return
-    dhs_next, z = dhs[1:], gates[..., hidden : 2 * hidden]
-    for dh_t, dh_next, dh_wide, gate, d_rzq_t, z_t in _steps_back(
-        dhs[:-1], dhs_next, dhs_next.unsqueeze(2), d_rzq.unflatten(-1, (3, hidden)), d_rzq, z
-    ):
-        gate.mul_(dh_wide)  # d_rzq_t, seen as [B, 3, H]
-        dh_t.addcmul_(dh_next, z_t).addmm_(d_rzq_t, w_hh)
-
-
-def _fits(state: Tensor, *others: Tensor) -> bool:
-    tensors = (state, *others)
-    return state.shape[-1] % _LANES == 0 and all(t.dtype == torch.float32 and t.is_contiguous() for t in tensors)
+        return d
+    r, z, q, s = gates.chunk(4, -1)
+    # The gradients are linear in dh', so that their factors are computed ahead; sigmoid_backward(g, y) is g y (1 - y).
+    n_factor = torch.ops.aten.sigmoid_backward(4 - 4 * z, s)
+    r_factor = torch.ops.aten.sigmoid_backward(n_factor * q, r)
+    z_factor = torch.ops.aten.sigmoid_backward(torch.sub(hs + 1, s, alpha=2), z)
+    d = torch.cat((r_factor, z_factor, n_factor * r, n_factor), -1)
+    by_gate, d_rzq, after = d.unflatten(-1, (4, hidden)), d[..., : 3 * hidden], dhs[1:]
+    for dh, dh_next, dh_wide, gate, d_rzq_t, z_t in _steps_back(dhs[:-1], after, after.unsqueeze(2), by_gate, d_rzq, z):
+        gate.mul_(dh_wide)
+        dh.addcmul_(dh_next, z_t).addmm_(d_rzq_t, w_hh)
+    return d
 
 
 def _steps(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:

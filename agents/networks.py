@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from metarl.agents.actions import Actions
-from metarl.agents.recurrent import Recurrent
+from metarl.agents.recurrent import Recurrent, Stepper
 from metarl.agents.tanh import Tanh
 
 Memory = Literal["gru", "lstm", "none"]
@@ -64,12 +64,16 @@ class ActorCritic(nn.Module):
             return torch.zeros(num_envs, 0, device=self.log_std.device)
         return self.memory.initial_state(num_envs, self.log_std.device)
 
-    def step(self, seen: Seen, state: Tensor) -> tuple[Tensor, Tensor]:
+    def stepper(self) -> Stepper | None:
+        """What `step` remembers by: the weights as they are now, prepared once for many steps; None without memory."""
+        return self.memory and self.memory.stepper()
+
+    def step(self, seen: Seen, state: Tensor, remember: Stepper | None) -> tuple[Tensor, Tensor]:
         """One step of what is seen [B, ...]: features [B, F] for the heads, and the next state [B, S]."""
         now = self.encode(seen.now)
-        if self.memory is None:
+        if remember is None:
             return now, state
-        out, state = self.memory.step(torch.cat([now, seen.before], 1), state)
+        out, state = remember(torch.cat([now, seen.before], 1), state)
         return torch.cat([now, out], 1), state
 
     def features(self, seen: Seen, starts: list[int]) -> Tensor:

@@ -16,17 +16,15 @@ SHAPES = [(3, batch, hidden) for batch in (1, 3, 4, 7, 8, 17) for hidden in (8, 
 def forwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
     torch.manual_seed(0)
     us, gates = torch.rand(steps + 1, batch, hidden), torch.randn(steps, batch, 4 * hidden)
-    w_u = torch.randn(hidden, 3 * hidden) / hidden**0.5
-    gru_steps.forwards(us, gates, w_u)
+    gru_steps.forwards(us, gates, gru_steps.pack(torch.randn(hidden, 3 * hidden) / hidden**0.5))
     return [us, gates]
 
 
 def backwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
-    _, gates = forwards(steps, batch, hidden)
-    dhs, d_rzq = torch.randn(steps + 1, batch, hidden), torch.randn(steps, batch, 3 * hidden)
-    w_hh = torch.randn(3 * hidden, hidden) / hidden**0.5
-    gru_steps.backwards(dhs, d_rzq, gates, w_hh)
-    return [dhs, d_rzq]
+    us, gates = forwards(steps, batch, hidden)
+    dhs = torch.randn(steps + 1, batch, hidden)
+    w_hh = gru_steps.pack(torch.randn(3 * hidden, hidden) / hidden**0.5)
+    return [gru_steps.backwards(dhs, 2 * us[:-1] - 1, gates, w_hh), dhs]
 
 
 @compiled
@@ -65,3 +63,14 @@ def test_layer_uses_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
         results.append([out, *torch.autograd.grad(out.square().sum(), list(net.parameters()))])
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-3)
     assert not torch.equal(*calls), "both ways rounded alike: the compiled loops were not called"
+
+
+@compiled
+@pytest.mark.parametrize("batch", [1, 7, 64])
+def test_steps_equal_torch(batch: int) -> None:
+    torch.manual_seed(0)
+    net, x, state = Recurrent("gru", 5, 64), torch.randn(batch, 5), torch.randn(batch, 64)
+    expected = torch.gru_cell(x, state, *net.rnn.all_weights[0])
+    with torch.no_grad():
+        torch.testing.assert_close(net.stepper()(x, state)[0], expected, rtol=1e-5, atol=1e-6)
+    assert torch.equal(net.stepper()(x, state)[0], expected), "where gradients are wanted, torch's own cell steps"

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metarl.agents import recurrent
+from metarl.agents import gru
 from metarl.agents.recurrent import Recurrent
 
 Kind = Literal["gru", "lstm"]
@@ -45,7 +45,7 @@ def reference(net: Recurrent, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]
 @pytest.mark.parametrize(("length", "batch"), [(1, 1), (1, 4), (7, 1), (23, 4)])
 @pytest.mark.parametrize("rows", [4, 10, 1024])  # chunks of one step, of some with a remainder, and one for all steps
 def test_equals_torch(kind: Kind, length: int, batch: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrent, "_ROWS", rows)
+    monkeypatch.setattr(gru, "_ROWS", rows)
     net, x, state = make(kind, length, batch)
     results, expected = net.sequence(x, state), reference(net, x, state)
     torch.testing.assert_close(results, expected, rtol=1e-12, atol=1e-14)
@@ -84,8 +84,9 @@ def test_steps_equal_sequence(kind: Kind, dtype: torch.dtype) -> None:
     out, final = net.sequence(x, state)
     outs = []
     with torch.no_grad():
+        step = net.stepper()
         for x_t in x:
-            y, state = net.step(x_t, state)
+            y, state = step(x_t, state)
             outs.append(y)
     rtol, atol = (1e-5, 1e-6) if dtype == torch.float32 else (1e-12, 1e-14)
     torch.testing.assert_close((torch.stack(outs), state), (out.detach(), final.detach()), rtol=rtol, atol=atol)
