@@ -87,6 +87,11 @@ class Counted:
             self._state = _absorb(_absorb(self.streams, self.episode, "episode"), self.step, "step")
         return self._state
 
+    def rows(self, rows: Tensor) -> Counted:
+        """The numbers of some of the environments, rows int64 [k]: those that they have among all."""
+        episode, step = (x[rows] if isinstance(x, Tensor) and x.dim() else x for x in (self.episode, self.step))
+        return Counted(self.streams[rows], episode, step)
+
     def bits(self, purpose: int | str, shape: tuple[int, ...] = ()) -> Tensor:
         """int64 [B, *shape], all 64 bits random."""
         salt = _salt(purpose)

@@ -91,33 +91,58 @@ class ArcadeSimulation(GameSimulation):
             self.observation_space = gym.spaces.Box(0.0, 1.0, (SIZE, SIZE, len(game.planes)), np.float32)
         self._light = lights(game.planes, lanes.device)
         self._state: State = {}
+        self._seen: Tensor | None = None  # what was drawn of the state, on CPU while it stands
 
     def reset(self, mask: Tensor, random: Counted) -> None:
-        start = self.game.start(self.task, random)
-        self._state = _where(mask, start, self._state) if self._state else start
+        rows = _few(mask) if self._state else None
+        if rows is None:
+            start = self.game.start(self.task, random)
+            self._state = _where(mask, start, self._state) if self._state else start
+            self._seen = None
+            return
+        # On CPU, where asking costs nothing, only the boards that begin anew are made and drawn.
+        if not len(rows):
+            return
+        start = self.game.start({name: v[rows] for name, v in self.task.items()}, random.rows(rows))
+        self._state = {name: v.index_copy(0, rows, start[name]) for name, v in self._state.items()}
+        if self._seen is not None:
+            self._seen = self._seen.index_copy(0, rows, self._drawn(start, len(rows)))
 
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
         pressed = self.task["controls"].gather(1, action[:, None]).squeeze(1)
         move = self.game.move(self._state, pressed, self.task, random)
-        self._state = _where(active, move.state, self._state)
+        self._state, self._seen = _where(active, move.state, self._state), None
         self.reward_terms = {name: term * active for name, term in move.terms.items()}
         reward = torch.stack(list(self.reward_terms.values())).sum(0)
         over = self.nobody if move.over is None else move.over & active
         return Outcome(reward, over, self.no_flags)
 
     def observe(self) -> Tensor:
-        return self.pixels() if self.in_pixels else self.board()
+        if self._seen is not None:
+            return self._seen
+        seen = self._drawn(self._state, self.num_envs)
+        self._seen = seen if seen.is_cpu else None
+        return seen
 
     def board(self) -> Tensor:
         """float32 [B, SIZE, SIZE, C], the planes, whatever the agent sees of them."""
-        canvas = Planes(self.num_envs, len(self.game.planes), self.device)
-        self.game.draw(self._state, canvas)
-        return canvas.board
+        return self._board(self._state, self.num_envs)
 
     def pixels(self) -> Tensor:
         """uint8 [B, SIZE * CELL, SIZE * CELL, 3], the same as a picture."""
-        screen = Screen(self.num_envs, self._light)
-        self.game.draw(self._state, screen)
+        return self._pixels(self._state, self.num_envs)
+
+    def _drawn(self, state: State, count: int) -> Tensor:
+        return self._pixels(state, count) if self.in_pixels else self._board(state, count)
+
+    def _board(self, state: State, count: int) -> Tensor:
+        canvas = Planes(count, len(self.game.planes), self.device)
+        self.game.draw(state, canvas)
+        return canvas.board
+
+    def _pixels(self, state: State, count: int) -> Tensor:
+        screen = Screen(count, self._light)
+        self.game.draw(state, screen)
         return screen.pixels()
 
     def picture(self, index: int) -> np.ndarray:
@@ -133,3 +158,11 @@ class ArcadeSimulation(GameSimulation):
 
 def _where(mask: Tensor, new: State, old: State) -> State:
     return {name: torch.where(mask.view(-1, *[1] * (v.dim() - 1)), v, old[name]) for name, v in new.items()}
+
+
+def _few(mask: Tensor) -> Tensor | None:
+    """int64 [k], the rows set in a mask on CPU where they are at most half of all; None otherwise."""
+    if not mask.is_cpu:
+        return None
+    rows = mask.nonzero().squeeze(1)
+    return rows if 2 * len(rows) <= len(mask) else None

@@ -7,6 +7,7 @@ import functools
 import torch
 from torch import Tensor
 
+from metarl import numerics
 from metarl.counted import Counted
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
@@ -68,8 +69,10 @@ class Invaders(ArcadeGame):
             block["aliens"], hit, kind = _shoot(block, shot_row, shot_column)
             earned = earned + task["value"].gather(1, kind[:, None]).squeeze(1) * hit
             shot_row, shot_column = shot_row.masked_fill(hit, NONE), shot_column.masked_fill(hit, 0)
-        gone, fresh = block["aliens"] == 0, self._block(random)
-        block = {name: torch.where(gone, fresh[name], value) for name, value in block.items()}
+        gone = block["aliens"] == 0
+        if numerics.may_hold(gone):
+            fresh = self._block(random)
+            block = {name: torch.where(gone, fresh[name], value) for name, value in block.items()}
 
         bombs, bomb_phase = self._bombs(state, block, task, random)
         bombed = bombs.gather(1, cannon[:, None]).squeeze(1) >= 1 << GROUND
@@ -103,13 +106,12 @@ class Invaders(ArcadeGame):
         bombs = state["bombs"].bitwise_left_shift(ticks[:, None]) & ((1 << SIZE) - 1)
         phase = phase.masked_fill(bombs.sum(1) == 0, 0)
 
-        file = random.integers("file", FILES)[:, None]
-        ranks = torch.arange(RANKS, device=file.device)
-        alive = block["aliens"][:, None] >> (ranks * FILES + file) & 1
-        lowest = (alive * (ranks + 1)).amax(1) - 1
+        file = random.integers("file", FILES)
+        left = (block["aliens"] >> file) & sum(1 << rank * FILES for rank in range(RANKS))  # in the file, a bit a rank
+        lowest = sum((left >= 1 << rank * FILES).long() for rank in range(RANKS)) - 1
         drops = (random.uniform("bomb", dtype=torch.float64) < task["bombs"]) & (lowest >= 0)
         row = (block["top"] + lowest + 1).clamp_(0, GROUND)
-        column = block["left"][:, None] + file
+        column = (block["left"] + file)[:, None]
         dropped = bombs.gather(1, column) | (drops.long() << row)[:, None]
         return bombs.scatter(1, column, dropped), phase
 

@@ -122,3 +122,26 @@ def test_a_cleared_block_is_followed_by_another():
     assert (moved.terms["aliens"] == env.simulation.task["value"][:, 0]).all()
     assert (moved.state["aliens"] == 2**24 - 1).all()
     assert (moved.state["top"] == 0).all()
+
+
+@every
+def test_boards_that_begin_anew_are_drawn_alone(name) -> None:
+    """After a reset of few environments, states and observations are those that a reset of each alone gives."""
+    family = metarl.get(name)
+    whole, alone = Environment(family, 12), Environment(family, 12)
+    for env in (whole, alone):
+        env.assign(family.tasks("train", 12))
+        env.seed(3)
+        env.reset()
+    for few in ([], [0], [3, 4, 11], list(range(12))):
+        for _ in range(7):
+            before = whole.step(torch.arange(12) % 3).obs.clone()
+            assert torch.equal(alone.step(torch.arange(12) % 3).obs, before)
+        mask = torch.zeros(12, dtype=torch.bool)
+        mask[few] = True
+        seen = whole.reset(mask)
+        for i in few:
+            alone.reset(torch.arange(12) == i)
+        simulation = cast(Any, alone.simulation)
+        assert torch.equal(seen, simulation.pixels() if simulation.in_pixels else simulation.board())
+        assert torch.equal(seen[~mask], before[~mask])
