@@ -162,7 +162,9 @@ def run(options: SpeedOptions) -> None:
     with limited_to(threads):
         samples, left_out, shares = _measure(wanted, options)
         memory = training_peak(AGENT, options.distribution, MEMORY_UPDATES, threads) if trains else None
-    report = Report(machine | {"threads": threads}, asdict(options), samples, left_out, shares, memory)
+    report = Report(
+        machine | {"threads": threads}, asdict(options), samples, left_out, shares, memory, distribution.world
+    )
     report.print(Console())
     if options.json is not None:
         write_atomically(options.json, (json_format.dumps(report.to_json(), indent=2, default=str) + "\n").encode())

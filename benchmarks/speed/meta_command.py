@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,14 +54,18 @@ class MetaSpeedOptions:
 
 
 def sides(o: MetaSpeedOptions) -> dict[str, Side]:
-    """The environment alone, the meta-iteration, and the ways to a meta-gradient that are installed at three sizes."""
+    """The engine and the environment alone, the meta-iteration, and the installed ways to a meta-gradient, by size."""
+    from metarl.benchmarks.speed.bare import BarePhysics
     from metarl.benchmarks.speed.meta import MetaGradient, MetaIteration
     from metarl.benchmarks.speed.tensors import TensorEnvironment
 
     distribution = registry.find("distribution", o.distribution)
     num_envs = o.meta_batch_size * o.rollouts
     settings = {"num_envs": num_envs, "meta_batch_size": o.meta_batch_size, "outer_steps": o.outer_steps}
-    found: dict[str, Side] = {
+    found: dict[str, Side] = {}
+    with suppress(MetarlError):  # a game runs on no engine
+        found["bare physics"] = BarePhysics(distribution, num_envs)
+    found |= {
         "environment": TensorEnvironment(distribution, num_envs),
         "meta-iteration": MetaIteration(distribution, o.agent, **settings),
     }
@@ -116,9 +121,10 @@ def run(options: MetaSpeedOptions) -> None:
 
 
 def _rates(rates: dict[str, float]) -> Table:
-    table = Table("side", "1000 env steps/s", "of the environment")
-    for name in ("environment", "meta-iteration"):
-        table.add_row(name, f"{rates[name] / 1000:.1f}", f"{rates[name] / rates['environment']:.2f}")
+    wholes = [name for name in ("bare physics", "environment") if name in rates]
+    table = Table("side", "1000 env steps/s", *(f"of the {name}" for name in wholes))
+    for name in (*wholes, "meta-iteration"):
+        table.add_row(name, f"{rates[name] / 1000:.1f}", *(f"{rates[name] / rates[whole]:.2f}" for whole in wholes))
     return table
 
 

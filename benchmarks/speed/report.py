@@ -22,17 +22,21 @@ class Target(NamedTuple):
     side: str
     reference: str
     floor: float
+    robot: str | None = None  # for which alone the floor was set: what is not physics weighs less, the dearer a step is
+
+
+CHEETAH = "HalfCheetah"
 
 
 TARGETS = (
-    Target("tensor", "bare", 0.85), Target("tensor", "bare_derived", 0.85), Target("tensor", "envpool", 1.5),
-    Target("tensor", "sync", 3.0), Target("tensor", "async", 6.0),
+    Target("tensor", "bare", 0.85), Target("tensor", "bare_derived", 0.85), Target("tensor", "envpool", 1.5, CHEETAH),
+    Target("tensor", "sync", 3.0, CHEETAH), Target("tensor", "async", 6.0, CHEETAH),
     Target("own_bare", "bare", 0.95), Target("own_tensor", "tensor", 0.90),
     Target("new_tasks", "own_tensor", 0.5),  # a new task for everyone costs two env steps at most
-    Target("face", "bare", 0.75), Target("face", "envpool", 1.5),
-    Target("face", "sync", 3.0), Target("face", "async", 6.0),
-    Target("training", "tensor_train", 0.30), Target("training", "tensor", 0.30),
-    Target("training", "recurrent_ppo", 4.0), Target("training", "one_process", 1.0),
+    Target("face", "bare", 0.75), Target("face", "envpool", 1.5, CHEETAH),
+    Target("face", "sync", 3.0, CHEETAH), Target("face", "async", 6.0, CHEETAH),
+    Target("training", "tensor_train", 0.40), Target("training", "tensor", 0.40, CHEETAH),
+    Target("training", "recurrent_ppo", 4.0, CHEETAH), Target("training", "one_process", 1.0),
 )  # fmt: skip
 MOST_MEMORY = 2 * GIB
 
@@ -47,6 +51,7 @@ class Report:
     left_out: Mapping[str, str]  # what it is -> why
     shares: Mapping[str, Mapping[str, float]]  # what is trained -> where its time went
     memory: int | None  # bytes at training's peak
+    robot: str | None = None  # the world that was measured
 
     def ratios(self) -> list[tuple[Target, float]]:
         """Each target whose two sides were measured, and the ratio of their medians."""
@@ -87,9 +92,13 @@ class Report:
                 about, f"{rate.median / 1e3:.1f} ({rate.low / 1e3:.1f}-{rate.high / 1e3:.1f})",
                 "\n".join(f"{ratio:.2f}" for _, ratio in own),
                 "\n".join(self.samples[target.reference][0] for target, _ in own),
-                "\n".join(f"{_mark(ratio >= target.floor)} {target.floor:g}" for target, ratio in own),
+                "\n".join(self._floor(target, ratio) for target, ratio in own),
             )  # fmt: skip
         return table
+
+    def _floor(self, target: Target, ratio: float) -> str:
+        asked = target.robot in (None, self.robot)
+        return f"{_mark(ratio >= target.floor)} {target.floor:g}" if asked else ""
 
     def to_json(self) -> dict[str, Any]:
         """Raw samples too."""
