@@ -19,7 +19,7 @@ def _learner(kind, distribution, **settings) -> PPOLearner:
 
 
 @pytest.mark.parametrize("kind", [RL2, RL2_WIPED, PPO], ids=lambda k: k.name)
-@pytest.mark.parametrize("memory", ["gru", "lstm"])
+@pytest.mark.parametrize("memory", ["gru", "lstm", "associative"])
 def test_recomputed_probabilities_equal_those_of_the_rollout(kind, memory, fragile_guess):
     """With rests in the middle of trials: the sequence pass sees exactly what the agent lived through."""
     settings = {"initial_std": 0.8} | ({} if kind is PPO else {"memory": memory})
