@@ -59,7 +59,7 @@ def needed(policy: Policy, loss: Callable[..., tuple[Tensor, Any]], may_rest: bo
     agent.act(obs)
     raw = 0 if policy.observation_norm is None else _bytes(obs)
     rows = sum(map(_bytes, (*agent.seen, agent.action, agent.out)))
-    learned = 4 * (CLOCK_SIZE + 4) + 1  # clock; value, log-probability, advantage, target; whether it is its own
+    learned = 4 * (CLOCK_SIZE + 5) + 1  # clock; reward, value, log-probability, advantage, target; own or not
     lived = rows + raw + _bytes(agent.features) + 4 + 1 + 1  # reward, done, resting
     small, large = (
         _kept_by(partial(loss, policy, _tiny(agent, size), policy.network.log_std.detach()), policy) for size in SIZES
@@ -79,7 +79,7 @@ def _tiny(agent: PolicyAgent, size: tuple[int, int]) -> Batch:
     zero = torch.zeros(size, device=agent.out.device)
     clock, own = zero.new_zeros(*size, CLOCK_SIZE), torch.ones_like(zero, dtype=torch.bool)
     now, before, action, out = map(many, (*agent.seen, agent.action, agent.out))
-    return Batch(now, before, action, out, clock, zero, zero, zero, zero, own, [0])
+    return Batch(now, before, action, zero, out, clock, zero, zero, zero, zero, own, [0])
 
 
 def _kept_by(loss: Callable[[], tuple[Tensor, Any]], policy: Policy) -> int:

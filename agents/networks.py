@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from metarl.agents.actions import Actions
+from metarl.agents.associative import Associative
 from metarl.agents.recurrent import Recurrent, Stepper
 from metarl.agents.tanh import Tanh
 
-Memory = Literal["gru", "lstm", "none"]
+Memory = Literal["gru", "lstm", "associative", "none"]
 
 
 class Seen(NamedTuple):
@@ -42,21 +43,23 @@ class ActorCritic(nn.Module):
     The heads see the present directly, beside the memory: the observation as the encoder (None for vectors) puts it.
     now_size: numbers of that. before_size: numbers by which the memory alone is told what came before. clock_size:
     numbers that tell the critic alone how far the trial has come, so that a finite trial's value is a function of its
-    inputs.
+    inputs. predicts_rewards: whether there is a third head, for an auxiliary loss alone.
     """
 
     def __init__(
         self, memory: Memory, encoder: nn.Module | None, now_size: int, before_size: int, clock_size: int,
-        actions: Actions, hidden_size: int, head_size: int, initial_std: float,
+        actions: Actions, hidden_size: int, head_size: int, initial_std: float, predicts_rewards: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         self.encoder = encoder
-        self.memory = None if memory == "none" else Recurrent(memory, now_size + before_size, hidden_size)
+        self.memory = memory_of(memory, now_size + before_size, hidden_size)
         hidden = [head_size] if self.memory else [hidden_size, head_size]
         features = now_size + (hidden_size if self.memory else 0)
         self.actor = mlp([features, *hidden, actions.outputs], last_gain=0.01)
         self.critic = mlp([features + clock_size, *hidden, 1], last_gain=1.0)
         self.log_std = nn.Parameter(torch.full((actions.stds,), math.log(initial_std)))
+        # Only where it is trained, so that the other weights start as they do without it.
+        self.rewards = mlp([features, *hidden, actions.seen_size + 1], last_gain=0.01) if predicts_rewards else None
 
     def initial_state(self, num_envs: int) -> Tensor:
         """[B, S]: an empty memory (S = 0 without one)."""
@@ -93,6 +96,19 @@ class ActorCritic(nn.Module):
     def value(self, features: Tensor, clock: Tensor) -> Tensor:
         """[...]: the critic's value of features [..., F] at clock [..., C]."""
         return self.critic(torch.cat([features, clock], -1)).squeeze(-1)
+
+    def reward(self, features: Tensor, action: Tensor) -> Tensor:
+        """[...]: the reward expected, normalised, of an action [..., A] as an agent sees it: linear in the action."""
+        assert self.rewards is not None, "this network predicts no rewards"
+        out = self.rewards(features)
+        return (out[..., :-1] * action).sum(-1) + out[..., -1]
+
+
+def memory_of(kind: Memory, input_size: int, hidden_size: int) -> Recurrent | Associative | None:
+    """A memory of this kind; None for none."""
+    if kind == "none":
+        return None
+    return Associative(input_size, hidden_size) if kind == "associative" else Recurrent(kind, input_size, hidden_size)
 
 
 def split_rows(x: Tensor, starts: list[int]) -> Iterator[Tensor]:

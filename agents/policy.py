@@ -8,7 +8,7 @@ memory is wiped at each episode, nothing of the old episode is seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import gymnasium as gym
 import torch
@@ -43,11 +43,16 @@ class PolicySettings:
     initial_std: float = 0.6
     """standard deviation of continuous actions at the start of training; actions live in [-1, 1]"""
 
+    @property
+    def predicts_rewards(self) -> bool:
+        """Whether the networks have a head for an auxiliary loss."""
+        return False
+
     def __post_init__(self) -> None:
         check_whole(self, "hidden_size", "head_size", "encoder_size", low=1)
         check_number(self, "initial_std", above=0)
-        if self.memory not in ("gru", "lstm", "none"):
-            raise MetarlError(f"memory must be gru, lstm or none, got {self.memory!r}")
+        if self.memory not in (kinds := get_args(Memory)):
+            raise MetarlError(f"memory must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {self.memory!r}")
         if self.wipe_memory and self.memory == "none":
             raise MetarlError("there is no memory to wipe: memory is 'none', nothing is remembered from step to step")
 
@@ -66,6 +71,7 @@ class Policy(nn.Module):
         self.network = ActorCritic(
             settings.memory, encoder, settings.encoder_size if encoder else self.observation_shape[0],
             self.before_size, CLOCK_SIZE, self.actions, settings.hidden_size, settings.head_size, settings.initial_std,
+            settings.predicts_rewards,
         )  # fmt: skip
         # Boards and pictures have their scale already.
         self.observation_norm = None if encoder else RunningNorm(self.observation_shape)

@@ -22,7 +22,7 @@ from metarl.agents.memory import needed
 from metarl.agents.noise import Noise
 from metarl.agents.normalization import standardize
 from metarl.agents.policy import CLOCK_SIZE, Policy, PolicyAgent, clock
-from metarl.agents.ppo_loss import PARTS, Batch, ppo_loss, shuffled
+from metarl.agents.ppo_loss import Batch, parts_of, ppo_loss, shuffled
 from metarl.agents.ppo_settings import PPOSettings
 from metarl.agents.rollout import Rollout, collect
 from metarl.counted import derive_seed, generator
@@ -126,7 +126,7 @@ class PPOLearner(Learner):
         own = ~resting
         advantage = standardize(advantage, own)
         starts = rollout.starts if settings.wipe_memory else [0]
-        return Batch(now, before, action, out, times, value, log_prob, advantage, target, own, starts)
+        return Batch(now, before, action, reward, out, times, value, log_prob, advantage, target, own, starts)
 
     def _optimise(self, batch: Batch) -> dict[str, float]:
         settings = self._annealed()
@@ -171,7 +171,7 @@ class PPOLearner(Learner):
         found = self._derive((settings, tuple(part.starts)), old_log_std, *tensors)
         for weight, gradient in zip(weights, found[: len(weights)], strict=True):
             weight.grad = gradient
-        parts: dict[str, Tensor] = dict(zip(PARTS, found[len(weights) :], strict=True))
+        parts: dict[str, Tensor] = dict(zip(parts_of(settings), found[len(weights) :], strict=True))
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         parallel.mean_([*gradients, *parts.values()], part.own.sum() * weigh)
         return parts
@@ -183,7 +183,7 @@ class PPOLearner(Learner):
         settings, starts = constants
         loss, parts = ppo_loss(self.policy, Batch(*tensors, list(starts)), old_log_std, settings)  # type: ignore[arg-type]
         weights = list(self.policy.network.parameters())
-        return *torch.autograd.grad(loss, weights, allow_unused=True), *(parts[name] for name in PARTS)
+        return *torch.autograd.grad(loss, weights, allow_unused=True), *(parts[name] for name in parts_of(settings))
 
     def _adapt_rate(self, kl: float) -> None:
         """Keep updates near the KL wanted, as Schulman et al. 2017 (section 4) do by a penalty's weight."""

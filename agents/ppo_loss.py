@@ -26,6 +26,11 @@ def shuffled(trials: int, minibatches: int, generator: torch.Generator) -> Tenso
 PARTS = ("policy_loss", "value_loss", "entropy", "kl", "clipped")  # of a loss
 
 
+def parts_of(settings: PPOSettings) -> tuple[str, ...]:
+    """The parts of a loss under these settings."""
+    return (*PARTS, "reward_loss") if settings.predicts_rewards else PARTS
+
+
 @dataclass
 class Batch:
     """What the losses of one update need; [T, B, ...] but `starts`."""
@@ -33,6 +38,7 @@ class Batch:
     now: Tensor  # what was seen, see Seen
     before: Tensor
     action: Tensor
+    reward: Tensor  # raw
     out: Tensor  # of the actor that acted
     clock: Tensor
     value: Tensor
@@ -52,7 +58,11 @@ class Batch:
 def ppo_loss(
     policy: Policy, batch: Batch, old_log_std: Tensor, settings: PPOSettings
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    r"""Clipped surrogate (Schulman et al. 2017, equation 7) + critic's squared error - entropy, over own steps only."""
+    r"""Clipped surrogate (Schulman et al. 2017, equation 7) + critic's squared error - entropy, over own steps only.
+
+    With `reward_coef`, + the squared error of each reward as predicted before it comes (Jaderberg et al. 2017; Zintgraf
+    et al. 2020): what the memory must hold to know the task is asked of it at every step, without an advantage's noise.
+    """
     network = policy.network
     features = network.features(Seen(batch.now, batch.before), batch.starts)
     law = policy.law(network.actor(features))
@@ -63,9 +73,15 @@ def ppo_loss(
     value_loss = numerics.masked_mean(error.square(), batch.own)
     entropy = numerics.masked_mean(law.entropy().expand_as(ratio), batch.own)
     loss = policy_loss + settings.value_coef * value_loss - settings.entropy_coef * entropy
+    values = [policy_loss, value_loss, entropy]
+    rewards = []
+    if settings.predicts_rewards:
+        missed = network.reward(features, policy.actions.seen(batch.action)) - policy.reward_norm.centre(batch.reward)
+        rewards = [numerics.masked_mean(missed.square(), batch.own)]
+        loss = loss + settings.reward_coef * rewards[0]
     with torch.no_grad():
         old = policy.actions.law(batch.out, old_log_std)
         kl = numerics.masked_mean(old.kl(law), batch.own)  # type: ignore[arg-type]
         clipped = numerics.masked_mean(((ratio - 1).abs() > settings.clip).float(), batch.own)
-    parts = zip(PARTS, (policy_loss, value_loss, entropy, kl, clipped), strict=True)
+    parts = zip(parts_of(settings), (*values, kl, clipped, *rewards), strict=True)
     return loss, {name: value.detach() for name, value in parts}

@@ -33,6 +33,8 @@ class PPOSettings(PolicySettings):
     """weight of the policy's entropy"""
     value_coef: float = 0.5
     """weight of the critic's squared error, in units of its targets' variance"""
+    reward_coef: float = 0.0
+    """weight of an auxiliary loss, for which the reward of each step is predicted from the memory and the action"""
     max_grad_norm: float = 0.5
     """gradients are scaled down to this norm"""
     target_kl: float = 0.0
@@ -40,12 +42,16 @@ class PPOSettings(PolicySettings):
     capture: bool = False
     """on a GPU, a minibatch's gradient as one CUDA graph, where episodes end by the horizon alone; never run yet"""
 
+    @property
+    def predicts_rewards(self) -> bool:
+        return self.reward_coef > 0
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_whole(self, "num_envs", "epochs", "minibatches", low=1)
         check_number(self, "learning_rate", "clip", "max_grad_norm", above=0)
         check_number(self, "gamma", "lam", low=0, high=1)
-        check_number(self, "entropy_coef", "value_coef", "target_kl", low=0)
+        check_number(self, "entropy_coef", "value_coef", "reward_coef", "target_kl", low=0)
         check_whole(self, "anneal_steps", low=0)
         if self.anneal_steps and self.target_kl > 0:
             raise MetarlError("anneal_steps and target_kl both move the learning rate: set one of them to 0")

@@ -16,7 +16,7 @@ from metarl.agents.noise import Noise
 from metarl.agents.policy import Policy, PolicyAgent
 from metarl.agents.ppo import PPOLearner, PPOSettings
 from metarl.agents.random import RandomAgent, RandomSettings
-from metarl.agents.tuned import TUNED
+from metarl.agents.tuned import TUNED, TUNED_MEMORY
 from metarl.counted import generator
 
 
@@ -54,11 +54,11 @@ def _restore(
 WIPED = {"wiped": Control("memory wiped", {"wipe_memory": True})}
 
 RL2 = AgentType(
-    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED, controls=WIPED,
+    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED_MEMORY, controls=WIPED,
     about="RL²: PPO on a recurrent policy whose memory lives through the trial",
 )  # fmt: skip
 RL2_WIPED = AgentType(
-    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED, controls=WIPED,
+    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED_MEMORY, controls=WIPED,
     about="control: RL² with its memory wiped at each episode",
 )  # fmt: skip
 PPO = AgentType(

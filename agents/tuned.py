@@ -7,6 +7,12 @@ from typing import Any
 
 SMALL = {"hidden_size": 64, "head_size": 64, "entropy_coef": 0.01, "learning_rate": 2e-3}
 
+# An associative memory that must predict rewards, for worlds where what was seen and done decides what it brought.
+ASSOCIATIVE = {
+    **SMALL, "memory": "associative", "reward_coef": 0.5, "num_envs": 128, "gamma": 0.99, "lam": 0.9,
+    "entropy_coef": 0.02,
+}  # fmt: skip
+
 LONG_BANDIT = {**SMALL, "num_envs": 128, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.02}
 
 TUNED: Mapping[str, Mapping[str, Any]] = {
@@ -26,3 +32,11 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
     "DarkRoom": {"num_envs": 128, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.01},
     "PointGoalSparse": {"num_envs": 128, "gamma": 0.99, "lam": 0.95},
 }  # fmt: skip
+
+# Of RL² alone: agents without memory are given none.
+TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
+    **TUNED,
+    "MDPN10": {**ASSOCIATIVE, "anneal_steps": 6_000_000},
+    "MDPN25": {**ASSOCIATIVE, "num_envs": 64, "hidden_size": 96, "anneal_steps": 8_000_000},
+    "Bandit10N100": {**ASSOCIATIVE, "anneal_steps": 5_000_000},
+}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metarl import MetarlError
+from metarl import MetarlError, registry
 from metarl.agents.networks import Seen
 from metarl.agents.ppo import PPOLearner, shuffled
 from metarl.agents.presets import ORACLE, PPO, RL2, RL2_WIPED
@@ -19,7 +19,7 @@ def _learner(kind, distribution, **settings) -> PPOLearner:
 
 
 @pytest.mark.parametrize("kind", [RL2, RL2_WIPED, PPO], ids=lambda k: k.name)
-@pytest.mark.parametrize("memory", ["gru", "lstm"])
+@pytest.mark.parametrize("memory", ["gru", "lstm", "associative"])
 def test_recomputed_probabilities_equal_those_of_the_rollout(kind, memory, fragile_guess):
     """With rests in the middle of trials: the sequence pass sees exactly what the agent lived through."""
     settings = {"initial_std": 0.8} | ({} if kind is PPO else {"memory": memory})
@@ -149,6 +149,14 @@ def test_discrete_actions_and_planes(pick):
     first, last = live(learner.agent(), pick.make(30), pick.tasks("train", 30)).by_episode()
     assert last > 3.8
     assert last > first > 4 / 3
+
+
+def test_tuned_settings_are_settings_and_give_no_memory_to_who_has_none():
+    for kind in (RL2, RL2_WIPED, PPO, ORACLE):
+        for name, tuned in kind.tuned.items():
+            registry.find("distribution", name)
+            remembers = kind.settings(**tuned).memory != "none"
+            assert remembers is (kind in (RL2, RL2_WIPED))
 
 
 @pytest.mark.parametrize(("trials", "minibatches"), [(64, 4), (6, 3), (5, 1), (4, 4)])
