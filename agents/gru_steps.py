@@ -57,8 +57,9 @@ def backwards(dhs: Tensor, hs: Tensor, gates: Tensor, w_hh: Tensor) -> Tensor:
     (steps, batch, _), hidden = gates.shape, dhs.shape[-1]
     if gru_loops is not None and compiled(dhs):
         d = torch.empty_like(gates)
-        pointers = (t.data_ptr() for t in (dhs, d, hs, gates, w_hh))
-        gru_loops.backwards(*pointers, steps, batch, hidden)
+        gru_loops.backwards(
+            dhs.data_ptr(), d.data_ptr(), hs.data_ptr(), gates.data_ptr(), w_hh.data_ptr(), steps, batch, hidden
+        )
         return d
     r, z, q, s = gates.chunk(4, -1)
     # The gradients are linear in dh', so that their factors are computed ahead; sigmoid_backward(g, y) is g y (1 - y).

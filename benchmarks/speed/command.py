@@ -87,7 +87,7 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     """Every side that is asked for, by the key it has in the JSON file."""
     from metarl.benchmarks.speed import peers
     from metarl.benchmarks.speed.bare import BarePhysics
-    from metarl.benchmarks.speed.loop import TrainingLoop
+    from metarl.benchmarks.speed.loop import TorchSteps, TrainingLoop
     from metarl.benchmarks.speed.tensors import TensorEnvironment
     from metarl.benchmarks.speed.variation import NewTasks, with_neutral_physics
     from metarl.benchmarks.speed.vectors import our_face
@@ -117,6 +117,9 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
         "one_process": Plan(
             f"RL² in one process, {train}", partial(TrainingLoop, o.distribution, AGENT, num_envs=train, **shape)
         ),
+        "torch_steps": Plan(
+            f"the same, steps in torch, {train}", partial(TorchSteps, o.distribution, AGENT, num_envs=train, **shape)
+        ),
         "meta_training": Plan(
             f"ProMP training, {o.meta_envs}", partial(TrainingLoop, o.distribution, META_AGENT, **meta)
         ),
@@ -133,7 +136,7 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     left_out = set(everything) - set(o.sides) if o.sides else set()
     left_out |= set() if o.peers else {"envpool", "sync", "async", "recurrent_ppo"}
     left_out |= set() if o.training else {
-        "tensor_train", "training", "one_process", "meta_training", "recurrent_ppo",
+        "tensor_train", "training", "one_process", "torch_steps", "meta_training", "recurrent_ppo",
     }  # fmt: skip
     return {key: plan for key, plan in everything.items() if key not in left_out}
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from metarl.agents import gru_steps
 from metarl.benchmarks.speed.several import Several
 from metarl.benchmarks.speed.timing import Side
+from metarl.errors import MetarlError
 
 PARTS = ("physics", "rest of the environment", "policy", "update")
 
@@ -61,6 +63,22 @@ class TrainingLoop(Parted):
 
     def close(self) -> None:
         self.together.close()
+
+
+class TorchSteps(TrainingLoop):
+    """The same in one process whose GRU steps by torch operations, as where there was no C compiler."""
+
+    def __init__(self, distribution: str, agent: str, **settings: Any) -> None:
+        if not gru_steps.COMPILED:
+            raise MetarlError("there is nothing else here: metarl was installed where there was no C compiler")
+        super().__init__(distribution, agent, **settings)
+
+    def work(self) -> int:
+        compiled, gru_steps.gru_loops = gru_steps.gru_loops, None
+        try:
+            return super().work()
+        finally:
+            gru_steps.gru_loops = compiled
 
 
 class Stopwatch:

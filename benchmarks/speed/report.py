@@ -37,6 +37,7 @@ TARGETS = (
     Target("face", "sync", 3.0, CHEETAH), Target("face", "async", 6.0, CHEETAH),
     Target("training", "tensor_train", 0.40), Target("training", "tensor", 0.40, CHEETAH),
     Target("training", "recurrent_ppo", 4.0, CHEETAH), Target("training", "one_process", 1.0),
+    Target("one_process", "torch_steps", 1.0),
 )  # fmt: skip
 MOST_MEMORY = 2 * GIB
 
