@@ -20,7 +20,7 @@ from metarl.benchmarks.report import tables
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.figures import figures
 from metarl.benchmarks.report.page import page
-from metarl.benchmarks.report.sentences import answers, notices
+from metarl.benchmarks.report.sentences import answers, notices, verdicts
 from metarl.benchmarks.report.text import as_csv, markdown
 from metarl.command import Command
 from metarl.run import write_atomically, writing
@@ -86,6 +86,9 @@ def _text(path: Path, text: str) -> None:
 def _print(data: dict[str, Any], console: Console) -> None:
     for line in (*notices(data), *answers(data)):
         console.print(line, markup=False)
+    for d in data["distributions"]:
+        for line in verdicts(data, d):
+            console.print(f"{d['name']}: {line}", markup=False)
     if data["headline"]:
         rows = tables.headline(data)
         table = RichTable(*rows.columns)

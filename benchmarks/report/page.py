@@ -10,7 +10,7 @@ from typing import Any
 
 from metarl.benchmarks.report import tables
 from metarl.benchmarks.report.figures import SOLVED
-from metarl.benchmarks.report.sentences import answers, ends, notices
+from metarl.benchmarks.report.sentences import answers, ends, notices, verdicts
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -41,11 +41,11 @@ def page(document: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
         f"<h1>How fast do they adapt? The suite {escape(name)}</h1>",
         f'<p class="quiet">{escape(document["suite"]["about"])}</p>',
         _notices(document),
-        "<ul class='answer'>" + "".join(f"<li>{escape(line)}</li>" for line in answers(document)) + "</ul>",
+        _list(answers(document)),
         _figure(figures, "headline", "headline"),
         _table(tables.headline(document)) if document["headline"] else "",
         f'<nav class="quiet">{links} <a href="#made">How this was made</a></nav>',
-        *(_distribution(d, figures) for d in scored),
+        *(_distribution(document, d, figures) for d in scored),
         _made(document),
     ]
     style = STYLE.read_text()
@@ -58,18 +58,23 @@ def page(document: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     )
 
 
+def _list(lines: list[str]) -> str:
+    return '<ul class="answer">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>" if lines else ""
+
+
 def _notices(document: Document) -> str:
     lines = notices(document)
     return '<div class="notice">' + "".join(f"<p>{escape(line)}</p>" for line in lines) + "</div>" if lines else ""
 
 
-def _distribution(d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
+def _distribution(document: Document, d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     name = d["name"]
     reference = d["reference"]
     count = d["panels"][d["scored"]]["tasks"]
     size = f"{d['episodes']} episodes of {d['horizon']} steps on each of {count} {d['scored']} tasks"
     scale = "" if reference is None else " " + ends(reference)
     parts = [f'<h2 id="{escape(name)}">{escape(name)}</h2><p class="quiet">{escape(size)}.{escape(scale)}</p>']
+    parts.append(_list(verdicts(document, d)))
     for kind, title in (("adaptation", "Adaptation"), ("long", "A long lifetime")):
         parts.append(_titled(title, _figure(figures, f"{name}-{kind}", kind)))
     if reference is not None:

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 Document = Mapping[str, Any]
 
 
 def answers(document: Document) -> list[str]:
-    """What the headline says, agent by agent, and whether it differs from the others and from its own controls.
-
-    All other pairs are in the tables.
-    """
+    """What the headline says, agent by agent."""
     unseen = all(d["generalisation"] for d in document["distributions"])
     lines = [_agent(row, unseen) for row in document["headline"] if not row["control"]]
-    agents = {row["entrant"] for row in document["headline"] if not row["control"]}
-    for d in document["distributions"]:
-        pairs = [row for row in d["comparisons"] if row.get("low") is not None and _telling(document, agents, row)]
-        lines += [_difference(d["name"], row) for row in pairs]
-        lines += _saved(d) if d["scratch"] else []
     if any(row["low"] is None and row["trained"] for row in document["headline"]):
         few = document["statistics"]["fewest_seeds"]
         lines.append(
             f"Preliminary: fewer than {few} training seeds, so no intervals and no claim that a difference is real."
         )
     return lines
+
+
+def verdicts(document: Document, d: Document) -> list[str]:
+    """Of one distribution: how each agent compares with the others, and with its own controls; what adapting spares.
+
+    A pair is told once, by the agent that ranks higher overall; all other pairs are in the tables.
+    """
+    agents = [row["entrant"] for row in document["headline"] if not row["control"]]
+    pairs = [row for row in d["comparisons"] if row.get("low") is not None and _telling(document, agents, row)]
+    lines = []
+    for agent in agents:
+        own = [_seen_by(agent, row) for row in pairs if agent in (row["a"], row["b"])]
+        pairs = [row for row in pairs if agent not in (row["a"], row["b"])]
+        lines += [_compared(agent, own)] if own else []
+    return lines + (_saved(d) if d["scratch"] else [])
 
 
 def notices(document: Document) -> list[str]:
@@ -72,25 +79,25 @@ def _shortened(document: Document) -> list[str]:
 
 def _saved(d: Document) -> list[str]:
     """What adapting spares, agent by agent."""
-    return [_spared(d["name"], d["scratch"]["learned"][row["learner"]], row) for row in d["scratch"]["saved"]]
+    return [_spared(d["scratch"]["learned"][row["learner"]], row) for row in d["scratch"]["saved"]]
 
 
-def _spared(where: str, curve: Document, row: Document) -> str:
+def _spared(curve: Document, row: Document) -> str:
     agent, learner, lived = row["agent"], row["learner"], row["experience"]
     if row["env_steps"] is None:
         took = f"is not reached by {learner} within {curve['x'][-1]:,} env steps"
     elif row["env_steps"] <= lived:
-        return f"{where}: {learner} is no slower than {agent}, which has learned nothing that helps on these tasks."
+        return f"{learner} is no slower than {agent}, which has learned nothing that helps on these tasks."
     else:
         took = f"takes {learner} {row['env_steps']:,} ({row['env_steps'] / lived:,.0f} times as many)"
-    return f"{where}: what {agent} earns after {lived:,.0f} env steps on a task ({row['return']:.4g}) {took}."
+    return f"What {agent} earns after {lived:,.0f} env steps on a task ({row['return']:.4g}) {took}."
 
 
-def _telling(document: Document, agents: set[str], row: Document) -> bool:
+def _telling(document: Document, agents: Sequence[str], row: Document) -> bool:
     """Whether two agents are compared, or an agent with a control made of it."""
     a, b = row["a"], row["b"]
     made_of = {name: entrant["of"] for name, entrant in document["entrants"].items()}
-    return {a, b} <= agents or (a in agents and made_of[b] == a) or (b in agents and made_of[a] == b)
+    return (a in agents and b in agents) or (a in agents and made_of[b] == a) or (b in agents and made_of[a] == b)
 
 
 def _agent(row: Document, unseen: bool) -> str:
@@ -102,11 +109,36 @@ def _agent(row: Document, unseen: bool) -> str:
     )
 
 
-def _difference(where: str, row: Document) -> str:
-    a, b, size = row["a"], row["b"], abs(row["difference"])
-    if row["low"] <= 0 <= row["high"]:
-        spread = f"{row['difference']:+.2f} [{row['low']:.2f}, {row['high']:.2f}]"
-        return f"{where}: {a} and {b} cannot be told apart ({spread})."
-    better, worse = (a, b) if row["difference"] > 0 else (b, a)
-    low, high = sorted((abs(row["low"]), abs(row["high"])))
-    return f"{where}: {better} is better than {worse} by {size:.2f} [{low:.2f}, {high:.2f}]."
+class _Rival(NamedTuple):
+    """An agent's lead over another, with its interval."""
+
+    name: str
+    lead: float
+    low: float
+    high: float
+
+    def told(self) -> str:
+        low, high = sorted((abs(self.low), abs(self.high)))
+        return f"{self.name} by {abs(self.lead):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _seen_by(agent: str, row: Document) -> _Rival:
+    if row["a"] == agent:
+        return _Rival(row["b"], row["difference"], row["low"], row["high"])
+    return _Rival(row["a"], -row["difference"], -row["high"], -row["low"])
+
+
+def _compared(agent: str, rivals: Sequence[_Rival]) -> str:
+    better = [r.told() for r in rivals if r.low > 0]
+    worse = [r.told() for r in rivals if r.high < 0]
+    open_ = [r.name for r in rivals if r.low <= 0 <= r.high]
+    parts = [
+        f"is better than {_listed(better)}" if better else "",
+        f"is worse than {_listed(worse)}" if worse else "",
+        f"cannot be told apart from {_listed(open_)}" if open_ else "",
+    ]
+    return f"{agent} {'; it '.join(part for part in parts if part)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, ("; ".join(names[:-1]), names[-1]))) if names else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metarl.benchmarks.report import tables
-from metarl.benchmarks.report.sentences import answers, ends, notices
+from metarl.benchmarks.report.sentences import answers, ends, notices, verdicts
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -25,6 +25,7 @@ def markdown(document: Document) -> str:
     for d in document["distributions"]:
         if d["entrants"]:
             lines += [f"## {d['name']}", "", *([ends(d["reference"]), ""] if d["reference"] else [])]
+            lines += [*(f"- {line}" for line in verdicts(document, d)), ""]
             lines += [_table(tables.scores(d, d["scored"])), ""]
             lines += [_table(tables.experience(d, d["scored"])), ""]
         if d["scratch"]:

@@ -20,7 +20,7 @@ from metarl.benchmarks.collect import checked, collect
 from metarl.benchmarks.job.folder import PLAN, Cell, Folder
 from metarl.benchmarks.report.command import ReportOptions, run, write_report
 from metarl.benchmarks.report.document import document
-from metarl.benchmarks.report.sentences import answers, notices
+from metarl.benchmarks.report.sentences import answers, notices, verdicts
 from metarl.benchmarks.results import Lives
 from metarl.evaluation import Lifetimes
 
@@ -119,6 +119,25 @@ def test_fewer_than_five_seeds_are_preliminary(invent: Invent, tmp_path: Path) -
     assert len(row["panels"]["test"]["auac"]["seeds"]) == 4
     assert all(row["low"] is None for row in few["headline"])
     assert any(line.startswith("Preliminary: fewer than 5") for line in answers(few))
+
+
+def test_verdicts_tell_each_pair_once_and_only_what_the_intervals_bear() -> None:
+    def pair(a: str, b: str, difference: float, low: float, high: float) -> dict[str, Any]:
+        return {"a": a, "b": b, "difference": difference, "low": low, "high": high}
+
+    rows = [
+        pair("ours", "theirs", 0.5, 0.3, 0.6), pair("wiped", "ours", -0.2, -0.4, -0.1),
+        pair("third", "ours", 0.1, -0.1, 0.3), pair("theirs", "third", -0.3, -0.5, -0.2),
+        pair("wiped", "theirs", 1.0, 0.9, 1.1),
+    ]  # fmt: skip
+    headline = [{"entrant": name, "control": name == "wiped"} for name in ("ours", "theirs", "third", "wiped")]
+    made_of = {name: {"of": "ours" if name == "wiped" else None} for name in ("ours", "theirs", "third", "wiped")}
+    found = verdicts({"headline": headline, "entrants": made_of}, {"comparisons": rows, "scratch": None})
+    assert found == [
+        "ours is better than theirs by 0.50 [0.30, 0.60] and wiped by 0.20 [0.10, 0.40]; "
+        "it cannot be told apart from third.",
+        "theirs is worse than third by 0.30 [0.20, 0.50].",
+    ]
 
 
 def test_rates_are_the_mean_reward_in_parts_of_an_episode() -> None:

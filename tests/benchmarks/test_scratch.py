@@ -19,7 +19,7 @@ from metarl.benchmarks.job.scratch import Learned, learn
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.figures import figures
 from metarl.benchmarks.report.scratch import reached
-from metarl.benchmarks.report.sentences import answers
+from metarl.benchmarks.report.sentences import verdicts
 from metarl.benchmarks.report.tables import saved
 from metarl.benchmarks.suites import suite as suites
 from metarl.benchmarks.suites.entrant import Entrant
@@ -91,7 +91,7 @@ def test_the_report_draws_it_beside_the_agents_and_ranks_it_nowhere(learned: Fol
     assert d["scratch"]["adapting"]["rl2"]["x"] == [40, 80]
     assert f"{WHERE}-scratch" in [name for name, *_ in figures(data)]
     assert saved(d).rows[0][0] == "rl2"
-    assert any(NAME in line for line in answers(data))
+    assert any(NAME in line for line in verdicts(data, d))
 
 
 def test_what_is_spared_is_read_off_the_curve() -> None:
