@@ -38,6 +38,7 @@ def test_it_is_the_mean_square_of_what_was_missed_over_own_steps(fragile_guess):
     assert not batch.own.all()
     loss, parts = loss_of(made, batch)
     network, norm = made.policy.network, made.policy.reward_norm
+    assert network.rewards is not None
     features = network.features(Seen(batch.now, batch.before), batch.starts)
     missed = []
     for t, i in batch.own.nonzero().tolist():
