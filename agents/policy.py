@@ -31,7 +31,7 @@ class PolicySettings:
     """The shape of an actor-critic."""
 
     memory: Memory = "gru"
-    """what carries over from step to step"""
+    """what carries over from step to step; associative: what came of each step, kept under what was seen there"""
     wipe_memory: bool = False
     """forget everything at each new episode: a control that shows what memory across episodes is worth"""
     hidden_size: int = 128
