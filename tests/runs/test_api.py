@@ -100,7 +100,7 @@ def test_sampled_actions_are_the_same_each_time(whole: Path) -> None:
         ({"settings": {"num_envs": 0}}, "num_envs must be a whole number of at least 1, got 0"),
         ({"settings": {"num_envs": 2.5}}, "num_envs must be a whole number of at least 1, got 2.5"),
         ({"settings": {"num_envs": 5}}, "num_envs 5 must be a multiple of minibatches 2"),
-        ({"settings": {"memory": "elephant"}}, "memory must be gru, lstm or none, got 'elephant'"),
+        ({"settings": {"memory": "elephant"}}, "memory must be gru, lstm, associative or none, got 'elephant'"),
         ({"settings": {"memory": "none", "wipe_memory": True}}, "there is no memory to wipe"),
         ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
         ({"steps": -5}, "steps must be a whole number of at least 1, got -5"),
