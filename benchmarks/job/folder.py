@@ -101,7 +101,7 @@ class Folder:
             "format": FORMAT, "schema": SCHEMA, "suite": suite.to_json(), "seeds": seeds, "hashes": hashes,
             "limits": {"distributions": list(distributions), "steps": steps},
             "entrants": {name: entrant.to_json() for name, entrant in entrants.items()},
-            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "command": shlex.join(["metarl", *sys.argv[1:]]),
         }  # fmt: skip
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             plan = _joined(path, Folder.open(path).plan, plan)
