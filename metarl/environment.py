@@ -69,6 +69,7 @@ class Environment:
 
     def repeat(self, record: Record) -> None:
         """From now on step and reset are each recorded as one graph by `record`, and replayed."""
+        self.simulation.recorded = True
         held = Held(self)
         self._moved = Repeated(held, self._move, record)
         self._restarted = Repeated(held, self._restart, record)

@@ -89,6 +89,7 @@ class Simulation(ABC):
     may_terminate: bool  # whether an episode can end before its horizon by the MDP's own rules
     appearance: Appearance = Appearance()
     render_fps: int = 30  # env steps in a second of the world's time, for videos
+    recorded: bool = False  # whether steps and resets are graphs, in which nothing may depend on a value
     on_host: bool = False  # whether the host steps it, so that no graph of a GPU can hold it
     reward_terms: dict[str, Tensor]  # float32 [B] each, of the last step; they sum to the reward
 

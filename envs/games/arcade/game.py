@@ -94,7 +94,7 @@ class ArcadeSimulation(GameSimulation):
         self._seen: Tensor | None = None  # what was drawn of the state, on CPU while it stands
 
     def reset(self, mask: Tensor, random: Counted) -> None:
-        rows = _few(mask) if self._state else None
+        rows = _few(mask) if self._state and not self.recorded else None
         if rows is None:
             start = self.game.start(self.task, random)
             self._state = _where(mask, start, self._state) if self._state else start
@@ -121,7 +121,7 @@ class ArcadeSimulation(GameSimulation):
         if self._seen is not None:
             return self._seen
         seen = self._drawn(self._state, self.num_envs)
-        self._seen = seen if seen.is_cpu else None
+        self._seen = seen if seen.is_cpu and not self.recorded else None
         return seen
 
     def board(self) -> Tensor:
