@@ -1,4 +1,4 @@
-/* The step loops of a GRU over whole trials, forwards and backwards (recurrent.py does the rest).
+/* The step loops of a GRU over whole trials, forwards and backwards (gru.py does the rest).
 
 A step of a small minibatch is a product of some rows with the recurrent weights and a few operations on its gates: in
 torch the operations' calls take longer than their arithmetic. Here a chunk of steps is one call. Rows never mix, and

@@ -20,7 +20,7 @@ class Recurrent(nn.Module):
     The parameters are those of torch.nn.GRU (Cho et al. 2014) and torch.nn.LSTM (Hochreiter & Schmidhuber 1997):
     $i, f, o = \sigma(W x + b + U h + c)$, $g = \tanh(W_g x + b_g + U_g h + c_g)$, $m' = f m + i g$, $h' = o \tanh m'$.
     Sequences hold no resets. torch's own layers run everywhere except for the GRU on CPU, where nn.GRU goes through
-    autograd step by step and gru.py takes a tenth to a half of the time; nn.LSTM is one oneDNN call there.
+    autograd step by step and gru.py takes far less; nn.LSTM is one oneDNN call there.
     """
 
     def __init__(self, kind: Literal["gru", "lstm"], input_size: int, hidden_size: int) -> None:
