@@ -6,6 +6,9 @@ and rests are kept; and then the same batch of simulations is put through them a
 writes controls, steps, and at each new episode resets. Those resets are inside the clock: any user of the engine pays
 them (0.1 % of the time). Tasks, observations, rewards and clocks are not: they are what our environment adds.
 
+Our model is told beforehand which contacts there can be, and MuJoCo's stopwatch is stopped (envs/robots/floor_contacts.py,
+envs/physics/timers.py): the states are the same, sooner. `StockPhysics` is the replay without either.
+
 A reward may need what a plain step leaves uncomputed at the state it leads to: Ant pays for contact forces, which take
 a whole further evaluation of the dynamics. The same replay with that evaluation shows how much of the time it is.
 """
@@ -23,8 +26,11 @@ from mujoco.batch import Batch
 from metarl.benchmarks.speed.actions import random_actions
 from metarl.benchmarks.speed.timing import Side
 from metarl.distribution import TaskDistribution
+from metarl.envs.physics import timers
 from metarl.envs.physics.cpu import CpuPhysics
+from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError
+from metarl.threads import physics_threads
 
 
 @dataclass
@@ -77,3 +83,19 @@ class BarePhysics(Side):
                 self.ctrl[:] = ctrl
                 self.batch.step(ids, self.frame_skip, self.stage)
         return self.steps
+
+
+class StockPhysics(BarePhysics):
+    """The same replay by MuJoCo as it comes: the robot's MJCF as it stands, and the engine's stopwatch running."""
+
+    def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
+        super().__init__(distribution, num_envs)
+        robot = distribution.simulated_world
+        if not isinstance(robot, Robot) or robot.configured(distribution)[0]:
+            raise MetarlError("its tasks change the robot's model: there is no one model to step")
+        self.batch = Batch(robot.spec().compile(), num_envs, nthread=min(physics_threads(), num_envs))
+        self.qpos, self.qvel, self.ctrl = (self.batch.bind(name) for name in ("qpos", "qvel", "ctrl"))
+
+    def work(self) -> int:
+        with timers.running():
+            return super().work()

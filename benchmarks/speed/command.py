@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -81,12 +82,13 @@ class Plan:
 
     about: str
     open: Callable[[], Side]  # raises MetarlError where it cannot be had here
+    peer: bool = False  # measured as it is without metarl
 
 
 def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict[str, Plan]:
     """Every side that is asked for, by the key it has in the JSON file."""
     from metarl.benchmarks.speed import peers
-    from metarl.benchmarks.speed.bare import BarePhysics
+    from metarl.benchmarks.speed.bare import BarePhysics, StockPhysics
     from metarl.benchmarks.speed.loop import TorchSteps, TrainingLoop
     from metarl.benchmarks.speed.tensors import TensorEnvironment
     from metarl.benchmarks.speed.variation import NewTasks, with_neutral_physics
@@ -99,6 +101,7 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
     together = kind.processes(learning, threads)
     meta = {"num_envs": o.meta_envs, "meta_batch_size": max(1, o.meta_envs // 20)}
     everything = {
+        "stock": Plan(f"MuJoCo as it comes, {n}", partial(StockPhysics, d, n)),
         "bare": Plan(f"bare physics, {n}", partial(BarePhysics, d, n)),
         "bare_derived": Plan(f"bare + derived, {n}", partial(BarePhysics, d, n, derived=True)),
         "tensor": Plan(f"tensor env, {n}", partial(TensorEnvironment, d, n)),
@@ -106,9 +109,9 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
         "own_tensor": Plan(f"own models env, {n}", lambda: TensorEnvironment(with_neutral_physics(d), n)),
         "new_tasks": Plan(f"new bodies, {n}", partial(NewTasks, d, n)),
         "face": Plan(f"NumPy VectorEnv, {n}", partial(our_face, d, n)),
-        "envpool": Plan(f"EnvPool, {n}", partial(peers.env_pool, d, n, threads)),
-        "sync": Plan(f"SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few)),
-        "async": Plan(f"AsyncVectorEnv, {few}", partial(peers.gymnasium_async, d, few)),
+        "envpool": Plan(f"EnvPool, {n}", partial(peers.env_pool, d, n, threads), peer=True),
+        "sync": Plan(f"SyncVectorEnv, {few}", partial(peers.gymnasium_sync, d, few), peer=True),
+        "async": Plan(f"AsyncVectorEnv, {few}", partial(peers.gymnasium_async, d, few), peer=True),
         "tensor_train": Plan(f"tensor env, {train}", partial(TensorEnvironment, d, train)),
         "training": Plan(
             f"RL² training, {train}",
@@ -128,6 +131,7 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
             partial(
                 peers.RecurrentPPO, d, train, head_size=learning.head_size, minibatches=learning.minibatches, **shape
             ),
+            peer=True,
         ),
     }
     for side in o.sides:
@@ -179,6 +183,7 @@ def _measure(
     """Samples of each side beside what it is; why others were left out; where training's time went."""
     from metarl.benchmarks.speed.loop import TrainingLoop
     from metarl.benchmarks.speed.timing import measure, take_turns
+    from metarl.envs.physics import timers
 
     sides: dict[str, Side] = {}
     left_out: dict[str, str] = {}
@@ -196,7 +201,8 @@ def _measure(
             samples: dict[str, tuple[str, list[Sample]]] = {key: (wanted[key].about, []) for key in sides}
             for key in take_turns(list(sides), options.rounds):
                 progress.update(bar, description=wanted[key].about, advance=1)
-                samples[key][1].append(measure(sides[key], options.seconds))
+                with timers.running() if wanted[key].peer else nullcontext():
+                    samples[key][1].append(measure(sides[key], options.seconds))
             loops = {key: side for key, side in sides.items() if isinstance(side, TrainingLoop)}
             return samples, left_out, {wanted[key].about: loop.shares for key, loop in loops.items()}
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import mujoco
+from torch import Tensor
 
 from metarl.envs.perturbations.elements import names_of
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task, wide
@@ -46,12 +47,16 @@ class Scaling(Perturbation):
         return {self.name: names_of(model, self._labelled)} if self._labelled else {}
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
-        factor = task[self.name]
         for name in self.fields:
-            field = fields[name].clone()
-            rows = field if factor.dim() == 1 else field[:, field.shape[1] - factor.shape[1] :]
-            rows *= wide(factor, rows)
-            fields[name] = field
+            fields[name] = scaled(fields[name], task[self.name])
+
+
+def scaled(field: Tensor, factor: Tensor) -> Tensor:
+    """Field [B, ...] times its factors [B], or [B, rows, ...] of its last rows."""
+    field = field.clone()
+    rows = field if factor.dim() == 1 else field[:, field.shape[1] - factor.shape[1] :]
+    rows *= wide(factor, rows)
+    return field
 
 
 def _bodies(model: mujoco.MjModel) -> tuple[int, ...]:
@@ -59,7 +64,6 @@ def _bodies(model: mujoco.MjModel) -> tuple[int, ...]:
 
 
 # One factor for all.
-friction = Scaling("friction", ("geom_friction",), "factor on sliding, torsional and rolling friction of every geom")
 mass = Scaling(
     "mass", ("body_mass", "body_inertia"), "factor on every body's mass and inertia together", derived_constants=True
 )
@@ -76,10 +80,6 @@ dof_damping_scale = Scaling(
     "dof_damping_scale", ("dof_damping",), "factor on each degree of freedom's damping", lambda m: (m.nv,),
     labelled="dof",
 )  # fmt: skip
-geom_friction_scale = Scaling(
-    "geom_friction_scale", ("geom_friction",), "factor on each geom's sliding, torsional and rolling friction",
-    lambda m: (m.ngeom,), labelled="geom",
-)  # fmt: skip
 motor_strength = Scaling(
     "motor_strength", ("actuator_gear",), "factor on each motor's strength; 0 is a dead one",
     lambda m: (m.nu,), derived_constants=True, low=0.0, labelled="actuator",
@@ -93,8 +93,4 @@ classic_mass_scale = Scaling(
 classic_inertia_scale = Scaling(
     "classic_inertia_scale", ("body_inertia",), "factor on each component of each body's inertia alone",
     lambda m: (m.nbody - 1, 3), derived_constants=True,
-)  # fmt: skip
-classic_friction_scale = Scaling(
-    "classic_friction_scale", ("geom_friction",), "factor on each geom's sliding, torsional and rolling friction alone",
-    lambda m: (m.ngeom, 3),
 )  # fmt: skip

@@ -8,6 +8,7 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
+from metarl.envs.physics import timers
 from metarl.envs.physics.contract import Physics
 from metarl.errors import MetarlError
 from metarl.threads import physics_threads
@@ -37,6 +38,7 @@ class CpuPhysics(Physics):
     engine = "mujoco"
 
     def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int, derived: tuple[str, ...] = ()) -> None:
+        timers.stop()
         self.model = model
         self.num_envs = num_envs
         self.device = torch.device("cpu")

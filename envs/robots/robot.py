@@ -21,6 +21,7 @@ from metarl.envs.perturbations.elements import named_elements, split
 from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, second_values
 from metarl.envs.physics import ANY_ROOM, INSTALL, Physics, Room, default_engine, make_physics
+from metarl.envs.robots.floor_contacts import compiled
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
@@ -82,11 +83,15 @@ class Robot(World):
     def model(self) -> mujoco.MjModel:
         """The compiled model."""
         try:
-            if self._file is None:
-                return mujoco.MjModel.from_xml_string(str(self.mjcf))
-            return mujoco.MjModel.from_xml_path(str(self._file))
+            return compiled(self.spec())
         except ValueError as error:
             raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}".strip()) from error
+
+    def spec(self) -> mujoco.MjSpec:
+        """The MJCF as MuJoCo parses it; ValueError, MuJoCo's own, where it cannot."""
+        if self._file is None:
+            return mujoco.MjSpec.from_string(str(self.mjcf))
+        return mujoco.MjSpec.from_file(str(self._file))
 
     @cached_property
     def _file(self) -> Path | None:

@@ -1,11 +1,14 @@
 """Factors on model fields, against models scaled by hand and stepped in plain loops."""
 
+import mujoco
 import numpy as np
 import pytest
 import torch
 
 import metarl
 from metarl import registry
+from metarl.envs.perturbations.changes import ModelChanges
+from metarl.envs.physics import make_physics
 from metarl.laws import LogUniform, Uniform
 
 
@@ -135,3 +138,28 @@ def test_impossible_factors_are_refused(family, value):
 def test_a_law_of_the_wrong_shape_says_both(family):
     with pytest.raises(metarl.MetarlError, match=r"body_mass_scale.*\[n, 7\].*\[16, 3\]"):
         family({"body_mass_scale": LogUniform(0.5, 2.0, shape=(3,))}).validate()
+
+
+def test_friction_of_pairs_follows_their_geoms_unless_it_is_their_own():
+    model = mujoco.MjModel.from_xml_string(PAIRS)
+    physics = make_physics(model, 2, 1, torch.device("cpu"))
+    changes = ModelChanges(physics, [registry.find("perturbation", "friction")])
+    changes.write(changes.values({"friction": torch.tensor([0.5, 3.0])}), torch.ones(2, dtype=torch.bool))
+    follows, own = physics.field("pair_friction")[:, 0], physics.field("pair_friction")[:, 1]
+    mixed = torch.tensor([0.8, 0.8, 0.3, 0.1, 0.1], dtype=torch.float64)
+    assert torch.equal(follows, torch.stack([mixed * 0.5, mixed * 3.0]))
+    assert torch.equal(own, torch.tensor([[1.5, 1.5, 0.3, 0.1, 0.1]] * 2, dtype=torch.float64))
+
+
+PAIRS = """
+<mujoco>
+  <worldbody>
+    <geom name="floor" type="plane" size="9 9 1" friction="0.8 0.2 0.1"/>
+    <body pos="0 0 1"><freejoint/><geom name="ball" size="0.1" friction="0.5 0.3 0.05"/></body>
+  </worldbody>
+  <contact>
+    <pair geom1="floor" geom2="ball" friction="0.8 0.8 0.3 0.1 0.1"/>
+    <pair geom1="floor" geom2="ball" friction="1.5 1.5 0.3 0.1 0.1"/>
+  </contact>
+</mujoco>
+"""

@@ -63,7 +63,7 @@ def test_the_model_is_gymnasiums_in_every_field_of_physics(twin):
     """But for Reacher, whose target is a body of Gymnasium's model."""
     if twin.robot == "Reacher":
         pytest.skip("other bodies")
-    ours = physics_fields(registry.find("world", twin.robot).model)
+    ours = physics_fields(mujoco.MjModel.from_xml_path(str(registry.find("world", twin.robot).mjcf)))
     theirs = physics_fields(twin.theirs().model)
     assert len(ours) > 200
     assert ours.keys() == theirs.keys()
