@@ -114,6 +114,18 @@ INLINE void forwards(float *us, float *gates, const float *w, long steps, long b
     }
 }
 
+/* One step: next [B, H] from states h [B, H], both in (-1, 1), and x [B, I]; w_x [I, 4 H] and w [H, 3 H] packed, b [4 H]
+as in gru.py; scratch [B, 6 H]. */
+INLINE void step(const float *x, const float *h, float *next, const float *w_x, const float *b, const float *w,
+                 float *scratch, long batch, long inputs, long hidden) {
+    float *us = scratch, *gates = scratch + 2 * batch * hidden;
+    for (long i = 0; i < batch * hidden; i++) us[i] = (h[i] + 1.0f) * 0.5f;
+    for (long i = 0; i < batch; i++) memcpy(gates + i * 4 * hidden, b, 4 * hidden * sizeof(float));
+    product(x, inputs, w_x, inputs, 4 * hidden, gates, 4 * hidden, batch);
+    forwards(us, gates, w, 1, batch, hidden);
+    for (long i = 0; i < batch * hidden; i++) next[i] = 2.0f * us[batch * hidden + i] - 1.0f;
+}
+
 /* dhs [T + 1, B, H], gradients of the states but for what flows back in time; hs [T, B, H], the states before each
 step; gates as `forwards` left them; w [3 H, H] packed. Fills d [T, B, 4, H], the gradients of the arguments of r's and
 z's sigmoids, of q, and of n's tanh (n = 2 s - 1): dstate += dnext z + d(r, z, q) w, last step first. */
@@ -154,6 +166,14 @@ WITH_FMA static void forwards_fma(float *us, float *gates, const float *w, long 
 static void forwards_plain(float *us, float *gates, const float *w, long t, long b, long h) {
     forwards(us, gates, w, t, b, h);
 }
+WITH_FMA static void step_fma(const float *x, const float *h, float *next, const float *w_x, const float *b,
+                              const float *w, float *scratch, long batch, long inputs, long hidden) {
+    step(x, h, next, w_x, b, w, scratch, batch, inputs, hidden);
+}
+static void step_plain(const float *x, const float *h, float *next, const float *w_x, const float *b, const float *w,
+                       float *scratch, long batch, long inputs, long hidden) {
+    step(x, h, next, w_x, b, w, scratch, batch, inputs, hidden);
+}
 WITH_FMA static void backwards_fma(float *dhs, float *d, const float *hs, const float *gates, const float *w, long t,
                                    long b, long h) {
     backwards(dhs, d, hs, gates, w, t, b, h);
@@ -179,6 +199,17 @@ static PyObject *py_forwards(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
+static PyObject *py_step(PyObject *self, PyObject *args) {
+    Py_ssize_t x, h, next, w_x, b, w, scratch, batch, inputs, hidden;
+    if (!PyArg_ParseTuple(args, "nnnnnnnnnn", &x, &h, &next, &w_x, &b, &w, &scratch, &batch, &inputs, &hidden))
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    (has_fma() ? step_fma : step_plain)((const float *)x, (const float *)h, (float *)next, (const float *)w_x,
+                                        (const float *)b, (const float *)w, (float *)scratch, batch, inputs, hidden);
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 static PyObject *py_backwards(PyObject *self, PyObject *args) {
     Py_ssize_t dhs, d, hs, gates, w, t, b, h;
     if (!PyArg_ParseTuple(args, "nnnnnnnn", &dhs, &d, &hs, &gates, &w, &t, &b, &h)) return NULL;
@@ -192,6 +223,7 @@ static PyObject *py_backwards(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {
     {"pack", py_pack, METH_VARARGS, "pack(w, packed, K, N): addresses, then sizes"},
     {"forwards", py_forwards, METH_VARARGS, "forwards(us, gates, w, T, B, H): addresses, then sizes"},
+    {"step", py_step, METH_VARARGS, "step(x, h, next, w_x, b, w, scratch, B, I, H): addresses, then sizes"},
     {"backwards", py_backwards, METH_VARARGS, "backwards(dhs, d, hs, gates, w, T, B, H): addresses, then sizes"},
     {NULL, NULL, 0, NULL},
 };

@@ -22,8 +22,8 @@ def compiled(like: Tensor) -> bool:
 
 
 def pack(w: Tensor) -> Tensor:
-    """Recurrent weights [K, N] as `forwards` and `backwards` want them: for the compiled loops in their own order."""
-    if gru_loops is None or not compiled(w[0]) or not compiled(w[:, 0]):
+    """Weights [K, N] as the loops here want them: for the compiled loops in their own order."""
+    if gru_loops is None or not compiled(w[0]):
         return w
     w, packed = w.contiguous(), torch.empty(w.shape)
     gru_loops.pack(w.data_ptr(), packed.data_ptr(), *w.shape)
@@ -46,6 +46,19 @@ def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
         rz_t.sigmoid_()
         s.addcmul_(r, q, value=2).sigmoid_()
         torch.lerp(s, u, z, out=u_next)
+
+
+def step(x: Tensor, h: Tensor, w_x: Tensor, b_x: Tensor, w_u: Tensor) -> Tensor:
+    """The next state [B, H] of a GRU from x [B, I] and h [B, H]; compiled alone, w_x [I, 4 H] and w_u [H, 3 H] packed."""
+    assert gru_loops is not None
+    (batch, inputs), hidden = x.shape, h.shape[1]
+    x, h = x.contiguous(), h.contiguous()
+    following, scratch = torch.empty_like(h), h.new_empty(6 * batch * hidden)
+    gru_loops.step(
+        x.data_ptr(), h.data_ptr(), following.data_ptr(), w_x.data_ptr(), b_x.data_ptr(), w_u.data_ptr(),
+        scratch.data_ptr(), batch, inputs, hidden,
+    )  # fmt: skip
+    return following
 
 
 def backwards(dhs: Tensor, hs: Tensor, gates: Tensor, w_hh: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
@@ -37,6 +37,34 @@ def mlp(sizes: list[int], last_gain: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def folded(network: nn.Sequential) -> Callable[[Tensor], Tensor]:
+    """An `mlp` for many calls on the weights as they are now: tanh(a) = 2 sigmoid(2 a) - 1, the rest in the weights."""
+    linears = [layer for layer in network if isinstance(layer, nn.Linear)]
+    layers = []
+    for i, linear in enumerate(linears):
+        weight, bias = linear.weight.detach(), linear.bias.detach()
+        if i > 0:
+            weight, bias = 2 * weight, bias - weight.sum(1)
+        if i < len(linears) - 1:
+            weight, bias = 2 * weight, 2 * bias
+        layers.append((weight.t().contiguous(), bias))
+
+    def run(x: Tensor) -> Tensor:
+        for weight, bias in layers[:-1]:
+            x = torch.addmm(bias, x, weight).sigmoid_()
+        weight, bias = layers[-1]
+        return torch.addmm(bias, x, weight)
+
+    return run
+
+
+class Acting(NamedTuple):
+    """Networks prepared for many steps on the weights as they are."""
+
+    remember: Stepper | None  # x [B, I], state [B, S] -> output [B, H], next state [B, S]; None without memory
+    actor: Callable[[Tensor], Tensor]  # features [B, F] -> [B, P]
+
+
 class ActorCritic(nn.Module):
     """Actor and critic heads over [what is seen now, memory]; without memory, over what is seen alone.
 
@@ -67,17 +95,18 @@ class ActorCritic(nn.Module):
             return torch.zeros(num_envs, 0, device=self.log_std.device)
         return self.memory.initial_state(num_envs, self.log_std.device)
 
-    def stepper(self) -> Stepper | None:
-        """What `step` remembers by: the weights as they are now, prepared once for many steps; None without memory."""
-        return self.memory and self.memory.stepper()
+    @torch.no_grad()
+    def acting(self) -> Acting:
+        """What `step` works with: the weights as they are now, prepared once for many steps."""
+        return Acting(self.memory and self.memory.stepper(), folded(self.actor))
 
-    def step(self, seen: Seen, state: Tensor, remember: Stepper | None) -> tuple[Tensor, Tensor]:
-        """One step of what is seen [B, ...]: features [B, F] for the heads, and the next state [B, S]."""
-        now = self.encode(seen.now)
-        if remember is None:
-            return now, state
-        out, state = remember(torch.cat([now, seen.before], 1), state)
-        return torch.cat([now, out], 1), state
+    def step(self, seen: Seen, state: Tensor, acting: Acting) -> tuple[Tensor, Tensor, Tensor]:
+        """One step of what is seen [B, ...]: features [B, F] for the heads, the actor's [B, P], the next state [B, S]."""
+        features = self.encode(seen.now)
+        if acting.remember is not None:
+            out, state = acting.remember(torch.cat([features, seen.before], 1), state)
+            features = torch.cat([features, out], 1)
+        return features, acting.actor(features), state
 
     def features(self, seen: Seen, starts: list[int]) -> Tensor:
         """Features [T, B, F] of whole sequences [T, B, ...]; the memory is empty at each row of `starts`."""

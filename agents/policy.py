@@ -123,8 +123,7 @@ class PolicyAgent:
 
     def begin(self, num_envs: int) -> None:
         device = self.policy.network.log_std.device
-        with torch.no_grad():
-            self._remember = self.policy.network.stepper()
+        self._acting = self.policy.network.acting()
         self.state = self._next_state = self.policy.network.initial_state(num_envs)
         self.last = Last(
             torch.zeros(num_envs, self.policy.actions.seen_size, device=device),
@@ -139,8 +138,7 @@ class PolicyAgent:
             want = [len(self.state), *policy.observation_shape]
             raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
         self.seen = policy.seen(obs, self.last)
-        self.features, self._next_state = policy.network.step(self.seen, self.state, self._remember)
-        self.out = policy.network.actor(self.features)
+        self.features, self.out, self._next_state = policy.network.step(self.seen, self.state, self._acting)
         law = policy.law(self.out)
         self.action = law.mode() if self.deterministic else law.sample(self.noise)
         return policy.actions.applied(self.action)

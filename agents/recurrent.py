@@ -41,7 +41,7 @@ class Recurrent(nn.Module):
         if self.kind == "lstm":
             return partial(_lstm_step, weights)
         if gru_steps.compiled(weights[1]) and not torch.is_grad_enabled():
-            return partial(_gru_step, gru.fold(*weights).step)
+            return partial(_gru_step, gru.fold(*weights).stepper())
         return partial(_gru_step, lambda x, h: torch.gru_cell(x, h, *weights))
 
     def sequence(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:

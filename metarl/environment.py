@@ -126,7 +126,9 @@ class Environment:
         if wrong is not None:
             flags = flags | (wrong & active) * NAN_ACTION
         self.time = self.time + active
-        truncated = active & (self.time >= self.horizon)
+        truncated = self.time >= self.horizon
+        if active is not self.everyone:
+            truncated = active & truncated
         if diverged is not None:
             terminated, truncated = terminated & ~diverged, truncated | diverged
             flags = flags | diverged * DIVERGED

@@ -51,7 +51,9 @@ class Trials:
         self.episode = 0  # the slot all environments are in, 0 to K-1; K when the trial is over
         self.time = 0  # steps into the slot
         self._begun = False
-        self._resting = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        self._nobody = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        self._resting = self._nobody
+        self._looks = self.device.type == "cpu"  # values are free to look at there; a GPU is waited for
 
     @property
     def done(self) -> bool:
@@ -72,7 +74,7 @@ class Trials:
         environment.assign(self.environment.distribution.task_set(tasks))
         environment.seed(seed, keys)
         self.episode, self.time, self._begun = 0, 0, True
-        self._resting = torch.zeros_like(self._resting)
+        self._resting = self._nobody
         return environment.reset()
 
     def step(self, action: Tensor) -> Step:
@@ -82,8 +84,10 @@ class Trials:
         if self.done:
             raise MetarlError(f"the trial is over after {self.episodes} episodes: call begin(tasks) for the next one")
         resting = self._resting
-        after = self.environment.step(action, ~resting)
-        self._resting = resting | after.terminated | after.truncated
+        after = self.environment.step(action, None if resting is self._nobody else ~resting)
+        ended = after.terminated | after.truncated
+        if not self._looks or bool(ended.any()):
+            self._resting = resting | ended
         self.time += 1
         obs = after.obs
         if self.time == self.horizon or self._all_rest():
@@ -91,7 +95,7 @@ class Trials:
             if self.done:
                 self._warn()
             else:
-                self._resting = torch.zeros_like(resting)
+                self._resting = self._nobody
                 obs = self.environment.reset()
         return Step(obs, after.reward, after.terminated, after.truncated, after.obs, resting, after.flags)
 
@@ -103,6 +107,8 @@ class Trials:
             warnings.warn(told, stacklevel=3)
 
     def _all_rest(self) -> bool:
-        # The one place that looks at a device value: free on CPU; a GPU is waited for, so it is not asked at each step.
-        asked = self.device.type == "cpu" or self.time % LOOK == 0
+        if self._resting is self._nobody:
+            return False
+        # The one place that looks at a value of a GPU's: it waits, so it is not asked at each step.
+        asked = self._looks or self.time % LOOK == 0
         return asked and bool(self._resting.all())

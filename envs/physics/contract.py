@@ -30,6 +30,7 @@ class Physics(ABC):
     """B simulations on one device. State tensors are live views: write them in place, never rebind them."""
 
     in_place = True  # its tensors stay where they are
+    at_hand = False  # whether values may be looked at during a step without waiting for a device
     engine: str
     model: mujoco.MjModel  # the compiled model, for names, defaults and rendering; never changed
     num_envs: int

@@ -36,6 +36,7 @@ class CpuPhysics(Physics):
     """Simulations on a C thread pool."""
 
     engine = "mujoco"
+    at_hand = True
 
     def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int, derived: tuple[str, ...] = ()) -> None:
         timers.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import reduce
+from math import isnan
 from typing import TYPE_CHECKING
 
 import gymnasium as gym
@@ -73,8 +74,10 @@ class RobotSimulation(Simulation):
         self._sense(random)
 
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
-        nan = action.isnan().any(1) & active
-        action = action.nan_to_num(nan=0.0).clamp_(-1.0, 1.0).to(self.physics.dtype)
+        everyone, nan = self._seen_at_once(action, active)
+        if nan is not None:
+            action = action.nan_to_num(nan=0.0)
+        action = action.clamp(-1.0, 1.0).to(self.physics.dtype)
         self._perturbed.advance(active, random)
         applied = self._perturbed.act(action, random)
         ctrl = applied if self._ctrl_range is None else self._ctrl_range[0] + self._ctrl_range[1] * applied
@@ -85,14 +88,29 @@ class RobotSimulation(Simulation):
         motion = Motion(place, (place - before) / self.physics.dt, action, self._tilt())
         terms = self.goal.terms(motion, self._perturbed.goal_task)
         terms |= {name: term(self.physics, action) for name, term in self._terms.items()}
-        # A diverged robot was put back to its start: that move earns nothing.
-        self.reward_terms = self._weighed(terms, ~active if diverged is None else ~active | diverged)
+        idle = None if everyone else ~active
+        if diverged is not None:  # and was put back to its start: that move earns nothing
+            idle = diverged if idle is None else idle | diverged
+        self.reward_terms = self._weighed(terms, idle)
         reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = self._nobody if fallen is None else fallen & active
         if self._perturbed.senses:
             self._sense(Counted(random.streams, random.episode, random.step + active))
         return Outcome(reward, terminated, self._flags(nan, active), diverged)
+
+    def _seen_at_once(self, action: Tensor, active: Tensor) -> tuple[bool, Tensor | None]:
+        """Whether all are known to be active; whose actions hold a NaN, bool [B], or None where it is known of none.
+
+        Known is what can be looked at, in one look where the usual holds; a GPU is not waited for.
+        """
+        if self.physics.at_hand and not self.recorded:
+            everyone = bool(active.all())
+            if not isnan(float(action.sum())):  # infinities of both signs make a NaN, too: then each is looked at
+                return everyone, None
+        else:
+            everyone = False
+        return everyone, action.isnan().any(1) & active
 
     def record(self, work: Callable[[], None]) -> Callable[[], None]:
         return self.physics.record(work)
@@ -101,15 +119,17 @@ class RobotSimulation(Simulation):
         told = self.physics.trouble()
         return None if told is None else f"{self.robot.name}: {told}"
 
-    def _flags(self, nan: Tensor, active: Tensor) -> Tensor:
+    def _flags(self, nan: Tensor | None, active: Tensor) -> Tensor:
         """int64 [B]"""
-        flags = torch.where(nan, NAN_ACTION, 0)
+        flags = torch.zeros_like(active, dtype=torch.int64) if nan is None else torch.where(nan, NAN_ACTION, 0)
         overflowed = self.physics.overflowed()
         return flags if overflowed is None else flags + (overflowed & active) * OVERFLOW
 
-    def _weighed(self, terms: Mapping[str, Tensor], idle: Tensor) -> dict[str, Tensor]:
+    def _weighed(self, terms: Mapping[str, Tensor], idle: Tensor | None) -> dict[str, Tensor]:
         """float32 [B] each: terms times their weights, 0 where idle (whatever they are there, NaN too)."""
-        weighed = (torch.stack(list(terms.values())) * self._weight_column).float().masked_fill_(idle, 0.0)
+        weighed = (torch.stack(list(terms.values())) * self._weight_column).float()
+        if idle is not None:
+            weighed = weighed.masked_fill_(idle, 0.0)
         return dict(zip(terms, weighed.unbind(), strict=True))
 
     def _tilt(self) -> Tensor | None:

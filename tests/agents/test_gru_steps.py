@@ -66,10 +66,13 @@ def test_layer_uses_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @compiled
+@pytest.mark.parametrize("hidden", [8, 40, 64])
+@pytest.mark.parametrize("inputs", [1, 5, 16])
 @pytest.mark.parametrize("batch", [1, 7, 64])
-def test_steps_equal_torch(batch: int) -> None:
+def test_steps_equal_torch(batch: int, inputs: int, hidden: int) -> None:
     torch.manual_seed(0)
-    net, x, state = Recurrent("gru", 5, 64), torch.randn(batch, 5), torch.randn(batch, 64)
+    net, x = Recurrent("gru", inputs, hidden), torch.randn(inputs, batch).t()  # not contiguous
+    state = torch.rand(batch, hidden) * 2 - 1
     expected = torch.gru_cell(x, state, *net.rnn.all_weights[0])
     with torch.no_grad():
         torch.testing.assert_close(net.stepper()(x, state)[0], expected, rtol=1e-5, atol=1e-6)
