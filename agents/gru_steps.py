@@ -49,7 +49,7 @@ def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
 
 
 def step(x: Tensor, h: Tensor, w_x: Tensor, b_x: Tensor, w_u: Tensor) -> Tensor:
-    """The next state [B, H] of a GRU from x [B, I] and h [B, H]; compiled alone, w_x [I, 4 H] and w_u [H, 3 H] packed."""
+    """The next state [B, H] of a GRU from x [B, I] and h [B, H]; compiled alone. w_x [I, 4 H], w_u [H, 3 H] packed."""
     assert gru_loops is not None
     (batch, inputs), hidden = x.shape, h.shape[1]
     x, h = x.contiguous(), h.contiguous()

@@ -101,7 +101,7 @@ class ActorCritic(nn.Module):
         return Acting(self.memory and self.memory.stepper(), folded(self.actor))
 
     def step(self, seen: Seen, state: Tensor, acting: Acting) -> tuple[Tensor, Tensor, Tensor]:
-        """One step of what is seen [B, ...]: features [B, F] for the heads, the actor's [B, P], the next state [B, S]."""
+        """One step of what is seen [B, ...]: heads' features [B, F], the actor's output [B, P], next state."""
         features = self.encode(seen.now)
         if acting.remember is not None:
             out, state = acting.remember(torch.cat([features, seen.before], 1), state)

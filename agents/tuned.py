@@ -36,6 +36,9 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
 # Of RL² alone: agents without memory are given none.
 TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
     **TUNED,
+    "Bandit5N10": {
+        **SMALL, "num_envs": 256, "minibatches": 2, "gamma": 0.99, "lam": 0.9, "learning_rate": 3e-3,
+    },
     "MDPN10": {**ASSOCIATIVE, "anneal_steps": 6_000_000},
     "MDPN25": {**ASSOCIATIVE, "num_envs": 64, "hidden_size": 96, "anneal_steps": 8_000_000},
     "Bandit10N100": {**ASSOCIATIVE, "anneal_steps": 5_000_000},

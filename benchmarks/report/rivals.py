@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -18,32 +20,45 @@ from metarl.benchmarks.statistics.comparisons import holm, improvement, improvem
 from metarl.benchmarks.suites.suite import Family
 
 
+@dataclass
+class Rival:
+    """One entrant on the scored panel of a distribution; what is drawn of it serves every pair that it is in."""
+
+    name: str
+    scores: np.ndarray  # [S, N], areas under the adaptation curve
+    sample: Sample
+
+    @cached_property
+    def draws(self) -> np.ndarray:
+        """[R]: interquartile means."""
+        return self.sample.resampling.iqm(self.scores)
+
+
 def comparisons(results: Results, family: Family) -> list[dict[str, Any]]:
     """Every pair with an agent in it that is no control, on the scored panel; p-values corrected over these pairs."""
-    pairs = [
-        (a, b) for a, b in combinations(results.present(family), 2)
-        if not (results.entrants[a].control and results.entrants[b].control) and FLOOR not in (a, b)
-    ]  # fmt: skip
     if results.scale(family, family.scored) is None:
         return []
-    rows = [_pair(results, family, a, b) for a, b in pairs]
+    rivals = [_rival(results, family, name) for name in results.present(family) if name != FLOOR]
+    rows = [
+        _pair(a, b) for a, b in combinations(rivals, 2)
+        if not (results.entrants[a.name].control and results.entrants[b.name].control)
+    ]  # fmt: skip
     for row, corrected in zip(rows, holm([row["welch"] for row in rows]), strict=True):
         row["holm"] = corrected
     return [{key: _none(value) for key, value in row.items()} for row in rows]
 
 
-def _pair(results: Results, family: Family, a: str, b: str) -> dict[str, Any]:
-    left, right = (_auac(results, family, name) for name in (a, b))
-    of_left, of_right = (_sample(results, family, n, s) for n, s in ((a, left), (b, right)))
+def _pair(a: Rival, b: Rival) -> dict[str, Any]:
+    left, right = a.scores, b.scores
     row: dict[str, Any] = {
-        "a": a, "b": b, "difference": float(iqm(left.ravel()) - iqm(right.ravel())),
+        "a": a.name, "b": b.name, "difference": float(iqm(left.ravel()) - iqm(right.ravel())),
         "welch": welch(left.mean(1), right.mean(1)), "improvement": improvement(left, right),
         "seeds": [len(left), len(right)],
     }  # fmt: skip
-    if of_left.enough and of_right.enough:
-        x, y = of_left.resampling, of_right.resampling
-        row["low"], row["high"] = interval(x.iqm(left) - y.iqm(right))
-        row["improvement_low"], row["improvement_high"] = interval(improvement_draws(left, right, x, y))
+    if a.sample.enough and b.sample.enough:
+        row["low"], row["high"] = interval(a.draws - b.draws)
+        improved = improvement_draws(left, right, a.sample.resampling, b.sample.resampling)
+        row["improvement_low"], row["improvement_high"] = interval(improved)
     return row
 
 
@@ -67,15 +82,14 @@ def headline(results: Results) -> list[dict[str, Any]]:
 
 
 def _overall(results: Results, families: Iterable[Family], name: str) -> dict[str, Any]:
-    scores = [(family, _auac(results, family, name)) for family in families]
-    samples = [(_sample(results, family, name, s), s) for family, s in scores]
-    draws = np.mean([sample.resampling.iqm(s) for sample, s in samples], 0)
-    enough = all(sample.enough for sample, _ in samples)
+    found = [_rival(results, family, name) for family in families]
+    draws = np.mean([rival.draws for rival in found], 0)
+    enough = all(rival.sample.enough for rival in found)
     low, high = interval(draws) if enough else (None, None)
     return {
         "entrant": name, "control": results.entrants[name].control, "draws": draws,
-        "auac": float(np.mean([iqm(s.ravel()) for _, s in scores])), "low": low, "high": high,
-        "seeds": min(len(s) for _, s in scores), "trained": _trained(results, name),
+        "auac": float(np.mean([iqm(rival.scores.ravel()) for rival in found])), "low": low, "high": high,
+        "seeds": min(len(rival.scores) for rival in found), "trained": _trained(results, name),
     }  # fmt: skip
 
 
@@ -95,14 +109,10 @@ def _trained(results: Results, name: str) -> bool:
     return any(meta["trained"] for cell, meta in results.metas.items() if cell.entrant == name)
 
 
-def _auac(results: Results, family: Family, name: str) -> np.ndarray:
+def _rival(results: Results, family: Family, name: str) -> Rival:
     found = results.scores(family, name, family.scored)
     assert found is not None
-    return found.auac
-
-
-def _sample(results: Results, family: Family, name: str, scores: np.ndarray) -> Sample:
-    return sample_of(results, family, name, family.scored, scores)
+    return Rival(name, found.auac, sample_of(results, family, name, family.scored, found.auac))
 
 
 def _none(value: Any) -> Any:

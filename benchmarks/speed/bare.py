@@ -6,8 +6,8 @@ and rests are kept; and then the same batch of simulations is put through them a
 writes controls, steps, and at each new episode resets. Those resets are inside the clock: any user of the engine pays
 them (0.1 % of the time). Tasks, observations, rewards and clocks are not: they are what our environment adds.
 
-Our model is told beforehand which contacts there can be, and MuJoCo's stopwatch is stopped (envs/robots/floor_contacts.py,
-envs/physics/timers.py): the states are the same, sooner. `StockPhysics` is the replay without either.
+Our model is told beforehand which contacts there can be (envs/robots/floor_contacts.py) and MuJoCo's stopwatch is
+stopped (envs/physics/timers.py): the states are the same, sooner. `StockPhysics` is the replay without either.
 
 A reward may need what a plain step leaves uncomputed at the state it leads to: Ant pays for contact forces, which take
 a whole further evaluation of the dynamics. The same replay with that evaluation shows how much of the time it is.

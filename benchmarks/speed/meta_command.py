@@ -55,7 +55,7 @@ class MetaSpeedOptions:
 
 def sides(o: MetaSpeedOptions) -> dict[str, Side]:
     """The engine and the environment alone, the meta-iteration, and the installed ways to a meta-gradient, by size."""
-    from metarl.benchmarks.speed.bare import BarePhysics
+    from metarl.benchmarks.speed.bare import BarePhysics, StockPhysics
     from metarl.benchmarks.speed.meta import MetaGradient, MetaIteration
     from metarl.benchmarks.speed.tensors import TensorEnvironment
 
@@ -65,6 +65,7 @@ def sides(o: MetaSpeedOptions) -> dict[str, Side]:
     found: dict[str, Side] = {}
     with suppress(MetarlError):  # a game runs on no engine
         found["bare physics"] = BarePhysics(distribution, num_envs)
+        found["MuJoCo as it comes"] = StockPhysics(distribution, num_envs)
     found |= {
         "environment": TensorEnvironment(distribution, num_envs),
         "meta-iteration": MetaIteration(distribution, o.agent, **settings),
@@ -121,7 +122,7 @@ def run(options: MetaSpeedOptions) -> None:
 
 
 def _rates(rates: dict[str, float]) -> Table:
-    wholes = [name for name in ("bare physics", "environment") if name in rates]
+    wholes = [name for name in ("MuJoCo as it comes", "bare physics", "environment") if name in rates]
     table = Table("side", "1000 env steps/s", *(f"of the {name}" for name in wholes))
     for name in (*wholes, "meta-iteration"):
         table.add_row(name, f"{rates[name] / 1000:.1f}", *(f"{rates[name] / rates[whole]:.2f}" for whole in wholes))

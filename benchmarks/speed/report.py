@@ -29,8 +29,9 @@ CHEETAH = "HalfCheetah"
 
 
 TARGETS = (
-    Target("tensor", "stock", 0.85), Target("tensor", "bare", 0.85), Target("tensor", "bare_derived", 0.85), Target("tensor", "envpool", 1.5, CHEETAH),
-    Target("tensor", "sync", 3.0, CHEETAH), Target("tensor", "async", 6.0, CHEETAH),
+    Target("tensor", "stock", 0.85), Target("tensor", "bare", 0.85), Target("tensor", "bare_derived", 0.85),
+    Target("tensor", "envpool", 1.5, CHEETAH), Target("tensor", "sync", 3.0, CHEETAH),
+    Target("tensor", "async", 6.0, CHEETAH),
     Target("own_bare", "bare", 0.95), Target("own_tensor", "tensor", 0.90),
     Target("new_tasks", "own_tensor", 0.5),  # a new task for everyone costs two env steps at most
     Target("face", "stock", 0.75), Target("face", "bare", 0.75), Target("face", "envpool", 1.5, CHEETAH),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.benchmarks.statistics.bootstrap import Resampling, shares
+from metarl.benchmarks.statistics.bootstrap import Resampling
 
 
 def welch(a: np.ndarray, b: np.ndarray) -> float:
@@ -47,9 +47,9 @@ def improvement(a: np.ndarray, b: np.ndarray) -> float:
 def improvement_draws(a: np.ndarray, b: np.ndarray, of_a: Resampling, of_b: Resampling) -> np.ndarray:
     """[R]: probability of improvement in each repetition; both have drawn the same tasks."""
     won = wins(a, b).astype(np.float32).reshape(-1, a.shape[1])
-    pairs = shares(of_a.seeds)[:, :, None] * shares(of_b.seeds)[:, None, :]
+    pairs = of_a.seed_shares[:, :, None] * of_b.seed_shares[:, None, :]
     by_task = pairs.reshape(len(pairs), -1) @ won
-    return np.einsum("rn,rn->r", by_task, shares(of_a.tasks)).astype(np.float64)
+    return np.einsum("rn,rn->r", by_task, of_a.task_shares).astype(np.float64)
 
 
 def profile(scores: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

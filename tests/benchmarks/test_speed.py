@@ -16,7 +16,7 @@ import metarl
 from metarl import parallel, registry, threads
 from metarl.agents import gru_steps
 from metarl.benchmarks.speed import peers
-from metarl.benchmarks.speed.bare import BarePhysics
+from metarl.benchmarks.speed.bare import BarePhysics, StockPhysics
 from metarl.benchmarks.speed.command import COMMAND, SpeedOptions, plans
 from metarl.benchmarks.speed.loop import PARTS, TrainingLoop
 from metarl.benchmarks.speed.report import TARGETS, Report
@@ -112,6 +112,21 @@ def test_bare_physics_with_derived_fields_replays_the_same_states():
     np.testing.assert_array_equal(plain.qpos, derived.qpos)
 
 
+def test_stock_physics_replays_the_same_states_with_mujocos_clock(short):
+    distribution = registry.find("distribution", short)
+    ours, stock = BarePhysics(distribution, 3), StockPhysics(distribution, 3)
+    assert ours.work() == stock.work()
+    np.testing.assert_array_equal(ours.qpos, stock.qpos)
+    np.testing.assert_array_equal(ours.qvel, stock.qvel)
+    assert stock.batch.get_data(0).timer[0].duration > 0
+    assert ours.batch.get_data(0).timer[0].duration == 0
+
+
+def test_a_robot_whose_model_tasks_change_has_no_stock_physics():
+    with pytest.raises(MetarlError, match="no one model"):
+        StockPhysics(registry.find("distribution", "HopperRandParams"), 2)
+
+
 def test_calls_that_reset_are_not_counted_as_steps(short):
     distribution = registry.find("distribution", short)
     face = our_face(distribution, 3)
@@ -184,7 +199,7 @@ def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
     path = tmp_path / "speed.json"
     COMMAND.run(_tiny(short, peers=False, rounds=3, json=path))
     found = json.loads(path.read_text())
-    ours = {"bare", "tensor", "face", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
+    ours = {"stock", "bare", "tensor", "face", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
     ours |= {"one_process", "torch_steps", "meta_training"} if gru_steps.COMPILED else {"one_process", "meta_training"}
     assert set(found["sides"]) == ours
     assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())

@@ -25,6 +25,8 @@ WALKER = """
 </mujoco>
 """
 
+BALL = '<body name="ball" pos="1 0 1"><freejoint/><geom name="ball" size="0.1" conaffinity="1"/></body>'
+
 
 def walker(floor="", world="", first='name="a"', second='conaffinity="0"', rest=""):
     return WALKER.format(floor=floor, world=world, first=first, second=second, rest=rest)
@@ -88,7 +90,7 @@ def test_parameters_are_mixed_as_mujoco_mixes_them():
         walker(second='contype="2" conaffinity="1"'),  # which collides with the other link
         walker(rest='<contact><exclude body1="world" body2="b"/></contact>'),
         walker(rest='<contact><pair geom1="floor" geom2="b" friction="2 2 1 1 1"/></contact>'),
-        walker(world='<body name="ball" pos="1 0 1"><freejoint/><geom name="ball" size="0.1" conaffinity="1"/></body>'),
+        walker(world=BALL),
     ],
     ids=["unnamed", "priority", "two planes", "a step", "self-contact", "exclusion", "own pair", "another body"],
 )  # fmt: skip
