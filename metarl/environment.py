@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metarl import freed
 from metarl.counted import Counted, stream
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
@@ -46,6 +47,7 @@ class Environment:
     ) -> None:
         if not isinstance(num_envs, int) or num_envs < 1:
             raise MetarlError(f"num_envs must be a whole number of at least 1, got {num_envs!r}")
+        freed.keep()
         self.distribution = distribution
         self.num_envs = num_envs
         self.device = torch.device(device)

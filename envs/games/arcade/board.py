@@ -30,7 +30,7 @@ class Plane:
 def advance(phase: Tensor, speed: Tensor) -> tuple[Tensor, Tensor]:
     """What `speed` eighths of a cell add up to: the phase after, in 0 to 7, and how many cells to move now."""
     way = phase + speed
-    return way % EIGHTHS, way // EIGHTHS
+    return way & (EIGHTHS - 1), way >> 3  # remainder and quotient of whole numbers, also below 0, in less time
 
 
 def brightness(phase: Tensor) -> Tensor:

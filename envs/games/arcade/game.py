@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import reduce
 from typing import NamedTuple
 
 import gymnasium as gym
@@ -111,10 +112,15 @@ class ArcadeSimulation(GameSimulation):
     def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
         pressed = self.task["controls"].gather(1, action[:, None]).squeeze(1)
         move = self.game.move(self._state, pressed, self.task, random)
-        self._state, self._seen = _where(active, move.state, self._state), None
-        self.reward_terms = {name: term * active for name, term in move.terms.items()}
-        reward = torch.stack(list(self.reward_terms.values())).sum(0)
-        over = self.nobody if move.over is None else move.over & active
+        self.reward_terms, over = dict(move.terms), self.nobody if move.over is None else move.over
+        if active.is_cpu and not self.recorded and bool(active.all()):  # as is usual, and free to ask on CPU
+            self._state = move.state
+        else:
+            self._state = _where(active, move.state, self._state)
+            self.reward_terms = {name: term * active for name, term in move.terms.items()}
+            over = over & active
+        self._seen = None
+        reward = reduce(torch.add, self.reward_terms.values())
         return Outcome(reward, over, self.no_flags)
 
     def observe(self) -> Tensor:

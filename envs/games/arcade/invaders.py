@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +19,12 @@ RANKS, FILES = 4, 6  # aliens; even ranks are squids, odd ones crabs
 LEFT, _, RIGHT, FIRE = range(4)
 NONE = -1  # the row of a shot that is not in the air
 LANDED = GROUND - RANKS + 1  # the block's top row when its lowest rank is on the ground
+KINDS = tuple(  # the bits of squids, and of crabs
+    sum(1 << rank * FILES + file for rank in range(first, RANKS, 2) for file in range(FILES)) for first in (0, 1)
+)
+FILE = sum(1 << rank * FILES for rank in range(RANKS))  # the bits of the first file
+# Times this, bit 6 r of a file's four lands at bit 18 + r, and no other lands there.
+GATHER, GATHERED = sum(1 << (RANKS - 1) * FILES - rank * (FILES - 1) for rank in range(RANKS)), (RANKS - 1) * FILES
 BLOCK = ("aliens", "top", "left", "right", "phase")
 
 
@@ -30,6 +37,7 @@ class Invaders(ArcadeGame):
     """
 
     name = "Invaders"
+    rules = 2
     actions = ("left", "stay", "right", "fire")
     planes = (
         Plane("cannon", (60, 140, 160), "A", "bar"),
@@ -55,20 +63,23 @@ class Invaders(ArcadeGame):
         return {"cannon": none + SIZE // 2, **block, **shot, "bombs": bombs, "bomb_phase": none}
 
     def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
-        step = (action == RIGHT).long() - (action == LEFT).long()
-        cannon = (state["cannon"] + step).clamp_(0, SIZE - 1)
+        tables = _tables(action.device)
+        cannon = (state["cannon"] + tables.step[action]).clamp_(0, SIZE - 1)
         fire = (action == FIRE) & (state["shot_row"] == NONE)
         shot_row = torch.where(fire, GROUND - 1, (state["shot_row"] - 1).clamp_(min=NONE))
-        shot_column = torch.where(fire, cannon, state["shot_column"])
-        shot_column = shot_column.masked_fill(shot_row == NONE, 0)
+        shot_column = torch.where(fire, cannon, state["shot_column"]).masked_fill_(shot_row == NONE, 0)
 
         block = {name: state[name] for name in BLOCK}
-        earned = torch.zeros_like(task["bombs"])
+        hits = None
         for moved in (False, True):
             block = self._march(block, task["march"]) if moved else block
-            block["aliens"], hit, kind = _shoot(block, shot_row, shot_column)
-            earned = earned + task["value"].gather(1, kind[:, None]).squeeze(1) * hit
-            shot_row, shot_column = shot_row.masked_fill(hit, NONE), shot_column.masked_fill(hit, 0)
+            hit = _aim(block, shot_row, shot_column, tables) & block["aliens"]
+            block["aliens"] = block["aliens"] ^ hit
+            met = hit != 0
+            shot_row, shot_column = shot_row.masked_fill(met, NONE), shot_column.masked_fill(met, 0)
+            hits = hit if hits is None else hits | hit
+        squid, crab = ((hits & kind) != 0 for kind in KINDS)
+        earned = torch.addcmul(squid * task["value"][:, 0], crab, task["value"][:, 1])
         gone = block["aliens"] == 0
         if numerics.may_hold(gone):
             fresh = self._block(random)
@@ -93,27 +104,27 @@ class Invaders(ArcadeGame):
 
     def _march(self, block: State, speed: Tensor) -> State:
         phase, ticks = advance(block["phase"], speed)
-        left = block["left"] + block["right"] * ticks
-        turn = (left < 0) | (left > SIZE - FILES)
-        top = (block["top"] + turn.long()).clamp_(max=LANDED)
-        left = left.clamp(0, SIZE - FILES)
+        there = torch.addcmul(block["left"], block["right"], ticks)
+        left = there.clamp(0, SIZE - FILES)
+        turn = left != there
+        top = (block["top"] + turn).clamp_(max=LANDED)
         right = torch.where(turn, -block["right"], block["right"])
         return {"aliens": block["aliens"], "top": top, "left": left, "right": right, "phase": phase}
 
     def _bombs(self, state: State, block: State, task: Task, random: Counted) -> tuple[Tensor, Tensor]:
         """The bombs after this step, and their common phase: 0 where none is in the air."""
         phase, ticks = advance(state["bomb_phase"], task["fall"])
-        bombs = state["bombs"].bitwise_left_shift(ticks[:, None]) & ((1 << SIZE) - 1)
-        phase = phase.masked_fill(bombs.sum(1) == 0, 0)
+        bombs = state["bombs"].bitwise_left_shift(ticks[:, None]).bitwise_and_((1 << SIZE) - 1)
+        phase = phase.masked_fill_(~bombs.any(1), 0)
 
-        file = random.integers("file", FILES)
-        left = (block["aliens"] >> file) & sum(1 << rank * FILES for rank in range(RANKS))  # in the file, a bit a rank
-        lowest = sum((left >= 1 << rank * FILES).long() for rank in range(RANKS)) - 1
-        drops = (random.uniform("bomb", dtype=torch.float64) < task["bombs"]) & (lowest >= 0)
-        row = (block["top"] + lowest + 1).clamp_(0, GROUND)
+        drawn = random.uniform("bomb", dtype=torch.float64) * FILES  # its whole part is the file, what is left decides
+        file = drawn.long()
+        below = _tables(file.device).below[((block["aliens"] >> file & FILE) * GATHER >> GATHERED) & (1 << RANKS) - 1]
+        drops = (drawn - file < task["bombs"]) & (below != 0)
+        row = (block["top"] + below).clamp_(max=GROUND)
         column = (block["left"] + file)[:, None]
         dropped = bombs.gather(1, column) | (drops.long() << row)[:, None]
-        return bombs.scatter(1, column, dropped), phase
+        return bombs.scatter_(1, column, dropped), phase
 
     def draw(self, state: State, canvas: Canvas) -> None:
         canvas.put(0, GROUND, state["cannon"])
@@ -127,16 +138,29 @@ class Invaders(ArcadeGame):
         canvas.lay(5, 0, columns.mT * brightness(state["bomb_phase"])[:, None, None])
 
 
+class Tables(NamedTuple):
+    """What depends on a few whole numbers alone."""
+
+    step: Tensor  # int64 [actions], columns by which the cannon moves
+    aim: Tensor  # int64, the alien's bit for a shot this far below and right of the block's corner; 0 outside
+    below: Tensor  # int64 [2^RANKS], the rank below the lowest alien of a file, whose bits say who is there; 0: nobody
+
+
+@functools.cache
+def _tables(device: torch.device) -> Tables:
+    far = range(-SIZE, SIZE)
+    aim = [1 << rank * FILES + file if 0 <= rank < RANKS and 0 <= file < FILES else 0 for rank in far for file in far]
+    columns = [-1, 0, 1, 0], aim, [there.bit_length() for there in range(1 << RANKS)]
+    return Tables(*(torch.tensor(column, device=device) for column in columns))
+
+
 @functools.cache
 def _bits(device: torch.device) -> Tensor:
     """float32 [2^SIZE, SIZE]: the bits of each number, the lowest first."""
     return (torch.arange(1 << SIZE, device=device)[:, None] >> torch.arange(SIZE, device=device) & 1).float()
 
 
-def _shoot(block: State, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The aliens left by a shot in this cell, whether it hit one, and of which kind: 0 squid, 1 crab."""
-    rank, file = row - block["top"], column - block["left"]
-    inside = (rank >= 0) & (rank < RANKS) & (file >= 0) & (file < FILES) & (row != NONE)
-    bit = torch.where(inside, 1 << (rank * FILES + file).clamp(min=0), 0)
-    hit = block["aliens"] & bit
-    return block["aliens"] ^ hit, hit > 0, rank.clamp(0, RANKS - 1) % 2
+def _aim(block: State, row: Tensor, column: Tensor, tables: Tables) -> Tensor:
+    """The bit of the alien that would be in this cell; 0 where none would."""
+    away = torch.add(column - block["left"], row - block["top"], alpha=2 * SIZE)
+    return tables.aim[away + (2 * SIZE + 1) * SIZE]

@@ -1,6 +1,7 @@
 """Invaders against its rules told plainly."""
 
 import numpy as np
+import torch
 
 
 class Rules:
@@ -58,9 +59,10 @@ class Rules:
             self.bombs = {(row + 1, column) for row, column in self.bombs if row < 9}
         if not self.bombs:
             self.waited = 0
-        file = dice.integer("file", 6)
+        drawn = 6 * float(dice.counted.uniform("bomb", dtype=torch.float64))
+        file = int(drawn)
         ranks = [rank for rank, at in self.aliens if at == file]
-        if ranks and float(dice.counted.uniform("bomb")) < self.task["bombs"]:
+        if ranks and drawn - file < self.task["bombs"]:
             self.bombs.add((min(9, self.top + max(ranks) + 1), self.left + file))
         return reward, (9, self.cannon) in self.bombs or self.top + 3 == 9
 
