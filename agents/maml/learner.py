@@ -9,6 +9,7 @@ import torch
 
 from metarl import parallel
 from metarl.agent import Learner
+from metarl.agents.maml import memory
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.outer_ppo import OuterPPO
 from metarl.agents.maml.outer_reptile import OuterReptile
@@ -44,6 +45,9 @@ class MetaLearner(Learner):
         self.outer = OUTER[settings.outer](self.policy)
         self.updates = 0
         self.env_steps = 0
+
+    def check_memory(self, free: int) -> None:
+        memory.check(self.policy, self.env.horizon * self.env.episodes, free * parallel.size())
 
     def agent(self, deterministic: bool = True) -> MetaAgent:
         return MetaAgent(self.policy, deterministic)
