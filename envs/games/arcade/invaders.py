@@ -148,10 +148,14 @@ class Tables(NamedTuple):
 
 @functools.cache
 def _tables(device: torch.device) -> Tables:
-    far = range(-SIZE, SIZE)
-    aim = [1 << rank * FILES + file if 0 <= rank < RANKS and 0 <= file < FILES else 0 for rank in far for file in far]
-    columns = [-1, 0, 1, 0], aim, [there.bit_length() for there in range(1 << RANKS)]
-    return Tables(*(torch.tensor(column, device=device) for column in columns))
+    action, rank = torch.arange(4, device=device), torch.arange(RANKS, device=device)
+    step = (action == RIGHT).long() - (action == LEFT).long()
+    far = torch.arange(-SIZE, SIZE, device=device)
+    down, right = far[:, None], far
+    inside = (down >= 0) & (down < RANKS) & (right >= 0) & (right < FILES)
+    aim = torch.where(inside, 1 << (down * FILES + right).clamp(min=0), 0).flatten()
+    there = torch.arange(1 << RANKS, device=device)[:, None] >> rank & 1
+    return Tables(step, aim, (there * (rank + 1)).amax(1))
 
 
 @functools.cache
