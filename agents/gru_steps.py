@@ -9,6 +9,7 @@ from torch import Tensor
 
 try:
     from metarl.agents import gru_loops
+    from metarl.agents.gru_loops import step as _  # noqa: F401 - compiled of an older source it has none
 except ImportError:  # installed where there was no C compiler
     gru_loops = None
 
@@ -52,7 +53,9 @@ def step(x: Tensor, h: Tensor, w_x: Tensor, b_x: Tensor, w_u: Tensor) -> Tensor:
     """The next state [B, H] of a GRU from x [B, I] and h [B, H]; compiled alone. w_x [I, 4 H], w_u [H, 3 H] packed."""
     assert gru_loops is not None
     (batch, inputs), hidden = x.shape, h.shape[1]
-    x, h = x.contiguous(), h.contiguous()
+    x, h = x.to(h.dtype).contiguous(), h.contiguous()
+    if len(h) != batch or inputs != len(w_x):
+        raise ValueError(f"x {tuple(x.shape)} and h {tuple(h.shape)} do not fit weights of {len(w_x)} inputs")
     following, scratch = torch.empty_like(h), h.new_empty(6 * batch * hidden)
     gru_loops.step(
         x.data_ptr(), h.data_ptr(), following.data_ptr(), w_x.data_ptr(), b_x.data_ptr(), w_u.data_ptr(),

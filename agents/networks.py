@@ -42,7 +42,7 @@ def folded(network: nn.Sequential) -> Callable[[Tensor], Tensor]:
     linears = [layer for layer in network if isinstance(layer, nn.Linear)]
     layers = []
     for i, linear in enumerate(linears):
-        weight, bias = linear.weight.detach(), linear.bias.detach()
+        weight, bias = linear.weight.detach().clone(), linear.bias.detach().clone()
         if i > 0:
             weight, bias = 2 * weight, bias - weight.sum(1)
         if i < len(linears) - 1:

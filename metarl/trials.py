@@ -51,8 +51,7 @@ class Trials:
         self.episode = 0  # the slot all environments are in, 0 to K-1; K when the trial is over
         self.time = 0  # steps into the slot
         self._begun = False
-        self._nobody = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
-        self._resting = self._nobody
+        self._all_awake()
         self._looks = self.device.type == "cpu"  # values are free to look at there; a GPU is waited for
 
     @property
@@ -74,7 +73,7 @@ class Trials:
         environment.assign(self.environment.distribution.task_set(tasks))
         environment.seed(seed, keys)
         self.episode, self.time, self._begun = 0, 0, True
-        self._resting = self._nobody
+        self._all_awake()
         return environment.reset()
 
     def step(self, action: Tensor) -> Step:
@@ -84,10 +83,10 @@ class Trials:
         if self.done:
             raise MetarlError(f"the trial is over after {self.episodes} episodes: call begin(tasks) for the next one")
         resting = self._resting
-        after = self.environment.step(action, None if resting is self._nobody else ~resting)
+        after = self.environment.step(action, None if self._none_rest else ~resting)
         ended = after.terminated | after.truncated
         if not self._looks or bool(ended.any()):
-            self._resting = resting | ended
+            self._resting, self._none_rest = resting | ended, False
         self.time += 1
         obs = after.obs
         if self.time == self.horizon or self._all_rest():
@@ -95,7 +94,7 @@ class Trials:
             if self.done:
                 self._warn()
             else:
-                self._resting = self._nobody
+                self._all_awake()
                 obs = self.environment.reset()
         return Step(obs, after.reward, after.terminated, after.truncated, after.obs, resting, after.flags)
 
@@ -106,8 +105,12 @@ class Trials:
         if told := self.environment.simulation.trouble():
             warnings.warn(told, stacklevel=3)
 
+    def _all_awake(self) -> None:
+        self._resting = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        self._none_rest = True  # known, so that nobody need look
+
     def _all_rest(self) -> bool:
-        if self._resting is self._nobody:
+        if self._none_rest:
             return False
         # The one place that looks at a value of a GPU's: it waits, so it is not asked at each step.
         asked = self._looks or self.time % LOOK == 0

@@ -14,6 +14,7 @@ from metarl.memory import GIB
 ROW, OBSERVED, ACTED = 200, 50, 30  # bytes of an env step, of each number seen, of each number of an action
 UNIT, WIDEST = 8, 5.5  # of each unit of all hidden layers; of each of one layer, for what is worked on
 OUTER = {"ppo": 1.0, "trpo": 3.2, "reptile": 0.6}  # TRPO keeps the graph of its curvature; Reptile keeps no graph
+FIRST_ORDER = 0.65  # whose inner gradient keeps no graph
 
 
 def bytes_each(policy: MetaPolicy) -> float:
@@ -21,7 +22,7 @@ def bytes_each(policy: MetaPolicy) -> float:
     settings = policy.settings
     lived = ROW + OBSERVED * policy.shape[0] + ACTED * policy.actions.outputs
     learned = (UNIT * settings.layers + WIDEST) * settings.hidden_size
-    return OUTER[settings.outer] * (lived + learned)
+    return OUTER[settings.outer] * (FIRST_ORDER if settings.first_order else 1.0) * (lived + learned)
 
 
 def check(policy: MetaPolicy, steps: int, free: int) -> None:

@@ -53,15 +53,18 @@ class Resampling:
         cut = size // 4
         order = np.argsort(scores, axis=None)
         values = scores.ravel()[order].astype(np.float64)
-        steps = (values - np.append(values[1:], 0.0)).astype(np.float32)
+        middle = size // 2  # steps are counted from here, so that what lies far out and is cut adds exactly nothing
+        steps = np.diff(values).astype(np.float32)
         at_once = max(1, CHUNK // size)
         parts = []
         for start in range(0, len(self.seeds), at_once):
             rows = slice(start, start + at_once)
             drawn = self.seed_counts[rows].take(order // tasks, 1) * self.task_counts[rows].take(order % tasks, 1)
             below = np.cumsum(drawn, 1, out=drawn)  # whole numbers, exact in float32
-            parts.append(np.clip(below - cut, 0, size - 2 * cut, out=below) @ steps)
-        return np.concatenate(parts).astype(np.float64) / (size - 2 * cut)
+            kept = np.clip(below - cut, 0, size - 2 * cut, out=below)
+            kept[:, middle:] -= size - 2 * cut
+            parts.append(kept[:, :-1] @ -steps)
+        return values[middle] + np.concatenate(parts).astype(np.float64) / (size - 2 * cut)
 
     def mean(self, scores: np.ndarray) -> np.ndarray:
         """[R, ...]: mean over the drawn cells of scores [S, N, ...]."""

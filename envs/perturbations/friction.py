@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import mujoco
-import numpy as np
 import torch
 
 from metarl.envs.perturbations.perturbation import Fields, Task
 from metarl.envs.perturbations.scaling import Scaling, scaled
+from metarl.envs.robots.floor_contacts import TOLD
 
 IN_A_PAIR = [0, 0, 1, 2, 2]  # sliding both ways, torsional, rolling both ways
 
@@ -15,19 +15,19 @@ IN_A_PAIR = [0, 0, 1, 2, 2]  # sliding both ways, torsional, rolling both ways
 class Friction(Scaling):
     """Factors on sliding, torsional and rolling friction of geoms.
 
-    A contact of two geoms has the greater of their frictions. So has an explicit pair of the model, unless it was given
-    a friction of its own, which then stays.
+    A contact of two geoms has the greater of their frictions. So have the pairs by which our robots touch the floor
+    (envs/robots/floor_contacts.py); explicit pairs of an MJCF have a friction of their own, which stays.
     """
 
     fields = ("geom_friction", "pair_friction")
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
-        compiled = torch.from_numpy(np.array(model.geom_friction))
-        mixes = (_mixed(model, compiled) == torch.from_numpy(np.array(model.pair_friction))).all(1)
         fields["geom_friction"] = scaled(fields["geom_friction"], task[self.name])
         pairs = fields["pair_friction"]
-        mixes = mixes.to(pairs.device).unsqueeze(1)
-        fields["pair_friction"] = torch.where(mixes, _mixed(model, fields["geom_friction"]), pairs)
+        told = [model.pair(i).name.startswith(TOLD) for i in range(model.npair)]
+        if any(told):
+            mask = torch.tensor(told, device=pairs.device).unsqueeze(1)
+            fields["pair_friction"] = torch.where(mask, _mixed(model, fields["geom_friction"]), pairs)
 
 
 def _mixed(model: mujoco.MjModel, friction: torch.Tensor) -> torch.Tensor:

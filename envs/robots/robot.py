@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from hashlib import sha256
 from importlib.util import find_spec
@@ -21,7 +21,7 @@ from metarl.envs.perturbations.elements import named_elements, split
 from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, second_values
 from metarl.envs.physics import ANY_ROOM, INSTALL, Physics, Room, default_engine, make_physics
-from metarl.envs.robots.floor_contacts import compiled
+from metarl.envs.robots.floor_contacts import OF_CONTACTS, compiled
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.parameters import Parameter
@@ -82,8 +82,21 @@ class Robot(World):
     @cached_property
     def model(self) -> mujoco.MjModel:
         """The compiled model."""
+        return self._compiled(compiled)
+
+    @cached_property
+    def _untold(self) -> mujoco.MjModel:
+        """The same, as MuJoCo alone compiles it."""
+        return self._compiled(mujoco.MjSpec.compile)
+
+    def model_under(self, perturbations: Sequence[Perturbation]) -> mujoco.MjModel:
+        """What to simulate: pairs hold what their geoms had, so there are none where that is changed without them."""
+        changed = [set(p.fields) for p in perturbations]
+        return self._untold if any(f & OF_CONTACTS and "pair_friction" not in f for f in changed) else self.model
+
+    def _compiled(self, how: Callable[[mujoco.MjSpec], mujoco.MjModel]) -> mujoco.MjModel:
         try:
-            return compiled(self.spec())
+            return how(self.spec())
         except ValueError as error:
             raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}".strip()) from error
 

@@ -45,10 +45,10 @@ class RobotSimulation(Simulation):
         fields = [*robot.derived, *(field for name in (*parts, *self._terms) for field in robot.reads.get(name, ()))]
         skip = settings.get("frame_skip", robot.frame_skip)
         derived = tuple(dict.fromkeys(fields))
-        self.physics = make_physics(robot.model, num_envs, skip, device, engine, derived, robot.room)
+        model = robot.model_under(perturbations)
+        self.physics = make_physics(model, num_envs, skip, device, engine, derived, robot.room)
         if lacking := robot.lacks(self.goal, self.physics):
             raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} {lacking}")
-        model = robot.model
         self._parts = [robot.observation_parts[part] for part in parts]
         self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
         self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)

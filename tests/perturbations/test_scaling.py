@@ -158,8 +158,8 @@ PAIRS = """
     <body pos="0 0 1"><freejoint/><geom name="ball" size="0.1" friction="0.5 0.3 0.05"/></body>
   </worldbody>
   <contact>
-    <pair geom1="floor" geom2="ball" friction="0.8 0.8 0.3 0.1 0.1"/>
-    <pair geom1="floor" geom2="ball" friction="1.5 1.5 0.3 0.1 0.1"/>
+    <pair name="told: ball" geom1="floor" geom2="ball" friction="0.8 0.8 0.3 0.1 0.1"/>
+    <pair name="own" geom1="floor" geom2="ball" friction="1.5 1.5 0.3 0.1 0.1"/>
   </contact>
 </mujoco>
 """

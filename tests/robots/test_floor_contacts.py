@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from metarl import registry
+from metarl.envs.perturbations.scaling import Scaling
 from metarl.envs.robots.floor_contacts import compiled
 
 WALKER = """
@@ -107,3 +108,17 @@ def test_several_trees_keep_their_islands():
     )
     assert compiled(mujoco.MjSpec.from_string(two)).opt.disableflags == 0
     assert compiled(mujoco.MjSpec.from_string(walker())).opt.disableflags == int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
+
+
+def test_what_changes_contacts_otherwise_gets_the_model_as_written():
+    robot = registry.find("world", "Ant")
+    slip = Scaling("slip", ("geom_friction",), "factor on friction that knows nothing of pairs")
+    assert robot.model_under([slip]).npair == 0
+    assert robot.model_under([registry.find("perturbation", "friction")]).npair == 13
+    assert robot.model_under([]) is robot.model
+
+
+def test_sleep_keeps_its_islands_and_adhesion_its_contacts():
+    asleep = walker(rest='<option><flag sleep="enable"/></option>')
+    assert compiled(mujoco.MjSpec.from_string(asleep)).opt.disableflags == 0
+    assert compiled(mujoco.MjSpec.from_string(walker(floor='adhesion="5"'))).npair == 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from functools import reduce
 from typing import NamedTuple
 
 import gymnasium as gym
@@ -120,7 +119,7 @@ class ArcadeSimulation(GameSimulation):
             self.reward_terms = {name: term * active for name, term in move.terms.items()}
             over = over & active
         self._seen = None
-        reward = reduce(torch.add, self.reward_terms.values())
+        reward = torch.stack(list(self.reward_terms.values())).sum(0)
         return Outcome(reward, over, self.no_flags)
 
     def observe(self) -> Tensor:

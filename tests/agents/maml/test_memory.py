@@ -44,7 +44,7 @@ print(planned(made) / (peak() - before))
     ("agent", "settings"),
     [
         ("promp", {}), ("promp", {"hidden_size": 128}), ("promp", {"layers": 3, "inner_steps": 2}), ("maml", {}),
-        ("reptile", {}),
+        ("reptile", {}), ("fomaml", {}),
     ],
 )  # fmt: skip
 def test_what_is_planned_is_what_is_taken(agent, settings):
