@@ -7,6 +7,7 @@ matters.
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -53,11 +54,20 @@ class Canvas(ABC):
     def lay(self, plane: int, first: int, values: Tensor) -> None:
         """Draw whole rows of a plane from row `first` on: values [B, rows, SIZE]."""
 
+    def fill(self, plane: int, columns: Tensor, value: Tensor) -> None:
+        """Draw a plane of at most one object a cell: bit r of columns int64 [B, SIZE] says whether one is in row r.
+
+        value [B]: their brightness.
+        """
+        there = bits(columns.device).index_select(0, columns.view(-1)).view(-1, SIZE, SIZE)
+        self.lay(plane, 0, there.mT * value[:, None, None])
+
 
 class Planes(Canvas):
-    """`board`: float32 [B, SIZE, SIZE, C]."""
+    """`board`: float32 [B, SIZE, SIZE, C]. looks: whether it may ask for values, which is free on CPU."""
 
-    def __init__(self, num_envs: int, planes: int, device: torch.device) -> None:
+    def __init__(self, num_envs: int, planes: int, device: torch.device, looks: bool = False) -> None:
+        self._looks = looks
         self.board = torch.zeros(num_envs, SIZE, SIZE, planes, device=device)
         self._flat = self.board.view(-1)
         self._first = torch.arange(num_envs, device=device) * (SIZE * SIZE * planes)
@@ -78,7 +88,25 @@ class Planes(Canvas):
     def lay(self, plane: int, first: int, values: Tensor) -> None:
         self.board[:, first : first + values.shape[1], :, plane] = values
 
+    def fill(self, plane: int, columns: Tensor, value: Tensor) -> None:
+        if not self._looks:
+            super().fill(plane, columns, value)
+            return
+        filled = columns.view(-1).nonzero().squeeze(1)  # few, as a rule
+        env, column = filled // SIZE, filled % SIZE
+        values = bits(columns.device)[columns.view(-1)[filled]] * value[env][:, None]
+        channels = self.board.shape[-1]
+        top = torch.add(self._first[env] + plane, column, alpha=channels)
+        cells = top[:, None] + torch.arange(SIZE, device=top.device) * (SIZE * channels)
+        self._flat.scatter_(0, cells.view(-1), values.view(-1))
+
 
 def add_to_rows(first: Tensor, offset: int | Tensor) -> Tensor:
     """first [B] plus an offset for all, one each [B], or several each [B, k]."""
     return first + offset if not isinstance(offset, Tensor) or offset.dim() == 1 else first[:, None] + offset
+
+
+@functools.cache
+def bits(device: torch.device) -> Tensor:
+    """float32 [2^SIZE, SIZE]: the bits of each number, the lowest first."""
+    return (torch.arange(1 << SIZE, device=device)[:, None] >> torch.arange(SIZE, device=device) & 1).float()

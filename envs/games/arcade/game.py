@@ -93,14 +93,19 @@ class ArcadeSimulation(GameSimulation):
         self._state: State = {}
         self._seen: Tensor | None = None  # what was drawn of the state, on CPU while it stands
 
+    @property
+    def _looks(self) -> bool:
+        """Whether it may ask for values: free on CPU, and impossible in a graph."""
+        return self.device.type == "cpu" and not self.recorded
+
     def reset(self, mask: Tensor, random: Counted) -> None:
-        rows = _few(mask) if self._state and not self.recorded else None
+        rows = _few(mask) if self._state and self._looks else None
         if rows is None:
             start = self.game.start(self.task, random)
             self._state = _where(mask, start, self._state) if self._state else start
             self._seen = None
             return
-        # On CPU, where asking costs nothing, only the boards that begin anew are made and drawn.
+        # Only the boards that begin anew are made and drawn.
         if not len(rows):
             return
         start = self.game.start({name: v[rows] for name, v in self.task.items()}, random.rows(rows))
@@ -112,7 +117,7 @@ class ArcadeSimulation(GameSimulation):
         pressed = self.task["controls"].gather(1, action[:, None]).squeeze(1)
         move = self.game.move(self._state, pressed, self.task, random)
         self.reward_terms, over = dict(move.terms), self.nobody if move.over is None else move.over
-        if active.is_cpu and not self.recorded and bool(active.all()):  # as is usual, and free to ask on CPU
+        if self._looks and bool(active.all()):  # as is usual
             self._state = move.state
         else:
             self._state = _where(active, move.state, self._state)
@@ -126,7 +131,7 @@ class ArcadeSimulation(GameSimulation):
         if self._seen is not None:
             return self._seen
         seen = self._drawn(self._state, self.num_envs)
-        self._seen = seen if seen.is_cpu and not self.recorded else None
+        self._seen = seen if self._looks else None
         return seen
 
     def board(self) -> Tensor:
@@ -141,7 +146,7 @@ class ArcadeSimulation(GameSimulation):
         return self._pixels(state, count) if self.in_pixels else self._board(state, count)
 
     def _board(self, state: State, count: int) -> Tensor:
-        canvas = Planes(count, len(self.game.planes), self.device)
+        canvas = Planes(count, len(self.game.planes), self.device, looks=self._looks)
         self.game.draw(state, canvas)
         return canvas.board
 
@@ -166,8 +171,6 @@ def _where(mask: Tensor, new: State, old: State) -> State:
 
 
 def _few(mask: Tensor) -> Tensor | None:
-    """int64 [k], the rows set in a mask on CPU where they are at most half of all; None otherwise."""
-    if not mask.is_cpu:
-        return None
+    """int64 [k], the rows set in a mask where they are at most half of all; None otherwise."""
     rows = mask.nonzero().squeeze(1)
     return rows if 2 * len(rows) <= len(mask) else None

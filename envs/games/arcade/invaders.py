@@ -37,7 +37,7 @@ class Invaders(ArcadeGame):
     """
 
     name = "Invaders"
-    rules = 2
+    rules = 3
     actions = ("left", "stay", "right", "fire")
     planes = (
         Plane("cannon", (60, 140, 160), "A", "bar"),
@@ -93,12 +93,13 @@ class Invaders(ArcadeGame):
 
     def _block(self, random: Counted) -> State:
         """A new block at the top."""
-        left = random.integers("left", SIZE - FILES + 1)
+        drawn = random.integers("block", 2 * (SIZE - FILES + 1))
+        left = drawn >> 1
         return {
             "aliens": torch.full_like(left, (1 << RANKS * FILES) - 1),  # a bit for each, from the upper left
             "top": torch.zeros_like(left),
             "left": left,
-            "right": 2 * random.integers("right", 2) - 1,  # +1 marching right, -1 left
+            "right": 2 * (drawn & 1) - 1,  # +1 marching right, -1 left
             "phase": torch.zeros_like(left),
         }
 
@@ -134,8 +135,7 @@ class Invaders(ArcadeGame):
         canvas.stamp(1 + rank % 2, rank, file, state["top"], state["left"], alive)
         canvas.put(3, state["top"], state["left"], 0.75 + 0.25 * state["right"])
         canvas.put(4, state["shot_row"].clamp(min=0), state["shot_column"], (state["shot_row"] != NONE).float())
-        columns = _bits(place.device).index_select(0, state["bombs"].view(-1)).view(-1, SIZE, SIZE)
-        canvas.lay(5, 0, columns.mT * brightness(state["bomb_phase"])[:, None, None])
+        canvas.fill(5, state["bombs"], brightness(state["bomb_phase"]))
 
 
 class Tables(NamedTuple):
@@ -156,12 +156,6 @@ def _tables(device: torch.device) -> Tables:
     aim = torch.where(inside, 1 << (down * FILES + right).clamp(min=0), 0).flatten()
     there = torch.arange(1 << RANKS, device=device)[:, None] >> rank & 1
     return Tables(step, aim, (there * (rank + 1)).amax(1))
-
-
-@functools.cache
-def _bits(device: torch.device) -> Tensor:
-    """float32 [2^SIZE, SIZE]: the bits of each number, the lowest first."""
-    return (torch.arange(1 << SIZE, device=device)[:, None] >> torch.arange(SIZE, device=device) & 1).float()
 
 
 def _aim(block: State, row: Tensor, column: Tensor, tables: Tables) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 import metarl
 from metarl import registry
 from metarl.environment import Environment
-from metarl.envs.games.arcade.board import SIZE
+from metarl.envs.games.arcade.board import SIZE, Planes
 from metarl.envs.games.arcade.game import ArcadeGame
 from metarl.envs.games.arcade.screen import CELL, SPRITES
 from metarl.world import NAN_ACTION
@@ -122,6 +122,17 @@ def test_a_cleared_block_is_followed_by_another():
     assert (moved.terms["aliens"] == env.simulation.task["value"][:, 0]).all()
     assert (moved.state["aliens"] == 2**24 - 1).all()
     assert (moved.state["top"] == 0).all()
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_columns_are_filled_bit_by_bit(looks) -> None:
+    columns = torch.randint(1 << SIZE, (B, SIZE)) * (torch.rand(B, SIZE) < 0.3)
+    value = torch.rand(B) + 0.5
+    canvas = Planes(B, 3, torch.device("cpu"), looks)
+    canvas.fill(1, columns, value)
+    for env, row, column in np.ndindex(B, SIZE, SIZE):
+        there = bool(columns[env, column] >> row & 1)
+        assert canvas.board[env, row, column].tolist() == [0, float(value[env]) * there, 0]
 
 
 @every

@@ -15,8 +15,8 @@ class Rules:
 
     def block(self, dice):
         self.aliens = {(rank, file): ("squid", "crab")[rank % 2] for rank in range(4) for file in range(6)}
-        self.top, self.left = 0, dice.integer("left", 5)
-        self.right = (-1, 1)[dice.integer("right", 2)]
+        self.left, right = divmod(dice.integer("block", 10), 2)
+        self.top, self.right = 0, (-1, 1)[right]
         self.rested = 0  # eighths of the block's next step
 
     def hit(self):
