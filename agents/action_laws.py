@@ -8,8 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metarl.agents.noise import Noise
-
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
@@ -19,8 +17,9 @@ class Gaussian(NamedTuple):
     mean: Tensor  # [..., A]
     log_std: Tensor  # [A], or anything that broadcasts
 
-    def sample(self, noise: Noise) -> Tensor:
-        return torch.addcmul(self.mean, noise.normal(self.mean), self.log_std.exp())
+    def sample(self, noise: Tensor) -> Tensor:
+        """noise: standard normal, of the mean's shape."""
+        return torch.addcmul(self.mean, noise, self.log_std.exp())
 
     def mode(self) -> Tensor:
         return self.mean
@@ -46,9 +45,12 @@ class Categorical(NamedTuple):
 
     logits: Tensor  # [..., n]
 
-    def sample(self, noise: Noise) -> Tensor:
-        """int64 [...], by the Gumbel-max trick: one pass, and no check that waits for the device."""
-        return (self.logits - noise.exponential(self.logits).log()).argmax(-1)
+    def sample(self, noise: Tensor) -> Tensor:
+        """int64 [...], by the Gumbel-max trick: one pass, and no check that waits for the device.
+
+        noise: exponential with rate 1, of the logits' shape.
+        """
+        return (self.logits - noise.log()).argmax(-1)
 
     def mode(self) -> Tensor:
         return self.logits.argmax(-1)

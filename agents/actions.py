@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from metarl.agents.action_laws import Categorical, Gaussian, Law
+from metarl.agents.noise import Noise
 from metarl.errors import MetarlError
 
 
@@ -23,6 +24,10 @@ class Actions(ABC):
     @abstractmethod
     def law(self, out: Tensor, log_std: Tensor) -> Law:
         """The law of the action, from the network's output [..., outputs] and the learned log_std [..., stds]."""
+
+    @abstractmethod
+    def noise(self, noise: Noise, out: Tensor) -> Tensor:
+        """What the law of actions is sampled with, for outputs [..., outputs]; of these the shape alone counts."""
 
     @abstractmethod
     def applied(self, action: Tensor) -> Tensor:
@@ -42,6 +47,9 @@ class Continuous(Actions):
     def law(self, out: Tensor, log_std: Tensor) -> Gaussian:
         return Gaussian(out, log_std)
 
+    def noise(self, noise: Noise, out: Tensor) -> Tensor:
+        return noise.normal(out)
+
     def applied(self, action: Tensor) -> Tensor:
         return action.clamp(-1.0, 1.0)
 
@@ -59,6 +67,9 @@ class Discrete(Actions):
 
     def law(self, out: Tensor, log_std: Tensor) -> Categorical:
         return Categorical(out)
+
+    def noise(self, noise: Noise, out: Tensor) -> Tensor:
+        return noise.exponential(out)
 
     def applied(self, action: Tensor) -> Tensor:
         return action

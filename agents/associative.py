@@ -34,7 +34,7 @@ class Associative(nn.Module):
         """[B, S] of zeros, by default where the parameters are."""
         return self.key.weight.new_zeros(num_envs, self.state_size, device=device)
 
-    def stepper(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def stepper(self, in_place: bool = False) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """`step`, which has nothing to prepare."""
         return self.step
 

@@ -72,7 +72,7 @@ class FineTuneAgent:
         norm = policy.observation_norm
         features = policy.network.encode(obs if norm is None else norm(obs))
         law = self._law(self.weights, features.unsqueeze(1))
-        action = law.sample(self.noise)
+        action = law.sample(policy.actions.noise(self.noise, law[0]))
         self.features.append(features)
         self.actions.append(action.squeeze(1))
         self.log_probs.append(law.log_prob(action).squeeze(1))

@@ -96,9 +96,13 @@ class ActorCritic(nn.Module):
         return self.memory.initial_state(num_envs, self.log_std.device)
 
     @torch.no_grad()
-    def acting(self) -> Acting:
-        """What `step` works with: the weights as they are now, prepared once for many steps."""
-        return Acting(self.memory and self.memory.stepper(), folded(self.actor))
+    def acting(self, in_place: bool = False) -> Acting:
+        """What `step` works with: the weights as they are now, prepared once for many steps.
+
+        in_place: the weights where they are, for a graph, which goes on reading them there.
+        """
+        actor = self.actor if in_place else folded(self.actor)
+        return Acting(self.memory and self.memory.stepper(in_place), actor)
 
     def step(self, seen: Seen, state: Tensor, acting: Acting) -> tuple[Tensor, Tensor, Tensor]:
         """One step of what is seen [B, ...]: heads' features [B, F], the actor's output [B, P], next state."""

@@ -18,6 +18,8 @@ class Noise:
     processes act exactly as one would.
     """
 
+    in_place = True  # no part of a graph: its numbers are drawn before
+
     def __init__(self, generator: torch.Generator | None = None, share: Share | None = None) -> None:
         self.generator = generator
         self.share = share if share is not None and share.count < share.whole else None

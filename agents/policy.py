@@ -116,6 +116,7 @@ class PolicyAgent:
         self.policy = policy
         self.deterministic = deterministic
         self.noise = noise or Noise()
+        self.in_a_graph = False  # whether `react` is recorded
         self.seen: Seen  # what the last `act` saw, computed and chose, for whoever records it
         self.features: Tensor
         self.out: Tensor
@@ -123,7 +124,7 @@ class PolicyAgent:
 
     def begin(self, num_envs: int) -> None:
         device = self.policy.network.log_std.device
-        self._acting = self.policy.network.acting()
+        self._acting = self.policy.network.acting(self.in_a_graph)
         self.state = self._next_state = self.policy.network.initial_state(num_envs)
         self.last = Last(
             torch.zeros(num_envs, self.policy.actions.seen_size, device=device),
@@ -137,10 +138,21 @@ class PolicyAgent:
         if obs.shape != (len(self.state), *policy.observation_shape):
             want = [len(self.state), *policy.observation_shape]
             raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
+        return self.react(obs, None if self.deterministic else self.draw())
+
+    def draw(self) -> Tensor:
+        """The random numbers of one action each."""
+        like = self.state.new_empty(len(self.state), self.policy.actions.outputs)
+        return self.policy.actions.noise(self.noise, like)
+
+    @torch.no_grad()
+    def react(self, obs: Tensor, noise: Tensor | None) -> Tensor:
+        """`act`, by numbers drawn before; the mean action without any."""
+        policy = self.policy
         self.seen = policy.seen(obs, self.last)
         self.features, self.out, self._next_state = policy.network.step(self.seen, self.state, self._acting)
         law = policy.law(self.out)
-        self.action = law.mode() if self.deterministic else law.sample(self.noise)
+        self.action = law.mode() if noise is None else law.sample(noise)
         return policy.actions.applied(self.action)
 
     @torch.no_grad()

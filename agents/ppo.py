@@ -18,6 +18,7 @@ from torch import Tensor
 from metarl import numerics, parallel
 from metarl.agent import Learner
 from metarl.agents.capture import Captured
+from metarl.agents.living import Living
 from metarl.agents.memory import needed
 from metarl.agents.noise import Noise
 from metarl.agents.normalization import standardize
@@ -50,6 +51,7 @@ class PPOLearner(Learner):
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(seed, "weights"))
             self.policy = Policy(self.env.observation_space, self.env.action_space, settings).to(device)
+        self.living = Living(self.env, PolicyAgent(self.policy, deterministic=False))
         self.optimizer = torch.optim.Adam(
             self.policy.network.parameters(), settings.learning_rate, eps=1e-5, fused=True
         )
@@ -99,9 +101,9 @@ class PPOLearner(Learner):
     def _roll_out(self) -> Rollout:
         tasks = self.distribution.tasks("train", self.share.whole, derive_seed(self.seed, "tasks", self.updates))
         noise = generator(self.seed, "actions", self.updates, device=self.env.device)
-        agent = PolicyAgent(self.policy, deterministic=False, noise=Noise(noise, self.share))
+        self.living.agent.noise = Noise(noise, self.share)
         seed, keys = derive_seed(self.seed, "trial", self.updates), self.share.keys(self.env.device)
-        return collect(self.env, agent, tasks[self.share.rows], seed, keys)
+        return collect(self.living, tasks[self.share.rows], seed, keys)
 
     @torch.no_grad()
     def _batch(self, rollout: Rollout) -> Batch:

@@ -35,12 +35,15 @@ class Recurrent(nn.Module):
         """[B, S] of zeros, by default where the parameters are."""
         return self._weights()[0].new_zeros(num_envs, self.state_size, device=device)
 
-    def stepper(self) -> Stepper:
-        """What takes x [B, I] from state [B, S] to output [B, H] and next state [B, S], by the weights as they are."""
+    def stepper(self, in_place: bool = False) -> Stepper:
+        """What takes x [B, I] from state [B, S] to output [B, H] and next state [B, S], by the weights as they are.
+
+        in_place: by the weights where they are, that is, as they will be, too.
+        """
         weights = self._weights()
         if self.kind == "lstm":
             return partial(_lstm_step, weights)
-        if gru_steps.compiled(weights[1]) and not torch.is_grad_enabled():
+        if not in_place and gru_steps.compiled(weights[1]) and not torch.is_grad_enabled():
             return partial(_gru_step, gru.fold(*weights).stepper())
         return partial(_gru_step, lambda x, h: torch.gru_cell(x, h, *weights))
 

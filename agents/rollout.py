@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from metarl import threads
+from metarl.agents.living import Living
 from metarl.agents.networks import Seen
-from metarl.agents.policy import PolicyAgent
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
-from metarl.trials import Trials
 from metarl.world import FLAG_NAMES, NAN_ACTION
 
 
@@ -42,8 +41,9 @@ class Rollout:
         return sums.index_add_(0, self.episode.to(sums.device), self.reward)
 
 
-def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int, keys: Tensor | None = None) -> Rollout:
-    """Let the agent live through one trial in every environment; keys: see `Trials.begin`."""
+def collect(living: Living, tasks: TaskSet, seed: int, keys: Tensor | None = None) -> Rollout:
+    """One trial in every environment; keys: see `Trials.begin`."""
+    env, agent = living.trials, living.agent
     rows: dict[str, list[Tensor]] = {name: [] for name in _ROWS}
     episode, time = [], []
     flags = torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
@@ -53,10 +53,9 @@ def collect(env: Trials, agent: PolicyAgent, tasks: TaskSet, seed: int, keys: Te
         while not env.done:
             episode.append(env.episode)
             time.append(env.time)
-            step = env.step(agent.act(obs))
-            agent.observe(step)
+            step, lived = living.step(obs)
             values = (
-                *agent.seen, obs, agent.features, agent.out, agent.action, step.reward,
+                *lived.seen, obs, lived.features, lived.out, lived.action, step.reward,
                 step.terminated | step.truncated, step.resting,
             )  # fmt: skip
             for name, value in zip(_ROWS, values, strict=True):

@@ -8,7 +8,7 @@ the faces restart by autoreset mode.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import gymnasium as gym
 import numpy as np
@@ -22,6 +22,8 @@ from metarl.errors import MetarlError
 from metarl.graphs import Held, Record, Repeated
 from metarl.tasks import TaskSet
 from metarl.world import DIVERGED, NAN_ACTION
+
+Moved = TypeVar("Moved")
 
 
 class Transition(NamedTuple):
@@ -64,8 +66,9 @@ class Environment:
         # Asked at every step, and slow to find out.
         self._action_shape = torch.Size((num_envs, *(self.action_space.shape or ())))
         self._choices = int(self.action_space.n) if isinstance(self.action_space, gym.spaces.Discrete) else None
-        self._moved: Callable[..., Transition] = self._move
+        self._moved: Callable[..., Transition] = self.move
         self._restarted: Callable[..., Tensor] = self._restart
+        self._recorded: tuple[Held, Record] | None = None
         if self.device.type == "cuda" and not self.simulation.on_host:
             self.repeat(self.simulation.record)
 
@@ -73,8 +76,19 @@ class Environment:
         """From now on step and reset are each recorded as one graph by `record`, and replayed."""
         self.simulation.recorded = True
         held = Held(self)
-        self._moved = Repeated(held, self._move, record)
+        self._recorded = held, record
+        self._moved = Repeated(held, self.move, record)
         self._restarted = Repeated(held, self._restart, record)
+
+    def as_one(self, function: Callable[..., Moved], *owners: object) -> Callable[..., Moved]:
+        """`function` of tensors, which moves this environment (`move`) and changes what its owners hold: where steps
+        are graphs, one graph with that move; elsewhere the function itself."""
+        if self._recorded is None:
+            return function
+        held, record = self._recorded
+        for owner in owners:
+            held.add(owner)
+        return Repeated(held, function, record)
 
     @property
     def reward_terms(self) -> dict[str, Tensor]:
@@ -119,7 +133,8 @@ class Environment:
         """One env step of the active environments (all when None)."""
         return self._moved(self._checked(action), self.everyone if active is None else active)
 
-    def _move(self, action: Tensor, active: Tensor) -> Transition:
+    def move(self, action: Tensor, active: Tensor) -> Transition:
+        """`step` as it stands: neither checked nor a graph."""
         wrong = None
         if self._choices is not None:
             wrong = (action < 0) | (action >= self._choices)

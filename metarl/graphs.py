@@ -44,21 +44,26 @@ class Place:
 
 
 class Held:
-    """The tensors that an object and those it is made of hold in their attributes, each in a place of its own."""
+    """The tensors that objects and those they are made of hold in their attributes, each in a place of its own."""
 
-    def __init__(self, root: object) -> None:
-        self._root = root
-        self._places: list[Place] = []
+    def __init__(self, *roots: object) -> None:
+        self._roots = list(roots)
+        self._places: list[Place] | None = None
         self.generation = 0  # of places: graphs of an older one read where nothing is any more
+
+    def add(self, root: object) -> None:
+        """Hold another object's, too."""
+        self._roots.append(root)
+        self._places = None
 
     def settle(self) -> int:
         """Bind every name to its place, with the value bound now in it; the generation of places.
 
         New ones are made the first time, and where shapes or plain values (a horizon, say) are others than they were.
         """
-        if not (self.generation and self._pour(self._places)):
+        if self._places is None or not self._pour(self._places):
             self.generation += 1
-            parts = list(_parts(self._root))
+            parts = list(_parts(self._roots))
             self._addresses: set[int] = set()
             self._places = [place for part in parts for place in self._find(part)]
             self._plain = [(part, *item) for part in parts for item in vars(part).items() if _is_plain(item[1])]
@@ -133,9 +138,9 @@ class Repeated:
             )
 
 
-def _parts(root: object) -> Iterator[object]:
-    """The object and those reached through its attributes; none twice. What is frozen is left out."""
-    seen, todo = {id(root)}, [root]
+def _parts(roots: list[object]) -> Iterator[object]:
+    """The objects and those reached through their attributes; none twice. What is frozen is left out."""
+    seen, todo = {id(root) for root in roots}, list(roots)
     while todo:
         yield (owner := todo.pop())
         for value in vars(owner).values():

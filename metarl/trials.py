@@ -14,7 +14,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from metarl.environment import Environment
+from metarl.environment import Environment, Transition
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
 
@@ -64,6 +64,11 @@ class Trials:
         """bool [B]: environments whose episode in this slot has ended."""
         return self._resting
 
+    @property
+    def active(self) -> Tensor:
+        """bool [B]: the others."""
+        return self.environment.everyone if self._none_rest else ~self._resting
+
     def begin(self, tasks: TaskSet | Mapping[str, Any], seed: int = 0, keys: Tensor | None = None) -> Tensor:
         """Start a trial: one task (a dict will do) for all, or a set of one each; the first observation.
 
@@ -82,8 +87,11 @@ class Trials:
             raise MetarlError("call begin(tasks) before the first step")
         if self.done:
             raise MetarlError(f"the trial is over after {self.episodes} episodes: call begin(tasks) for the next one")
+        return self.count(self.environment.step(action, self.active))
+
+    def count(self, after: Transition) -> Step:
+        """What a step of the active environments, taken by other ways, leads to in the trial."""
         resting = self._resting
-        after = self.environment.step(action, None if self._none_rest else ~resting)
         ended = after.terminated | after.truncated
         if not self._looks or bool(ended.any()):
             self._resting, self._none_rest = resting | ended, False

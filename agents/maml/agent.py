@@ -55,7 +55,10 @@ class MetaAgent:
             raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
         out = self.policy.network(self.params, self.policy.see(obs).unsqueeze(1))
         law = self.policy.actions.law(out, self._log_std)
-        action = (law.mode() if self.deterministic and not self.adapting else law.sample(self._noise)).squeeze(1)
+        if self.deterministic and not self.adapting:
+            action = law.mode().squeeze(1)
+        else:
+            action = law.sample(self.policy.actions.noise(self._noise, out)).squeeze(1)
         self._last = obs, action, out.squeeze(1)
         return self.policy.actions.applied(action)
 

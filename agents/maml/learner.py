@@ -15,7 +15,7 @@ from metarl.agents.maml.outer_ppo import OuterPPO
 from metarl.agents.maml.outer_reptile import OuterReptile
 from metarl.agents.maml.outer_trpo import OuterTRPO
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.sampling import MetaBatch, sample
+from metarl.agents.maml.sampling import Living, MetaBatch, sample
 from metarl.agents.maml.settings import MAMLSettings
 from metarl.agents.noise import Noise
 from metarl.counted import derive_seed, generator
@@ -42,6 +42,7 @@ class MetaLearner(Learner):
             torch.manual_seed(derive_seed(seed, "weights"))
             policy = MetaPolicy(self.env.observation_space, self.env.action_space, settings)
         self.policy = policy.to(device)
+        self.living = Living(self.env, self.policy)
         self.outer = OUTER[settings.outer](self.policy)
         self.updates = 0
         self.env_steps = 0
@@ -71,7 +72,7 @@ class MetaLearner(Learner):
         tasks = self.distribution.tasks("train", self.tasks.whole, derive_seed(self.seed, "tasks", self.updates))
         noise = Noise(generator(self.seed, "actions", self.updates, device=self.env.device), self.rows)
         seed, keys = derive_seed(self.seed, "trial", self.updates), self.rows.keys(self.env.device)
-        return sample(self.env, self.policy, tasks[self.tasks.rows], seed, noise, keys)
+        return sample(self.living, tasks[self.tasks.rows], seed, noise, keys)
 
     def _deviations(self) -> dict[str, float]:
         meta = self.policy.network.meta

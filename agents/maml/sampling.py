@@ -13,9 +13,10 @@ from metarl.agents.maml.experience import Phase, credit, log_std_of
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.noise import Noise
+from metarl.environment import Transition
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
-from metarl.trials import Trials
+from metarl.trials import Step, Trials
 from metarl.world import FLAG_NAMES, NAN_ACTION
 
 
@@ -42,10 +43,46 @@ class MetaBatch(NamedTuple):
     raw_obs: list[Tensor]  # of each phase: [S, *observation], own steps alone, as the world gave them
 
 
-def sample(
-    env: Trials, policy: MetaPolicy, tasks: TaskSet, seed: int, noise: Noise, keys: Tensor | None = None
-) -> MetaBatch:
+class Lived(NamedTuple):
+    """One step of B environments."""
+
+    after: Transition
+    action: Tensor  # [B, ...], as sampled
+    out: Tensor  # float32 [B, P], what the network put out
+
+
+class Living:
+    """A policy in its environments: acting and the world's step are one function, on a GPU one graph.
+
+    Two of them: before anybody has adapted there is one set of weights for all, afterwards one for each task.
+    """
+
+    def __init__(self, trials: Trials, policy: MetaPolicy) -> None:
+        self.trials = trials
+        self.policy = policy
+        self._alike, self._apart = (trials.environment.as_one(self._live) for _ in range(2))
+
+    def step(self, obs: Tensor, params: Params, noise: Noise) -> tuple[Step, Lived]:
+        """One step from what the trial last showed, by weights [M, ...] of equal shares of the environments."""
+        trials, actions = self.trials, self.policy.actions
+        numbers = actions.noise(noise, obs.new_empty(trials.num_envs, actions.outputs, dtype=torch.float32))
+        lived = self._alike if len(next(iter(params.values()))) == 1 else self._apart
+        found = lived(obs, trials.active, numbers, *(params[name] for name in self.policy.network.meta))
+        return trials.count(found.after), found
+
+    def _live(self, obs: Tensor, active: Tensor, noise: Tensor, *weights: Tensor) -> Lived:
+        policy, m = self.policy, len(weights[0])
+        params = dict(zip(policy.network.meta, weights, strict=True))
+        out = policy.network(params, policy.see(obs).unflatten(0, (m, -1)))
+        law = policy.actions.law(out, log_std_of(params, out).flatten(1, 2))
+        action = law.sample(noise.view_as(out)).flatten(0, 1)
+        after = self.trials.environment.move(policy.actions.applied(action), active)
+        return Lived(after, action, out.flatten(0, 1))
+
+
+def sample(living: Living, tasks: TaskSet, seed: int, noise: Noise, keys: Tensor | None = None) -> MetaBatch:
     """One trial of M tasks x N rollouts, a phase for each slot; keys [M * N]: see `Trials.begin`."""
+    env, policy = living.trials, living.policy
     m = len(tasks)
     n = env.num_envs // m
     params = {name: value.detach() for name, value in policy.network.params(m).items()}
@@ -53,7 +90,7 @@ def sample(
     obs = env.begin(tasks.repeat(n), seed, keys)
     while not env.done:
         shared = not batch.phases  # nobody has adapted yet: one set of weights for all
-        obs, slot = _live(env, policy, {k: v[:1] for k, v in params.items()} if shared else params, obs, noise)
+        obs, slot = _episode(living, {k: v[:1] for k, v in params.items()} if shared else params, obs, noise)
         rows = slot.stacked(m, n)
         phase = policy.phase(params, *rows)
         batch.returns.append(credit(phase, policy.baseline, policy.settings.gamma, policy.settings.lam))
@@ -66,18 +103,14 @@ def sample(
 
 
 @torch.no_grad()
-def _live(env: Trials, policy: MetaPolicy, params: Params, obs: Tensor, noise: Noise) -> tuple[Tensor, Slot]:
+def _episode(living: Living, params: Params, obs: Tensor, noise: Noise) -> tuple[Tensor, Slot]:
     """One slot; the observation that begins the next."""
-    m = len(next(iter(params.values())))
+    env = living.trials
     slot, episode, flags = Slot(), env.episode, torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
-    log_std = log_std_of(params, obs.new_empty(m)).flatten(0, 1)  # [M, 1, A]
     with threads.acting():
         while not env.done and env.episode == episode:
-            seen = policy.see(obs)
-            out = policy.network(params, seen.unflatten(0, (m, -1)))
-            action = policy.actions.law(out, log_std).sample(noise).flatten(0, 1)
-            step = env.step(policy.actions.applied(action))
-            slot.add(obs, action, out.flatten(0, 1), step.reward, step.resting)
+            step, lived = living.step(obs, params, noise)
+            slot.add(obs, lived.action, lived.out, step.reward, step.resting)
             flags |= step.flags
             obs = step.obs
     noise.meet()

@@ -56,7 +56,7 @@ class SpeedOptions:
     sides: tuple[str, ...] = ()
     """measure these alone, such as bare tensor envpool: they are named so in the JSON file"""
     device: str = "cpu"
-    """cpu; or cuda: the bare engine and our environment beside it, of these families at these sizes"""
+    """cpu; or cuda: the bare engine, our environment and training beside it, of these families at these sizes"""
     engine: str | None = None
     """warp: on cpu, the same measurements as on cuda, which there say nothing but that they work"""
     families: tuple[str, ...] = ("HalfCheetahVel", "AntDir2D", "Walker2dRandParams", "HumanoidDir", "GridNavi", "Catch")

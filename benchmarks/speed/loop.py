@@ -40,8 +40,10 @@ class TrainingLoop(Parted):
         self.together = Several(processes, agent, distribution, settings)
         self.learner: Any = self.together.learner
         self.environment, self.physics = Stopwatch(), Stopwatch()
-        self.environment.time(self.learner.env, "begin", "step")
-        if physics := getattr(self.learner.env.environment.simulation, "physics", None):
+        trials = self.learner.env
+        self.environment.time(trials, "begin", "count")
+        self.environment.time(trials.environment, "move")
+        if physics := getattr(trials.environment.simulation, "physics", None):
             self.physics.time(physics, "step")
         super().__init__(PARTS)
 

@@ -1,8 +1,9 @@
-"""`metarl speed --device cuda`: bare engine, our environment, and our environment with bodies that differ, by size.
+"""`metarl speed --device cuda`: by size, bare engine, our environment, the same with bodies that differ, and training.
 
 All sides simulate the same: random actions, no end but the horizon, from the same start states in each episode. The
 bare engine is measured as `mjwarp-testspeed` does it, by replays of a recorded physics step, but is waited for at the
-end of a unit of work alone, not after each step, which it gains by. Compiling and recording are timed apart.
+end of a unit of work alone, not after each step, which it gains by. Compiling and recording are timed apart. Training
+is whole updates of trials on new tasks.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from math import gcd
 from typing import Any
 
 import gymnasium as gym
 import torch
 from torch import Tensor
 
+from metarl import memory, registry
 from metarl.benchmarks.speed.timing import Rate, Sample, Side, measure, summary, take_turns
 from metarl.benchmarks.speed.variation import VARIED, with_varied_physics
 from metarl.distribution import TaskDistribution
@@ -33,7 +37,7 @@ class Measured:
 
     distribution: str
     num_envs: int
-    side: str  # bare, environment, varied
+    side: str  # bare, environment, varied, rl2, rl2-captured, promp
     samples: list[Sample]
     compile_seconds: float  # making, compiling, recording: what happens once
 
@@ -57,6 +61,10 @@ class OurEnvironment(Side):
         self.env.assign(d.tasks("train", num_envs))
         self.env.seed(0)
         self.env.reset()
+
+    def warm_up(self) -> None:
+        for _ in range(RECORDED):
+            self.work()
 
     def work(self) -> int:
         env = self.env
@@ -87,6 +95,10 @@ class BareEngine(Side):
         self.controls = [(low + high) / 2 + (high - low) / 2 * action for action in side.actions]
         self.launch = Recorded(lambda: mjw.step(physics.device_model, physics.device_data), physics.device)
 
+    def warm_up(self) -> None:
+        for _ in range(RECORDED):
+            self.work()
+
     def work(self) -> int:
         physics = self.physics
         for ctrl in self.controls:
@@ -99,6 +111,38 @@ class BareEngine(Side):
                 self.launch()
         wait(physics.device)
         return len(self.controls) * physics.num_envs
+
+
+class Learning(Side):
+    """An agent's updates on the engine of the device; MetarlError where they do not fit."""
+
+    def __init__(self, agent: str, distribution: TaskDistribution, device: str, **settings: Any) -> None:
+        kind = registry.find("agent", agent)
+        assert kind.learner is not None
+        self.device = torch.device(device)
+        self.learner: Any = kind.learner(distribution, kind.settings(**settings), 0, device)
+        if (free := memory.free(device)) is not None:
+            self.learner.check_memory(free)
+
+    def work(self) -> int:
+        before = self.learner.env_steps
+        self.learner.update()
+        wait(self.device)
+        return self.learner.env_steps - before
+
+    def close(self) -> None:
+        self.learner.env.close()
+
+
+def learners(d: TaskDistribution, num_envs: int, device: str, rl2: dict[str, Any]) -> dict[str, Callable[[], Side]]:
+    """What trains, by name. rl2: its settings; ProMP has 20 rollouts a task, or some more."""
+    rl2 = {**rl2, "num_envs": num_envs, "minibatches": gcd(4, num_envs)}
+    tasks = max(n for n in range(1, max(1, num_envs // 20) + 1) if num_envs % n == 0)
+    captured = {"rl2-captured": partial(Learning, "rl2", d, device, **rl2, capture=True)} if device == "cuda" else {}
+    return {
+        "rl2": partial(Learning, "rl2", d, device, **rl2), **captured,
+        "promp": partial(Learning, "promp", d, device, num_envs=num_envs, meta_batch_size=tasks),
+    }  # fmt: skip
 
 
 def device_actions(env: Environment) -> list[Tensor]:
@@ -118,19 +162,30 @@ def wait(device: torch.device) -> None:
 
 def measure_sizes(
     distributions: dict[str, TaskDistribution], sizes: tuple[int, ...], device: str, engine: str | None,
-    rounds: int, seconds: float, say: Callable[[str], None],
+    rounds: int, seconds: float, say: Callable[[str], None], rl2: dict[str, Any] | None = None,
 ) -> Iterator[Measured]:  # fmt: skip
-    """Every side of every distribution at every size; the sides of one size take turns."""
+    """Every side of every distribution at every size; the sides of one size take turns.
+
+    rl2: measure training, too, RL² with these settings; on the device's own engine alone.
+    """
     for name, distribution in distributions.items():
-        kinds = _kinds(distribution)
         for num_envs in sizes:
             say(f"{name}, {num_envs}")
+            kinds = {kind: partial(make, num_envs, device, engine) for kind, make in _kinds(distribution).items()}
+            if rl2 is not None and engine is None:
+                kinds |= learners(distribution, num_envs, device, rl2)
             began, sides = {}, {}
             for kind, make in kinds.items():
                 start = time.perf_counter()
-                sides[kind] = make(num_envs, device, engine)
-                for _ in range(RECORDED):
-                    sides[kind].work()
+                try:
+                    sides[kind] = make()
+                    sides[kind].warm_up()
+                except (MetarlError, RuntimeError) as error:  # out of memory, or what cannot be recorded
+                    if kind not in ("rl2", "rl2-captured", "promp"):
+                        raise
+                    say(f"left out: {kind}: {error}")
+                    sides.pop(kind, None)
+                    continue
                 began[kind] = time.perf_counter() - start
             samples: dict[str, list[Sample]] = {kind: [] for kind in sides}
             for kind in take_turns(list(sides), rounds):

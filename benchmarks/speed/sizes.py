@@ -22,7 +22,7 @@ from metarl.run import write_atomically
 if TYPE_CHECKING:
     from metarl.benchmarks.speed.command import SpeedOptions
 
-FLOORS = {("environment", "bare"): 0.85, ("varied", "environment"): 0.90}
+FLOORS = {("environment", "bare"): 0.85, ("varied", "environment"): 0.90, ("rl2", "environment"): 0.50}
 
 
 def run(options: SpeedOptions) -> None:
@@ -33,7 +33,7 @@ def run(options: SpeedOptions) -> None:
     found = list(
         measure_sizes(
             distributions, options.sizes, device, options.engine, options.rounds, options.seconds,
-            lambda what: console.print(f"measuring {what}", style="dim"),
+            lambda what: console.print(what, style="dim"), _training(options),
         )
     )  # fmt: skip
     machine = describe() | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
@@ -41,6 +41,11 @@ def run(options: SpeedOptions) -> None:
     console.print(machine.get("gpu") or "on cpu, which is no measure of a GPU", highlight=False)
     if options.json is not None:
         write_atomically(options.json, (json.dumps(to_json(found, machine, options), indent=2) + "\n").encode())
+
+
+def _training(options: SpeedOptions) -> dict[str, Any] | None:
+    """RL²'s settings, where training is to be measured."""
+    return {"epochs": options.epochs, "hidden_size": options.hidden_size} if options.training else None
 
 
 def ratios(found: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
@@ -56,7 +61,7 @@ def ratios(found: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
 
 def table(found: Sequence[Measured]) -> Table:
     """A row a side and size."""
-    title = "thousands of env steps a second; times: environment of bare, varied of environment"
+    title = "thousands of env steps a second; times: environment of bare; varied and rl2 of environment"
     out = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("distribution", "envs", "side", "1000/s", "times", "compiling, s"):
         out.add_column(column, justify="left" if column[0] in "ds" else "right", no_wrap=True)

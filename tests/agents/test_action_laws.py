@@ -43,11 +43,11 @@ def test_categorical_log_prob_entropy_and_kl():
 
 def test_samples_follow_their_law():
     logits = torch.tensor([1.0, 0.0, -1.0, 2.0]).expand(40_000, 4)
-    sample = Categorical(logits).sample(Noise(torch.Generator().manual_seed(0)))
+    sample = Categorical(logits).sample(Noise(torch.Generator().manual_seed(0)).exponential(logits))
     share = torch.bincount(sample, minlength=4) / len(sample)
     torch.testing.assert_close(share, logits[0].softmax(0), atol=0.01, rtol=0)
     mean, log_std = torch.tensor([1.0, -1.0]).expand(40_000, 2), torch.tensor([0.0, -1.0])
-    sample = Gaussian(mean, log_std).sample(Noise(torch.Generator().manual_seed(0)))
+    sample = Gaussian(mean, log_std).sample(Noise(torch.Generator().manual_seed(0)).normal(mean))
     torch.testing.assert_close(sample.mean(0), mean[0], atol=0.02, rtol=0)
     torch.testing.assert_close(sample.std(0), log_std.exp(), atol=0.02, rtol=0)
 

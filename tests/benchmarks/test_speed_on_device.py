@@ -1,13 +1,15 @@
 """`metarl speed --device cuda`, its lines run on Warp's CPU device: who is measured and what is written."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 import metarl
+from metarl import memory
 from metarl.benchmarks.speed.command import COMMAND, SpeedOptions
-from metarl.benchmarks.speed.on_device import EVERY_FIELD, BareEngine, Measured, OurEnvironment
+from metarl.benchmarks.speed.on_device import EVERY_FIELD, BareEngine, Measured, OurEnvironment, measure_sizes
 from metarl.benchmarks.speed.sizes import ratios
 from metarl.benchmarks.speed.timing import Sample
 from metarl.benchmarks.speed.variation import with_varied_physics
@@ -63,6 +65,22 @@ def test_a_machine_without_a_gpu_says_so(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MetarlError, match="CUDA"):
         COMMAND.run(SpeedOptions(device="cuda", sizes=(2,)))
+
+
+def test_training_is_measured_beside_them(monkeypatch):
+    """Whole updates; what does not fit is left out, and said."""
+    family = replace(metarl.get("GridNavi"), horizon=4)
+
+    def trained() -> dict[str, int]:
+        sides = measure_sizes({"GridNavi": family}, (40,), "cpu", None, 1, 0.0, said.append, {"hidden_size": 8})
+        return {m.side: m.samples[0].steps for m in sides if m.side != "environment"}
+
+    said: list[str] = []
+    assert trained() == {"rl2": 40 * family.episodes * 4, "promp": 40 * 2 * 4}
+    assert said == ["GridNavi, 40"]
+    monkeypatch.setattr(memory, "free", lambda device: 1000)
+    assert trained() == {}
+    assert [line.split(":")[1] for line in said if line.startswith("left out")] == [" rl2", " promp"]
 
 
 def test_what_is_compared_with_what():

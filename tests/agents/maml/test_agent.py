@@ -72,7 +72,7 @@ def test_the_step_is_the_learners_own(guess):
     from metarl.counted import generator
 
     tasks = guess.tasks("train", 2)
-    batch = sample(learner.env, learner.policy, tasks, 0, Noise(generator(0)))
+    batch = sample(learner.living, tasks, 0, Noise(generator(0)))
     phase = batch.phases[0]
     wanted = learner.policy.adapt({k: v.detach() for k, v in learner.policy.network.params(2).items()}, phase)
     for shot in range(4):

@@ -21,7 +21,7 @@ def learner(kind, distribution, **settings) -> MetaLearner:
 
 def lived(made: MetaLearner, seed: int = 0) -> MetaBatch:
     tasks = made.distribution.tasks("train", made.settings.meta_batch_size, seed)
-    return sample(made.env, made.policy, tasks, seed, Noise(generator(seed)))
+    return sample(made.living, tasks, seed, Noise(generator(seed)))
 
 
 def phases(made: MetaLearner):

@@ -1,0 +1,76 @@
+"""Acting and the world's step as one graph: a learner lives and learns as it does without (tests/tape.py)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from tape import recorder
+
+import metarl
+from metarl import numerics, registry
+from metarl.agents.living import Living
+from metarl.agents.maml import sampling
+from metarl.agents.ppo import PPOLearner
+from metarl.graphs import AS_THEY_STAND
+
+
+@pytest.fixture(autouse=True)
+def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU: whether any environment rests is not asked."""
+    monkeypatch.setattr(numerics, "may_hold", lambda mask: True)
+
+
+def learner(agent: str, distribution: str, settings: dict[str, Any], record: bool) -> Any:
+    """Of an agent that reads its weights where they are; with `record`, its steps are recorded and replayed."""
+    kind = registry.find("agent", agent)
+    family = replace(metarl.get(distribution), horizon=5)
+    made: Any = kind.learner(family, kind.settings(**settings), 0, "cpu")  # type: ignore[misc]
+    rl2 = isinstance(made, PPOLearner)
+    owners = [made.living.agent] if rl2 else []
+    if record:
+        made.env.environment.repeat(recorder(made.env.environment, *owners))
+        made.living = Living(made.env, *owners) if rl2 else sampling.Living(made.env, made.policy)
+    elif rl2:
+        made.living.agent.in_a_graph = True
+    return made
+
+
+SMALL = {"num_envs": 4, "minibatches": 2, "epochs": 1, "hidden_size": 8, "head_size": 8}
+META = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("agent", "distribution", "settings"),
+    [
+        ("rl2", "HalfCheetahDir", SMALL),
+        ("rl2", "CartPoleSign", {**SMALL, "memory": "lstm"}),  # where some rest
+        ("rl2", "GridNavi", {**SMALL, "memory": "associative"}),
+        ("rl2-wiped", "Catch", SMALL),
+        ("promp", "HalfCheetahDirH100", META),
+        ("maml", "GridNavi", {**META, "inner_steps": 2}),
+    ],
+)
+def test_a_rollout_that_is_one_graph_a_step_teaches_the_same(agent, distribution, settings):
+    plain, graph = (learner(agent, distribution, settings, record) for record in (False, True))
+    calls = []
+    for owner in (plain, graph):
+        name = "react" if isinstance(owner, PPOLearner) else "see"
+        calls.append(_counted(owner.living.agent if isinstance(owner, PPOLearner) else owner.policy, name))
+    for _ in range(3):
+        found, expected = graph.update(), plain.update()
+        assert found == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
+    for x, y in zip(graph.policy.parameters(), plain.policy.parameters(), strict=True):
+        assert torch.equal(x, y)
+    assert calls[0][0] > 2 * calls[1][0] > AS_THEY_STAND, "recorded steps do not run Python"
+
+
+def _counted(owner: Any, name: str) -> list[int]:
+    calls, function = [0], getattr(owner, name)
+
+    def call(*args: Any) -> Any:
+        calls[0] += 1
+        return function(*args)
+
+    setattr(owner, name, call)
+    return calls
