@@ -10,10 +10,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import IO
 
 from metarl import parallel
+from metarl.errors import MetarlError
 
 COMPANION = "METARL_COMPANION"  # set in the processes started here, not in those of torchrun
 LEAVE_S = 10.0  # time companions have to end by themselves
@@ -29,7 +32,7 @@ def companions(count: int, module: str, arguments: Sequence[str]) -> Iterator[No
     """Within, this process is the first of `count` that learn as one; the others run `python -m MODULE ARGUMENTS`.
 
     Each has a share of the cores. The others write nothing to stdout, and end when this process does, however that is:
-    without it they find nobody.
+    without it they find nobody. What they wrote to stderr is told then, less the error that all came to.
     """
     if count == 1:
         yield
@@ -41,19 +44,27 @@ def companions(count: int, module: str, arguments: Sequence[str]) -> Iterator[No
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # a stranger's modules are found as they are here
     }  # fmt: skip
     command = [sys.executable, "-P", "-m", module, *arguments]
-    started = [
-        subprocess.Popen(command, env={**before, **common, **_rank(rank)}, stdout=subprocess.DEVNULL)
-        for rank in range(1, count)
-    ]
+    started = []
+    for rank in range(1, count):
+        told = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
+        process = subprocess.Popen(
+            command, env={**before, **common, **_rank(rank)}, stdout=subprocess.DEVNULL, stderr=told
+        )
+        started.append((process, told))
     os.environ.update(common | _rank(0))
+    own = ""
     try:
         yield
+    except MetarlError as error:
+        own = f"error: {error}"
+        raise
     finally:
         os.environ.clear()
         os.environ.update(before)
         parallel.leave()
-        for process in started:
+        for process, told in started:
             _end(process)
+            _pass_on(told, own)
 
 
 def _rank(rank: int) -> dict[str, str]:
@@ -72,3 +83,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _pass_on(told: IO[bytes], own: str) -> None:
+    """Print what a companion said, but for what this process is about to say itself."""
+    with told:
+        told.seek(0)
+        text = told.read().decode(errors="replace")
+    if left := (text.replace(own, "") if own else text).strip():
+        print(left, file=sys.stderr)

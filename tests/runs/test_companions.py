@@ -13,6 +13,7 @@ import metarl
 from metarl import parallel, registry
 from metarl.agents.presets import RL2Settings
 from metarl.cli import main
+from metarl.companions import companions
 from metarl.run import read_table
 
 SMALL = [
@@ -48,6 +49,19 @@ def test_two_processes_learn_what_one_does_and_leave_nothing_behind(
     assert left["env_steps"] == right["env_steps"]
     for name, values in left.items():
         assert values == pytest.approx(right[name], rel=1e-2, abs=1e-3, nan_ok=True), name
+
+
+def test_what_companions_say_is_told_but_for_what_all_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "talker.py").write_text("import sys\nprint('error: too hot\\nmind the step', file=sys.stderr)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(metarl.MetarlError, match="too hot"), companions(2, "talker", []):
+        raise metarl.MetarlError("too hot")
+    assert capfd.readouterr().err == "mind the step\n"
+    with companions(2, "talker", []):
+        pass
+    assert capfd.readouterr().err == "error: too hot\nmind the step\n"
 
 
 @pytest.mark.slow
