@@ -9,6 +9,7 @@ from rich.console import Console
 
 from metarl import api
 from metarl.cli.evaluate import print_returns
+from metarl.cli.train import main as train
 from metarl.command import Command
 from metarl.run import PICTURE
 
@@ -35,7 +36,9 @@ def demo(options: DemoOptions) -> None:
         f"or to go back: that is what {AGENT} is about to learn, on some places; it is tested on others.\n",
         soft_wrap=True,
     )
-    run = api.train(AGENT, DISTRIBUTION, steps=options.steps, seed=options.seed, run_dir=options.run_dir, resume=True)
+    run = options.run_dir
+    steps, seed = str(options.steps), str(options.seed)
+    train([AGENT, DISTRIBUTION, "--steps", steps, "--seed", seed, "--run-dir", run, "--resume"])  # on all cores
     results = api.evaluate(run, "test", tasks=64, replicates=4, against=("wiped", "random"))
     print_returns(results, console)
     lives = results["test"][AGENT]
