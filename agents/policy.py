@@ -117,7 +117,7 @@ class PolicyAgent:
         self.deterministic = deterministic
         self.noise = noise or Noise()
         self.in_a_graph = False  # whether `react` is recorded
-        self.seen: Seen  # what the last `act` saw, computed and chose, for whoever records it
+        self.seen: Seen  # what the last `react` saw, computed and chose, for whoever records it
         self.features: Tensor
         self.out: Tensor
         self.action: Tensor

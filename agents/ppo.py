@@ -57,12 +57,13 @@ class PPOLearner(Learner):
         )
         self.updates = 0
         self.env_steps = 0
-        self._derive = Captured(self._derivatives) if self._may_capture() else self._derivatives
+        self._derive = Captured(self._derivatives) if self.captures else self._derivatives
         # Credit crosses episodes only where something remembers them.
         self.across_episodes = self.policy.remembers and not settings.wipe_memory
 
-    def _may_capture(self) -> bool:
-        """Whether every minibatch has the same shapes and constants, and a graph is wanted."""
+    @property
+    def captures(self) -> bool:
+        """Whether a minibatch's gradient is a graph on a GPU: it is wanted, and all are of one shape and constants."""
         still = not self.settings.anneal_steps and not self.env.environment.simulation.may_terminate
         return self.settings.capture and still
 

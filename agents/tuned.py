@@ -13,6 +13,12 @@ ASSOCIATIVE = {
     "entropy_coef": 0.02,
 }  # fmt: skip
 
+# A GRU that must predict rewards and goes on exploring for long, for worlds to be searched.
+SEARCH = {
+    **SMALL, "num_envs": 64, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.03, "learning_rate": 1.5e-3,
+    "reward_coef": 0.25, "anneal_steps": 24_000_000,
+}  # fmt: skip
+
 LONG_BANDIT = {**SMALL, "num_envs": 128, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.02}
 
 TUNED: Mapping[str, Mapping[str, Any]] = {
@@ -42,12 +48,6 @@ TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
     "MDPN10": {**ASSOCIATIVE, "anneal_steps": 6_000_000},
     "MDPN25": {**ASSOCIATIVE, "num_envs": 64, "hidden_size": 96, "anneal_steps": 8_000_000},
     "Bandit10N100": {**ASSOCIATIVE, "anneal_steps": 5_000_000},
-    "DarkKeyDoor": {
-        **SMALL, "num_envs": 64, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.03, "learning_rate": 1.5e-3,
-        "reward_coef": 0.25, "anneal_steps": 24_000_000,
-    },
-    "DarkRoom": {
-        **SMALL, "num_envs": 64, "gamma": 0.99, "lam": 0.95, "entropy_coef": 0.02, "reward_coef": 0.25,
-        "anneal_steps": 7_000_000,
-    },
+    "DarkKeyDoor": SEARCH,
+    "DarkRoom": SEARCH,
 }  # fmt: skip

@@ -73,7 +73,10 @@ class Environment:
             self.repeat(self.simulation.record)
 
     def repeat(self, record: Record) -> None:
-        """From now on step and reset are each recorded as one graph by `record`, and replayed."""
+        """From now on step and reset are each recorded as one graph by `record`, and replayed.
+
+        So is what is made by `as_one` after this.
+        """
         self.simulation.recorded = True
         held = Held(self)
         self._recorded = held, record

@@ -1,9 +1,9 @@
 """A step as one CUDA graph: recorded once, replayed after that, in the memory it was recorded with.
 
-The lines of worlds make new tensors and bind them to names (`self.cell = there`); a graph reads and writes where it
-did when it was recorded. So each tensor that an environment holds is given a place, the recorded lines end by copying
-what they bound back into its place, and what is bound between two replays (new tasks, a new seed) is copied there
-before the next: nothing is ever written into a graph that no longer reads it.
+The lines of worlds and agents make new tensors and bind them to names (`self.cell = there`); a graph reads and writes
+where it did when it was recorded. So each tensor that an environment or an agent holds is given a place, the recorded
+lines end by copying what they bound back into its place, and what is bound between two replays (new tasks, a new seed)
+is copied there before the next: nothing is ever written into a graph that no longer reads it.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class Place:
 class Held:
     """The tensors that objects and those they are made of hold in their attributes, each in a place of its own."""
 
+    in_place = True  # its own tensors are those places
+
     def __init__(self, *roots: object) -> None:
         self._roots = list(roots)
         self._places: list[Place] | None = None
@@ -65,24 +67,28 @@ class Held:
             self.generation += 1
             parts = list(_parts(self._roots))
             self._addresses: set[int] = set()
-            self._places = [place for part in parts for place in self._find(part)]
+            self._places = [self._place(part, *item) for part in parts for item in _with_tensors(part)]
             self._plain = [(part, *item) for part in parts for item in vars(part).items() if _is_plain(item[1])]
         return self.generation
+
+    def settle_all(self) -> int:
+        """The same, with places for names, too, that held no tensors when the others got theirs."""
+        known = {(id(place.owner), place.name) for place in self._places or []}
+        if any((id(part), name) not in known for part in _parts(self._roots) for name, _ in _with_tensors(part)):
+            self._places = None
+        return self.settle()
 
     def own(self, tensor: Tensor) -> Tensor:
         """The tensor, or a copy where it lies in one of the places."""
         return tensor.clone() if _address(tensor) in self._addresses else tensor
 
-    def _find(self, owner: object) -> Iterator[Place]:
-        for name, value in vars(owner).items():
-            leaves, spec = tree_flatten(value)
-            if not any(isinstance(leaf, Tensor) for leaf in leaves):
-                continue
-            own = [leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-            self._addresses |= {_address(leaf) for leaf in own if isinstance(leaf, Tensor)}
-            place = Place(owner, name, tree_unflatten(own, spec), own, spec)
-            setattr(owner, name, place.value)
-            yield place
+    def _place(self, owner: object, name: str, value: Any) -> Place:
+        leaves, spec = tree_flatten(value)
+        own = [leaf.clone() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        self._addresses |= {_address(leaf) for leaf in own if isinstance(leaf, Tensor)}
+        place = Place(owner, name, tree_unflatten(own, spec), own, spec)
+        setattr(owner, name, place.value)
+        return place
 
     def _pour(self, places: list[Place]) -> bool:
         """False where values no longer fit their places."""
@@ -120,7 +126,7 @@ class Repeated:
             self._calls += 1
             return self._function(*inputs)
         if self._held.settle() != self._generation:
-            self._generation = self._held.generation
+            self._generation = self._held.settle_all()
             self._inputs = [given.clone() for given in inputs]
             self._replay = self._record(self._work)
         for place, given in zip(self._inputs, inputs, strict=True):
@@ -148,6 +154,11 @@ def _parts(roots: list[object]) -> Iterator[object]:
                 if _may_hold(leaf) and id(leaf) not in seen:
                     seen.add(id(leaf))
                     todo.append(leaf)
+
+
+def _with_tensors(owner: object) -> list[tuple[str, Any]]:
+    """The attributes that hold any, with their values."""
+    return [item for item in vars(owner).items() if any(isinstance(x, Tensor) for x in tree_flatten(item[1])[0])]
 
 
 def _may_hold(value: object) -> bool:

@@ -111,7 +111,7 @@ class Trials:
 
     def _warn(self) -> None:
         if told := self.environment.simulation.trouble():
-            warnings.warn(told, stacklevel=3)
+            warnings.warn(told, stacklevel=4)  # whoever called `step`
 
     def _all_awake(self) -> None:
         self._resting = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)

@@ -51,6 +51,13 @@ class Lived(NamedTuple):
     out: Tensor  # float32 [B, P], what the network put out
 
 
+class Acting:
+    """Weights that are acted by, [M, ...] of equal shares of the environments."""
+
+    def __init__(self) -> None:
+        self.params: Params = {}
+
+
 class Living:
     """A policy in its environments: acting and the world's step are one function, on a GPU one graph.
 
@@ -60,19 +67,28 @@ class Living:
     def __init__(self, trials: Trials, policy: MetaPolicy) -> None:
         self.trials = trials
         self.policy = policy
-        self._alike, self._apart = (trials.environment.as_one(self._live) for _ in range(2))
+        self._acting = alike, apart = Acting(), Acting()
+        self._lived = (
+            trials.environment.as_one(lambda *given: self._live(alike, *given), alike),
+            trials.environment.as_one(lambda *given: self._live(apart, *given), apart),
+        )
+        self._apart = False  # which of the two is acted by
 
-    def step(self, obs: Tensor, params: Params, noise: Noise) -> tuple[Step, Lived]:
-        """One step from what the trial last showed, by weights [M, ...] of equal shares of the environments."""
+    def act_by(self, params: Params) -> None:
+        """From now on, by these weights [M, ...]; one set is for all."""
+        self._apart = len(next(iter(params.values()))) > 1
+        self._acting[self._apart].params = params
+
+    def step(self, obs: Tensor, noise: Noise) -> tuple[Step, Lived]:
+        """One step from what the trial last showed."""
         trials, actions = self.trials, self.policy.actions
         numbers = actions.noise(noise, obs.new_empty(trials.num_envs, actions.outputs, dtype=torch.float32))
-        lived = self._alike if len(next(iter(params.values()))) == 1 else self._apart
-        found = lived(obs, trials.active, numbers, *(params[name] for name in self.policy.network.meta))
+        found = self._lived[self._apart](obs, trials.active, numbers)
         return trials.count(found.after), found
 
-    def _live(self, obs: Tensor, active: Tensor, noise: Tensor, *weights: Tensor) -> Lived:
-        policy, m = self.policy, len(weights[0])
-        params = dict(zip(policy.network.meta, weights, strict=True))
+    def _live(self, acting: Acting, obs: Tensor, active: Tensor, noise: Tensor) -> Lived:
+        policy, params = self.policy, acting.params
+        m = len(next(iter(params.values())))
         out = policy.network(params, policy.see(obs).unflatten(0, (m, -1)))
         law = policy.actions.law(out, log_std_of(params, out).flatten(1, 2))
         action = law.sample(noise.view_as(out)).flatten(0, 1)
@@ -106,10 +122,11 @@ def sample(living: Living, tasks: TaskSet, seed: int, noise: Noise, keys: Tensor
 def _episode(living: Living, params: Params, obs: Tensor, noise: Noise) -> tuple[Tensor, Slot]:
     """One slot; the observation that begins the next."""
     env = living.trials
+    living.act_by(params)
     slot, episode, flags = Slot(), env.episode, torch.zeros(env.num_envs, dtype=torch.int64, device=env.device)
     with threads.acting():
         while not env.done and env.episode == episode:
-            step, lived = living.step(obs, params, noise)
+            step, lived = living.step(obs, noise)
             slot.add(obs, lived.action, lived.out, step.reward, step.resting)
             flags |= step.flags
             obs = step.obs

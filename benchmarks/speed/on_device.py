@@ -8,8 +8,10 @@ is whole updates of trials on new tasks.
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import gcd
@@ -53,9 +55,7 @@ class OurEnvironment(Side):
     """Steps and masked restarts of an `Environment`, whose tasks were given before the clock started."""
 
     def __init__(self, distribution: TaskDistribution, num_envs: int, device: str, engine: str | None) -> None:
-        d = distribution
-        if d.goal is not None:  # a robot that has fallen is simulated on, as by the bare engine
-            d = replace(d, settings={**d.settings, "fall_ends": False})
+        d = _until_horizon(distribution)
         self.env = Environment(d, num_envs, device, engine)
         self.actions = device_actions(self.env)
         self.env.assign(d.tasks("train", num_envs))
@@ -76,6 +76,11 @@ class OurEnvironment(Side):
 
     def close(self) -> None:
         self.env.close()
+
+
+def _until_horizon(d: TaskDistribution) -> TaskDistribution:
+    """A robot that has fallen is simulated on, as by the bare engine."""
+    return d if d.goal is None else replace(d, settings={**d.settings, "fall_ends": False})
 
 
 class BareEngine(Side):
@@ -120,9 +125,15 @@ class Learning(Side):
         kind = registry.find("agent", agent)
         assert kind.learner is not None
         self.device = torch.device(device)
-        self.learner: Any = kind.learner(distribution, kind.settings(**settings), 0, device)
+        self.learner: Any = kind.learner(_until_horizon(distribution), kind.settings(**settings), 0, device)
+        if getattr(self.learner.settings, "capture", False) and not self.learner.captures:
+            raise MetarlError("its minibatches have not all the same shape, so that no graph is recorded")
         if (free := memory.free(device)) is not None:
             self.learner.check_memory(free)
+
+    def warm_up(self) -> None:
+        for _ in range(2):  # a trial of two slots resets twice, and the third reset is recorded
+            self.work()
 
     def work(self) -> int:
         before = self.learner.env_steps
@@ -163,36 +174,55 @@ def wait(device: torch.device) -> None:
 def measure_sizes(
     distributions: dict[str, TaskDistribution], sizes: tuple[int, ...], device: str, engine: str | None,
     rounds: int, seconds: float, say: Callable[[str], None], rl2: dict[str, Any] | None = None,
-) -> Iterator[Measured]:  # fmt: skip
-    """Every side of every distribution at every size; the sides of one size take turns.
+) -> Iterator[list[Measured]]:  # fmt: skip
+    """Every side of every distribution, size by size; the sides of one size take turns.
 
-    rl2: measure training, too, RL² with these settings; on the device's own engine alone.
+    rl2: measure training, too, RL² with these settings; on the device's own engine alone. What cannot train at a size,
+    for want of memory say, is left out there.
     """
     for name, distribution in distributions.items():
         for num_envs in sizes:
             say(f"{name}, {num_envs}")
             kinds = {kind: partial(make, num_envs, device, engine) for kind, make in _kinds(distribution).items()}
-            if rl2 is not None and engine is None:
-                kinds |= learners(distribution, num_envs, device, rl2)
-            began, sides = {}, {}
-            for kind, make in kinds.items():
-                start = time.perf_counter()
-                try:
-                    sides[kind] = make()
-                    sides[kind].warm_up()
-                except (MetarlError, RuntimeError) as error:  # out of memory, or what cannot be recorded
-                    if kind not in ("rl2", "rl2-captured", "promp"):
-                        raise
-                    say(f"left out: {kind}: {error}")
-                    sides.pop(kind, None)
-                    continue
-                began[kind] = time.perf_counter() - start
-            samples: dict[str, list[Sample]] = {kind: [] for kind in sides}
-            for kind in take_turns(list(sides), rounds):
+            training = {} if rl2 is None or engine is not None else learners(distribution, num_envs, device, rl2)
+            found = _take_turns({**kinds, **training}, set(training), rounds, seconds, say)
+            yield [Measured(name, num_envs, kind, *of) for kind, of in found.items()]
+            gc.collect()  # environments and their graphs refer to one another
+            if device == "cuda":
+                torch.cuda.empty_cache()
+
+
+def _take_turns(
+    kinds: dict[str, Callable[[], Side]], may_fail: set[str], rounds: int, seconds: float, say: Callable[[str], None]
+) -> dict[str, tuple[list[Sample], float]]:
+    """The samples of each side, and how long it took to begin."""
+    began: dict[str, float] = {}
+    sides: dict[str, Side] = {}
+    samples: dict[str, list[Sample]] = {kind: [] for kind in kinds}
+
+    @contextmanager
+    def or_left_out(kind: str) -> Iterator[None]:
+        try:
+            yield
+        except (MetarlError, RuntimeError) as error:
+            if kind not in may_fail:
+                raise
+            say(f"left out: {kind}: {error}")
+            sides.pop(kind, None)
+
+    for kind, make in kinds.items():
+        with or_left_out(kind):
+            start = time.perf_counter()
+            sides[kind] = make()
+            sides[kind].warm_up()
+            began[kind] = time.perf_counter() - start
+    for kind in take_turns(list(sides), rounds):
+        if kind in sides:
+            with or_left_out(kind):
                 samples[kind].append(measure(sides[kind], seconds))
-            for kind, side in sides.items():
-                side.close()
-                yield Measured(name, num_envs, kind, samples[kind], began[kind])
+    for side in sides.values():
+        side.close()
+    return {kind: (samples[kind], began[kind]) for kind in sides}
 
 
 def _kinds(d: TaskDistribution) -> dict[str, Callable[[int, str, str | None], Side]]:

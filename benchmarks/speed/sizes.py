@@ -30,17 +30,17 @@ def run(options: SpeedOptions) -> None:
     console = Console()
     distributions = {name: registry.find("distribution", name) for name in options.families}
     device = pick_device(options.device, *distributions.values())
-    found = list(
-        measure_sizes(
-            distributions, options.sizes, device, options.engine, options.rounds, options.seconds,
-            lambda what: console.print(what, style="dim"), _training(options),
-        )
-    )  # fmt: skip
     machine = describe() | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
+    found: list[Measured] = []
+    for measured in measure_sizes(
+        distributions, options.sizes, device, options.engine, options.rounds, options.seconds,
+        lambda what: console.print(what, style="dim"), _training(options),
+    ):  # fmt: skip
+        found += measured
+        if options.json is not None:  # each time, so that nothing measured is lost
+            write_atomically(options.json, (json.dumps(to_json(found, machine, options), indent=2) + "\n").encode())
     console.print(table(found))
     console.print(machine.get("gpu") or "on cpu, which is no measure of a GPU", highlight=False)
-    if options.json is not None:
-        write_atomically(options.json, (json.dumps(to_json(found, machine, options), indent=2) + "\n").encode())
 
 
 def _training(options: SpeedOptions) -> dict[str, Any] | None:

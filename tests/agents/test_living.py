@@ -65,6 +65,20 @@ def test_a_rollout_that_is_one_graph_a_step_teaches_the_same(agent, distribution
     assert calls[0][0] > 2 * calls[1][0] > AS_THEY_STAND, "recorded steps do not run Python"
 
 
+def test_places_made_anew_are_as_many() -> None:
+    """When a plain value has changed, graphs are recorded again; nothing of the old ones is held."""
+    made = learner("rl2", "GridNavi", SMALL, record=True)
+    environment, counts = made.env.environment, []
+    made.update()
+    for horizon in (4, 5, 4):
+        environment.horizon = made.env.horizon = horizon
+        made.update()
+        held, _ = environment._recorded
+        counts.append((len(held._places), held.generation))
+    assert counts[0][0] == counts[1][0] == counts[2][0]
+    assert counts[2][1] == counts[0][1] + 2
+
+
 def _counted(owner: Any, name: str) -> list[int]:
     calls, function = [0], getattr(owner, name)
 

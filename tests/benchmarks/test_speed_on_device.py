@@ -72,7 +72,7 @@ def test_training_is_measured_beside_them(monkeypatch):
     family = replace(metarl.get("GridNavi"), horizon=4)
 
     def trained() -> dict[str, int]:
-        sides = measure_sizes({"GridNavi": family}, (40,), "cpu", None, 1, 0.0, said.append, {"hidden_size": 8})
+        (sides,) = measure_sizes({"GridNavi": family}, (40,), "cpu", None, 1, 0.0, said.append, {"hidden_size": 8})
         return {m.side: m.samples[0].steps for m in sides if m.side != "environment"}
 
     said: list[str] = []

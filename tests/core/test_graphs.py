@@ -78,6 +78,9 @@ class Counter:
         self.last = self.last + x
         return self.last
 
+    def late(self, x: Tensor) -> Tensor:
+        return self.new + x  # type: ignore[attr-defined]
+
     def bounded(self, x: Tensor) -> Tensor:
         self.first = (self.first + x).clamp(max=self.limit)
         return self.first
@@ -98,6 +101,20 @@ def test_names_that_change_places():
         kept.append((plain.swap(x), swap(x)))
     for expected, value in kept:  # and nothing that was returned is written again
         assert torch.equal(expected, value)
+
+
+def test_a_name_bound_after_the_first_recording_has_a_place_too():
+    plain, ours = Counter(), Counter()
+    held = Held(ours)
+    count, late = (Repeated(held, f, lambda work: work) for f in (ours.bounded, ours.late))
+    for _ in range(6):
+        assert torch.equal(count(torch.ones(2)), plain.bounded(torch.ones(2)))
+    for t in range(6):
+        plain.new = ours.new = torch.full((2,), float(t))  # type: ignore[attr-defined]
+        assert torch.equal(late(torch.ones(2)), plain.late(torch.ones(2)))
+        assert torch.equal(count(torch.ones(2)), plain.bounded(torch.ones(2)))
+        assert t < AS_THEY_STAND or any(place.name == "new" for place in held._places or [])
+    assert held.generation == 2
 
 
 def test_a_plain_value_that_changes_in_a_step_is_refused():

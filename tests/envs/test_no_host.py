@@ -22,10 +22,17 @@ from torch.utils._pytree import tree_leaves
 
 import metarl
 from metarl import registry
+from metarl.agents.living import Living
+from metarl.agents.maml import sampling
+from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.settings import MAMLSettings
+from metarl.agents.policy import Policy, PolicyAgent
+from metarl.agents.presets import RL2Settings
 from metarl.distribution import TaskDistribution
 from metarl.environment import Environment
 from metarl.envs.physics import Physics
 from metarl.envs.robots import simulation
+from metarl.trials import Trials
 
 B = 4
 META = torch.device("meta")
@@ -158,6 +165,47 @@ def test_a_step_takes_nothing_from_the_host(name, monkeypatch):
     family.tasks("train", B)
     with FakeTensorMode(allow_non_fake_inputs=True):
         live(begun(family, "meta"))
+
+
+@pytest.mark.parametrize("name", ["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
+@pytest.mark.parametrize("settings", [{}, {"memory": "lstm"}, {"memory": "associative"}, {"wipe_memory": True}])
+def test_nor_does_rl2_in_training(name, settings, monkeypatch):
+    """What is recorded with the world's step: acting and remembering."""
+    family = metarl.get(name)
+    monkeypatch.setattr(simulation, "make_physics", Shapes)
+    family.tasks("train", B)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        env = begun(family, "meta")
+        with META:
+            policy = Policy(env.observation_space, env.action_space, RL2Settings(num_envs=B, **settings))
+        env.simulation.recorded = True
+        agent = PolicyAgent(policy, deterministic=False)
+        living = Living(Trials(env, 2), agent)
+        agent.begin(B)
+        rest, noise = torch.zeros(B, dtype=torch.bool, device=META), [agent.draw() for _ in range(3)]
+        obs = torch.zeros(B, *env.observation_space.shape, device=META)
+        with no_host():
+            for numbers in noise:
+                obs = living._live(obs, ~rest, rest, numbers).after.obs
+
+
+@pytest.mark.parametrize("name", ["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
+@pytest.mark.parametrize("sets", [1, 2])  # of weights
+def test_nor_does_maml_in_training(name, sets, monkeypatch):
+    family = metarl.get(name)
+    monkeypatch.setattr(simulation, "make_physics", Shapes)
+    family.tasks("train", B)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        env = begun(family, "meta")
+        with META:
+            policy = MetaPolicy(env.observation_space, env.action_space, MAMLSettings())
+        living, acting = sampling.Living(Trials(env, 2), policy), sampling.Acting()
+        acting.params = {name: value.detach() for name, value in policy.network.params(sets).items()}
+        rest, noise = (torch.zeros(B, *size, device=META) for size in ((), (policy.actions.outputs,)))
+        obs = torch.zeros(B, *env.observation_space.shape, device=META)
+        with no_host(), torch.no_grad():
+            for _ in range(3):
+                obs = living._live(acting, obs, rest == 0, noise).after.obs
 
 
 @pytest.mark.xdist_group("warp")
