@@ -47,7 +47,9 @@ TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
     },
     "MDPN10": {**ASSOCIATIVE, "anneal_steps": 6_000_000},
     "MDPN25": {**ASSOCIATIVE, "num_envs": 64, "hidden_size": 96, "anneal_steps": 8_000_000},
-    "Bandit10N100": {**ASSOCIATIVE, "anneal_steps": 5_000_000},
+    "Bandit10N100": {
+        **ASSOCIATIVE, "num_envs": 256, "gamma": 0.995, "lam": 0.95, "entropy_coef": 0.03, "anneal_steps": 24_000_000,
+    },
     "DarkKeyDoor": SEARCH,
     "DarkRoom": SEARCH,
 }  # fmt: skip
