@@ -9,7 +9,6 @@ from rich.console import Console
 
 from metarl import api
 from metarl.cli.evaluate import print_returns
-from metarl.cli.train import main as train
 from metarl.command import Command
 from metarl.run import PICTURE
 
@@ -29,6 +28,8 @@ class DemoOptions:
 
 
 def demo(options: DemoOptions) -> None:
+    from metarl.cli.train import main as train  # here: it imports torch, which `metarl --help` does without
+
     console = Console()
     console.print(
         "A ball on a plane must find a place that it cannot see, and feels only within 20 cm of it: somewhere\n"
