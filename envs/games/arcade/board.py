@@ -93,6 +93,8 @@ class Planes(Canvas):
             super().fill(plane, columns, value)
             return
         filled = columns.view(-1).nonzero().squeeze(1)  # few, as a rule
+        if not len(filled):
+            return
         env, column = filled // SIZE, filled % SIZE
         values = bits(columns.device)[columns.view(-1)[filled]] * value[env][:, None]
         channels = self.board.shape[-1]

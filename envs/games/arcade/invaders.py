@@ -116,7 +116,7 @@ class Invaders(ArcadeGame):
         """The bombs after this step, and their common phase: 0 where none is in the air."""
         phase, ticks = advance(state["bomb_phase"], task["fall"])
         bombs = state["bombs"].bitwise_left_shift(ticks[:, None]).bitwise_and_((1 << SIZE) - 1)
-        phase = phase.masked_fill_(~bombs.any(1), 0)
+        phase = phase.masked_fill_(bombs.amax(1) == 0, 0)
 
         drawn = random.uniform("bomb", dtype=torch.float64) * FILES  # its whole part is the file, what is left decides
         file = drawn.long()
