@@ -64,6 +64,8 @@ def _follow(*arguments: str) -> None:
                 learner.update()
         except parallel.Lost:
             sys.exit(1)
+        finally:
+            learner.env.close()
 
 
 if __name__ == "__main__":
