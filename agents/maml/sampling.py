@@ -51,8 +51,8 @@ class Lived(NamedTuple):
     out: Tensor  # float32 [B, P], what the network put out
 
 
-class Acting:
-    """Weights that are acted by, [M, ...] of equal shares of the environments."""
+class ActedBy:
+    """The weights [M, ...] that equal shares of the environments act by."""
 
     def __init__(self) -> None:
         self.params: Params = {}
@@ -67,7 +67,7 @@ class Living:
     def __init__(self, trials: Trials, policy: MetaPolicy) -> None:
         self.trials = trials
         self.policy = policy
-        self._acting = alike, apart = Acting(), Acting()
+        self._weights = alike, apart = ActedBy(), ActedBy()
         self._lived = (
             trials.environment.as_one(lambda *given: self._live(alike, *given), alike),
             trials.environment.as_one(lambda *given: self._live(apart, *given), apart),
@@ -77,7 +77,7 @@ class Living:
     def act_by(self, params: Params) -> None:
         """From now on, by these weights [M, ...]; one set is for all."""
         self._apart = len(next(iter(params.values()))) > 1
-        self._acting[self._apart].params = params
+        self._weights[self._apart].params = params
 
     def step(self, obs: Tensor, noise: Noise) -> tuple[Step, Lived]:
         """One step from what the trial last showed."""
@@ -86,8 +86,8 @@ class Living:
         found = self._lived[self._apart](obs, trials.active, numbers)
         return trials.count(found.after), found
 
-    def _live(self, acting: Acting, obs: Tensor, active: Tensor, noise: Tensor) -> Lived:
-        policy, params = self.policy, acting.params
+    def _live(self, weights: ActedBy, obs: Tensor, active: Tensor, noise: Tensor) -> Lived:
+        policy, params = self.policy, weights.params
         m = len(next(iter(params.values())))
         out = policy.network(params, policy.see(obs).unflatten(0, (m, -1)))
         law = policy.actions.law(out, log_std_of(params, out).flatten(1, 2))

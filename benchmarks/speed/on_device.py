@@ -51,7 +51,17 @@ class Measured:
         return {**asdict(self), **asdict(self.rate)}
 
 
-class OurEnvironment(Side):
+class OnDevice(Side):
+    """What compiles and records in its first units of work."""
+
+    first = RECORDED  # how many
+
+    def warm_up(self) -> None:
+        for _ in range(self.first):
+            self.work()
+
+
+class OurEnvironment(OnDevice):
     """Steps and masked restarts of an `Environment`, whose tasks were given before the clock started."""
 
     def __init__(self, distribution: TaskDistribution, num_envs: int, device: str, engine: str | None) -> None:
@@ -61,10 +71,6 @@ class OurEnvironment(Side):
         self.env.assign(d.tasks("train", num_envs))
         self.env.seed(0)
         self.env.reset()
-
-    def warm_up(self) -> None:
-        for _ in range(RECORDED):
-            self.work()
 
     def work(self) -> int:
         env = self.env
@@ -83,7 +89,7 @@ def _until_horizon(d: TaskDistribution) -> TaskDistribution:
     return d if d.goal is None else replace(d, settings={**d.settings, "fall_ends": False})
 
 
-class BareEngine(Side):
+class BareEngine(OnDevice):
     """Recorded physics steps of MuJoCo Warp under the same controls; all worlds start anew at each horizon."""
 
     def __init__(self, distribution: TaskDistribution, num_envs: int, device: str, engine: str | None) -> None:
@@ -100,10 +106,6 @@ class BareEngine(Side):
         self.controls = [(low + high) / 2 + (high - low) / 2 * action for action in side.actions]
         self.launch = Recorded(lambda: mjw.step(physics.device_model, physics.device_data), physics.device)
 
-    def warm_up(self) -> None:
-        for _ in range(RECORDED):
-            self.work()
-
     def work(self) -> int:
         physics = self.physics
         for ctrl in self.controls:
@@ -118,8 +120,10 @@ class BareEngine(Side):
         return len(self.controls) * physics.num_envs
 
 
-class Learning(Side):
+class Learning(OnDevice):
     """An agent's updates on the engine of the device; MetarlError where they do not fit."""
+
+    first = 2  # a trial of two slots resets twice, and the third reset is recorded
 
     def __init__(self, agent: str, distribution: TaskDistribution, device: str, **settings: Any) -> None:
         kind = registry.find("agent", agent)
@@ -130,10 +134,6 @@ class Learning(Side):
             raise MetarlError("its minibatches have not all the same shape, so that no graph is recorded")
         if (free := memory.free(device)) is not None:
             self.learner.check_memory(free)
-
-    def warm_up(self) -> None:
-        for _ in range(2):  # a trial of two slots resets twice, and the third reset is recorded
-            self.work()
 
     def work(self) -> int:
         before = self.learner.env_steps

@@ -167,45 +167,44 @@ def test_a_step_takes_nothing_from_the_host(name, monkeypatch):
         live(begun(family, "meta"))
 
 
-@pytest.mark.parametrize("name", ["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
-@pytest.mark.parametrize("settings", [{}, {"memory": "lstm"}, {"memory": "associative"}, {"wipe_memory": True}])
-def test_nor_does_rl2_in_training(name, settings, monkeypatch):
-    """What is recorded with the world's step: acting and remembering."""
-    family = metarl.get(name)
+@pytest.fixture(params=["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
+def on_meta(request, monkeypatch) -> Iterator[Environment]:
+    """Begun, and recorded."""
+    family = metarl.get(request.param)
     monkeypatch.setattr(simulation, "make_physics", Shapes)
     family.tasks("train", B)
     with FakeTensorMode(allow_non_fake_inputs=True):
         env = begun(family, "meta")
-        with META:
-            policy = Policy(env.observation_space, env.action_space, RL2Settings(num_envs=B, **settings))
         env.simulation.recorded = True
-        agent = PolicyAgent(policy, deterministic=False)
-        living = Living(Trials(env, 2), agent)
-        agent.begin(B)
-        rest, noise = torch.zeros(B, dtype=torch.bool, device=META), [agent.draw() for _ in range(3)]
-        obs = torch.zeros(B, *env.observation_space.shape, device=META)
-        with no_host():
-            for numbers in noise:
-                obs = living._live(obs, ~rest, rest, numbers).after.obs
+        yield env
 
 
-@pytest.mark.parametrize("name", ["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
+@pytest.mark.parametrize("settings", [{}, {"memory": "lstm"}, {"memory": "associative"}, {"wipe_memory": True}])
+def test_nor_does_rl2_in_training(on_meta, settings):
+    """What is recorded with the world's step: acting and remembering."""
+    with META:
+        policy = Policy(on_meta.observation_space, on_meta.action_space, RL2Settings(num_envs=B, **settings))
+    agent = PolicyAgent(policy, deterministic=False)
+    living = Living(Trials(on_meta, 2), agent)
+    agent.begin(B)
+    rest, noise = torch.zeros(B, dtype=torch.bool, device=META), [agent.draw() for _ in range(3)]
+    obs = torch.zeros(B, *on_meta.observation_space.shape, device=META)
+    with no_host():
+        for numbers in noise:
+            obs = living._live(obs, ~rest, rest, numbers).after.obs
+
+
 @pytest.mark.parametrize("sets", [1, 2])  # of weights
-def test_nor_does_maml_in_training(name, sets, monkeypatch):
-    family = metarl.get(name)
-    monkeypatch.setattr(simulation, "make_physics", Shapes)
-    family.tasks("train", B)
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        env = begun(family, "meta")
-        with META:
-            policy = MetaPolicy(env.observation_space, env.action_space, MAMLSettings())
-        living, acting = sampling.Living(Trials(env, 2), policy), sampling.Acting()
-        acting.params = {name: value.detach() for name, value in policy.network.params(sets).items()}
-        rest, noise = (torch.zeros(B, *size, device=META) for size in ((), (policy.actions.outputs,)))
-        obs = torch.zeros(B, *env.observation_space.shape, device=META)
-        with no_host(), torch.no_grad():
-            for _ in range(3):
-                obs = living._live(acting, obs, rest == 0, noise).after.obs
+def test_nor_does_maml_in_training(on_meta, sets):
+    with META:
+        policy = MetaPolicy(on_meta.observation_space, on_meta.action_space, MAMLSettings())
+    living, weights = sampling.Living(Trials(on_meta, 2), policy), sampling.ActedBy()
+    weights.params = {name: value.detach() for name, value in policy.network.params(sets).items()}
+    noise = torch.zeros(B, policy.actions.outputs, device=META)
+    obs = torch.zeros(B, *on_meta.observation_space.shape, device=META)
+    with no_host(), torch.no_grad():
+        for _ in range(3):
+            obs = living._live(weights, obs, on_meta.everyone, noise).after.obs
 
 
 @pytest.mark.xdist_group("warp")
