@@ -3,98 +3,11 @@
 A step of a small minibatch is a product of some rows with the recurrent weights and a few operations on its gates: in
 torch the operations' calls take longer than their arithmetic. Here a chunk of steps is one call. Rows never mix, and
 every number is summed in the same order whatever the number of rows. All arrays are float32, contiguous; H is a
-multiple of 8. The product keeps 4 rows x 24 columns in registers; weights are packed so that it reads them in order.
+multiple of 8.
 */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <string.h>
-
-#define LANES 8
-#define ROWS 4
-#define WIDEST 3 /* vectors of columns in a tile */
-
-typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int Integers __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE Vector *at(float *p) { return (Vector *)p; }
-INLINE const Vector *from(const float *p) { return (const Vector *)p; }
-
-INLINE Vector pick(Integers mask, Vector yes, Vector no) {
-    return (Vector)((mask & (Integers)yes) | (~mask & (Integers)no));
-}
-
-/* 1 / (1 + exp(-x)), exp by Cody and Waite's reduction and Taylor's polynomial on [-ln 2 / 2, ln 2 / 2]. */
-INLINE Vector sigmoid(Vector x) {
-    const Vector most = {87, 87, 87, 87, 87, 87, 87, 87};
-    const float rounder = 12582912.0f; /* 1.5 x 2^23: adding it rounds to a whole number */
-    Vector y = -x;
-    y = pick(y > most, most, y); /* NaN stays */
-    y = pick(y < -most, -most, y);
-    Vector n = (y * 1.44269504f + rounder) - rounder;
-    Vector r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
-    Vector e = r * (1.0f / 5040) + 1.0f / 720;
-    e = e * r + 1.0f / 120;
-    e = e * r + 1.0f / 24;
-    e = e * r + 1.0f / 6;
-    e = e * r + 0.5f;
-    e = e * r + 1.0f;
-    e = e * r + 1.0f;
-    Integers power = (__builtin_convertvector(n, Integers) + 127) << 23;
-    return 1.0f / (1.0f + e * (Vector)power);
-}
-
-/* How many vectors wide the next tile is, with `left` to go: threes, but no lone one where twos do. */
-INLINE long width(long left) { return left == 4 || left < WIDEST ? (left < 2 ? left : 2) : WIDEST; }
-
-/* Weights [k, n] in the order in which tiles read them. */
-static void pack(const float *w, long k, long n, float *packed) {
-    for (long v = 0, c; v < n / LANES; v += c) {
-        c = width(n / LANES - v);
-        for (long i = 0; i < k; i++, packed += c * LANES)
-            memcpy(packed, w + i * n + v * LANES, c * LANES * sizeof(float));
-    }
-}
-
-/* out[rows, c vectors] += a[rows, k] w, for a tile that fits into registers. */
-INLINE void tile(const int rows, const int c, const float *a, long a_row, const float *w, long k, float *out,
-                 long out_row) {
-    Vector sums[ROWS][WIDEST];
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 3
-        for (int j = 0; j < c; j++) sums[i][j] = from(out + i * out_row)[j];
-    for (long l = 0; l < k; l++, w += c * LANES) {
-#pragma GCC unroll 4
-        for (int i = 0; i < rows; i++)
-#pragma GCC unroll 3
-            for (int j = 0; j < c; j++) sums[i][j] += a[i * a_row + l] * from(w)[j];
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 3
-        for (int j = 0; j < c; j++) at(out + i * out_row)[j] = sums[i][j];
-}
-
-/* out[rows, n] += a[rows, k] w[k, n], w packed. */
-INLINE void product(const float *a, long a_row, const float *w, long k, long n, float *out, long out_row, long rows) {
-    for (long v = 0, c; v < n / LANES; v += c, w += k * c * LANES) {
-        c = width(n / LANES - v);
-        float *o = out + v * LANES;
-        long i = 0;
-        for (; i + ROWS <= rows; i += ROWS) {
-            if (c == 3) tile(ROWS, 3, a + i * a_row, a_row, w, k, o + i * out_row, out_row);
-            else if (c == 2) tile(ROWS, 2, a + i * a_row, a_row, w, k, o + i * out_row, out_row);
-            else tile(ROWS, 1, a + i * a_row, a_row, w, k, o + i * out_row, out_row);
-        }
-        for (; i < rows; i++) {
-            if (c == 3) tile(1, 3, a + i * a_row, a_row, w, k, o + i * out_row, out_row);
-            else if (c == 2) tile(1, 2, a + i * a_row, a_row, w, k, o + i * out_row, out_row);
-            else tile(1, 1, a + i * a_row, a_row, w, k, o + i * out_row, out_row);
-        }
-    }
-}
+#include "vectors.h"
 
 /* us [T + 1, B, H], of which the first is given; gates r, z, q, s [T, B, 4 H], which hold what does not depend on u;
 w [H, 3 H] packed: r, z, q += u w; r, z = sigmoid(r, z); s = sigmoid(s + 2 r q); the next u = (1 - z) s + z u. */
@@ -151,14 +64,6 @@ INLINE void backwards(float *dhs, float *d, const float *hs, const float *gates,
         product(d_now, 4 * hidden, w, 3 * hidden, hidden, now, hidden, batch);
     }
 }
-
-#if defined(__x86_64__)
-#define WITH_FMA __attribute__((target("avx2,fma")))
-static int has_fma(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
-#else
-#define WITH_FMA
-static int has_fma(void) { return 0; }
-#endif
 
 WITH_FMA static void forwards_fma(float *us, float *gates, const float *w, long t, long b, long h) {
     forwards(us, gates, w, t, b, h);

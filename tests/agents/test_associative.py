@@ -40,23 +40,45 @@ def test_a_sequence_is_the_sum_over_what_came_before() -> None:
             a, b = net.value(x[i]).chunk(2, -1)
             fit = (net.query(x[t]) * net.key(before[i])).sum(-1, keepdim=True) / KEYS**0.5
             expected += fit * a * b
+        expected = expected / (1 + net.divisor(expected).abs())
         torch.testing.assert_close(outs[t], expected, rtol=1e-10, atol=1e-12)
 
 
-def test_it_can_keep_the_sum_of_rewards_of_each_state_and_action() -> None:
-    """Weights by hand; inputs [state one-hot, last action one-hot, last reward] of 3 states and 2 actions."""
-    net = Associative(6, 2)
-    for linear in (net.key, net.query, net.value):
+def by_hand(outputs: int) -> Associative:
+    """Keys and queries are states; inputs [state one-hot, last action one-hot, last reward], 3 states and 2 actions."""
+    net = Associative(6, outputs)
+    for linear in (net.key, net.query, net.value, net.divisor):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
     with torch.no_grad():
         net.key.weight[:3, :3] = torch.eye(3)
         net.query.weight[:3, :3] = torch.eye(3) * KEYS**0.5
+    return net
+
+
+# state 0 -(action 1, reward 2)-> 2 -(0, 5)-> 0 -(1, 3)-> 1 -(0, 7)-> 0
+LIVED = torch.tensor(
+    [[1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 1, 2], [1, 0, 0, 1, 0, 5], [0, 1, 0, 0, 1, 3], [1, 0, 0, 1, 0, 7]]
+).float().unsqueeze(1)  # fmt: skip
+
+
+def test_it_can_keep_the_sum_of_rewards_of_each_state_and_action() -> None:
+    net = by_hand(2)
+    with torch.no_grad():
         net.value.weight[:2, 3:5] = torch.eye(2)
         net.value.weight[2:, 5] = 1.0
-    # state 0 -(action 1, reward 2)-> 2 -(0, 5)-> 0 -(1, 3)-> 1 -(0, 7)-> 0
-    x = torch.tensor(
-        [[1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 1, 2], [1, 0, 0, 1, 0, 5], [0, 1, 0, 0, 1, 3], [1, 0, 0, 1, 0, 7]]
-    )
-    outs, _ = net.sequence(x.float().unsqueeze(1), net.initial_state(1))
+    outs, _ = net.sequence(LIVED, net.initial_state(1))
     assert torch.equal(outs[:, 0], torch.tensor([[0.0, 0.0], [0, 0], [0, 2], [0, 0], [0, 5]]))
+
+
+def test_it_can_tell_the_posterior_mean_of_rewards_of_each_state_and_action() -> None:
+    """Sums of rewards over one more than how many there were, after [rewards of 2 actions, counts of 2 actions]."""
+    net = by_hand(4)
+    with torch.no_grad():
+        net.value.weight[:2, 3:5] = net.value.weight[2:4, 3:5] = torch.eye(2)
+        net.value.weight[4:6, 5] = 1.0
+        net.value.bias[6:] = 1.0
+        net.divisor.weight[:2, 2:] = torch.eye(2)
+    outs, _ = net.sequence(LIVED, net.initial_state(1))
+    expected = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 0], [0, 2 / 2, 0, 1], [0, 0, 0, 0], [0, (2 + 3) / 3, 0, 2]])
+    torch.testing.assert_close(outs[:, 0], expected)
