@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl import freed
+from metarl import freed, numerics
 from metarl.counted import Counted, stream
 from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
@@ -141,7 +141,10 @@ class Environment:
         wrong = None
         if self._choices is not None:
             wrong = (action < 0) | (action >= self._choices)
-            action = action.masked_fill(wrong, 0)
+            if self.simulation.recorded or numerics.may_hold(wrong):
+                action = action.masked_fill(wrong, 0)
+            else:
+                wrong = None
         reward, terminated, flags, diverged = self.simulation.step(action, active, self._random())
         if wrong is not None:
             flags = flags | (wrong & active) * NAN_ACTION

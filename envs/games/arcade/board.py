@@ -36,7 +36,7 @@ def advance(phase: Tensor, speed: Tensor) -> tuple[Tensor, Tensor]:
 
 def brightness(phase: Tensor) -> Tensor:
     """float32: 1/2 for something that just moved, up to 15/16 for what is about to."""
-    return (phase + EIGHTHS).float() / (2 * EIGHTHS)
+    return phase * (0.5 / EIGHTHS) + 0.5
 
 
 class Canvas(ABC):
@@ -70,20 +70,28 @@ class Planes(Canvas):
         self._looks = looks
         self.board = torch.zeros(num_envs, SIZE, SIZE, planes, device=device)
         self._flat = self.board.view(-1)
-        self._first = torch.arange(num_envs, device=device) * (SIZE * SIZE * planes)
+        self._first = torch.arange(0, num_envs * SIZE * SIZE * planes, SIZE * SIZE * planes, device=device)
+        self._strides = 1, SIZE * planes, planes  # of plane, row, column
 
     def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
-        index = add_to_rows(self._first, (row * SIZE + column) * self.board.shape[-1] + plane)
+        start, offset = 0, None
+        for number, stride in zip((plane, row, column), self._strides, strict=True):
+            if not isinstance(number, Tensor):
+                start += number * stride
+            else:
+                offset = number * stride if offset is None else torch.add(offset, number, alpha=stride)
+        cells = self._first if offset is None else add_to_rows(self._first, offset)
+        flat, cells = self._flat[start:], cells.view(-1)  # a number for all is where the board begins: nothing to add
         if isinstance(value, Tensor):
-            self._flat.scatter_(0, index.reshape(-1), value.expand_as(index).reshape(-1))
+            flat.scatter_(0, cells, value.reshape(-1))
         else:
-            self._flat.index_fill_(0, index.reshape(-1), value)
+            flat.index_fill_(0, cells, value)
 
     def stamp(self, planes: Tensor, rows: Tensor, columns: Tensor, row: Tensor, column: Tensor, value: Tensor) -> None:
-        channels = self.board.shape[-1]
-        place = torch.add(self._first, row * SIZE + column, alpha=channels)
-        index = place[:, None] + ((rows * SIZE + columns) * channels + planes)
-        self._flat.scatter_(0, index.view(-1), value.reshape(-1))
+        _, by_row, by_column = self._strides
+        place = torch.add(torch.add(self._first, row, alpha=by_row), column, alpha=by_column)
+        offset = torch.add(torch.add(planes, rows, alpha=by_row), columns, alpha=by_column)
+        self._flat.scatter_(0, (place[:, None] + offset).view(-1), value.view(-1))
 
     def lay(self, plane: int, first: int, values: Tensor) -> None:
         self.board[:, first : first + values.shape[1], :, plane] = values
@@ -97,10 +105,10 @@ class Planes(Canvas):
             return
         env, column = filled // SIZE, filled % SIZE
         values = bits(columns.device)[columns.view(-1)[filled]] * value[env][:, None]
-        channels = self.board.shape[-1]
-        top = torch.add(self._first[env] + plane, column, alpha=channels)
-        cells = top[:, None] + torch.arange(SIZE, device=top.device) * (SIZE * channels)
-        self._flat.scatter_(0, cells.view(-1), values.view(-1))
+        _, by_row, by_column = self._strides
+        top = torch.add(self._first[env], column, alpha=by_column)
+        cells = top[:, None] + torch.arange(0, SIZE * by_row, by_row, device=top.device)
+        self._flat[plane:].scatter_(0, cells.view(-1), values.view(-1))
 
 
 def add_to_rows(first: Tensor, offset: int | Tensor) -> Tensor:

@@ -124,7 +124,8 @@ class ArcadeSimulation(GameSimulation):
             self.reward_terms = {name: term * active for name, term in move.terms.items()}
             over = over & active
         self._seen = None
-        reward = torch.stack(list(self.reward_terms.values())).sum(0)
+        first, *others = self.reward_terms.values()
+        reward = torch.stack([first, *others]).sum(0) if others else first
         return Outcome(reward, over, self.no_flags)
 
     def observe(self) -> Tensor:

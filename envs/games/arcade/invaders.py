@@ -129,10 +129,9 @@ class Invaders(ArcadeGame):
 
     def draw(self, state: State, canvas: Canvas) -> None:
         canvas.put(0, GROUND, state["cannon"])
-        place = torch.arange(RANKS * FILES, device=state["top"].device)
-        rank, file = place // FILES, place % FILES
-        alive = (state["aliens"][:, None] >> place & 1) * brightness(state["phase"])[:, None]
-        canvas.stamp(1 + rank % 2, rank, file, state["top"], state["left"], alive)
+        bit, rank, file, plane = _tables(state["top"].device).formation
+        alive = (state["aliens"][:, None] >> bit & 1) * brightness(state["phase"])[:, None]
+        canvas.stamp(plane, rank, file, state["top"], state["left"], alive)
         canvas.put(3, state["top"], state["left"], 0.75 + 0.25 * state["right"])
         canvas.put(4, state["shot_row"].clamp(min=0), state["shot_column"], (state["shot_row"] != NONE).float())
         canvas.fill(5, state["bombs"], brightness(state["bomb_phase"]))
@@ -144,6 +143,7 @@ class Tables(NamedTuple):
     step: Tensor  # int64 [actions], columns by which the cannon moves
     aim: Tensor  # int64, the alien's bit for a shot this far below and right of the block's corner; 0 outside
     below: Tensor  # int64 [2^RANKS], the rank below the lowest alien of a file, whose bits say who is there; 0: nobody
+    formation: tuple[Tensor, ...]  # int64 [RANKS * FILES], of each alien: its bit, rank, file and plane
 
 
 @functools.cache
@@ -155,7 +155,9 @@ def _tables(device: torch.device) -> Tables:
     inside = (down >= 0) & (down < RANKS) & (right >= 0) & (right < FILES)
     aim = torch.where(inside, 1 << (down * FILES + right).clamp(min=0), 0).flatten()
     there = torch.arange(1 << RANKS, device=device)[:, None] >> rank & 1
-    return Tables(step, aim, (there * (rank + 1)).amax(1))
+    bit = torch.arange(RANKS * FILES, device=device)
+    formation = bit, bit // FILES, bit % FILES, 1 + bit // FILES % 2
+    return Tables(step, aim, (there * (rank + 1)).amax(1), formation)
 
 
 def _aim(block: State, row: Tensor, column: Tensor, tables: Tables) -> Tensor:
