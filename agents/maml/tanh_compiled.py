@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -18,7 +17,7 @@ except ImportError:  # installed where there was no C compiler
 
 COMPILED = tanh_loops is not None
 LANES, MOST = 8, 8  # units that are worked on at once; layers
-WORTH_A_THREAD = 20_000_000  # multiplications of a pass: below, starting a thread takes longer than it saves
+WORTH_THREADS = 500_000  # multiplications of a pass: below, sharing them out takes longer than it saves
 
 Seen = list[Tensor]  # what goes into each layer, [M, N, I]
 
@@ -39,7 +38,7 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
     seen = [x, *(x.new_empty(*x.shape[:2], bias.shape[-1]) for _, bias in layers[:-1])]
     out = x.new_empty(*x.shape[:2], layers[-1][1].shape[-1])
     net, _kept = _net(seen, layers)
-    _for_all_tasks(seen, layers, lambda i: tanh_loops.run(*net, i, i + 1, out.data_ptr()))
+    tanh_loops.run(*net, out.data_ptr())
     return seen, out
 
 
@@ -47,8 +46,7 @@ def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
     """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]."""
     u, found = u.contiguous(), _like(layers)
     net, _kept = _net(seen, layers)
-    to = tuple(part.data_ptr() for part in found)
-    _for_all_tasks(seen, layers, lambda i: tanh_loops.pull(*net, i, i + 1, u.data_ptr(), to))
+    tanh_loops.pull(*net, u.data_ptr(), tuple(part.data_ptr() for part in found))
     return found
 
 
@@ -57,18 +55,18 @@ def bend(seen: Seen, u: Tensor, layers: Sequence[Layer], along: Sequence[Layer])
     u, found, out = u.contiguous(), _like(layers), torch.empty_like(u, memory_format=torch.contiguous_format)
     net, _kept = _net(seen, layers)
     ways, _kept_too = _described(along)
-    to = tuple(part.data_ptr() for part in found)
-    _for_all_tasks(
-        seen, layers, lambda i: tanh_loops.bend(*net, i, i + 1, u.data_ptr(), ways, out.data_ptr(), to), passes=3
-    )
+    tanh_loops.bend(*net, u.data_ptr(), ways, out.data_ptr(), tuple(part.data_ptr() for part in found))
     return [out, *found]
 
 
 def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[tuple, list[Tensor]]:
-    """Sizes, rows, addresses of what goes into each layer and the layers; what must live as long as these."""
+    """Sizes, rows, addresses of what goes into each layer, the layers, tasks, threads; what must live as long."""
     described, kept = _described(layers)
-    sizes = (seen[0].shape[-1], *(bias.shape[-1] for _, bias in layers))
-    return (sizes, seen[0].shape[1], tuple(h.data_ptr() for h in seen), described), kept
+    tasks, rows, inputs = seen[0].shape
+    sizes = (inputs, *(bias.shape[-1] for _, bias in layers))
+    worth = tasks * rows * sum(i * o for i, o in pairwise(sizes)) >= WORTH_THREADS
+    threads = min(torch.get_num_threads(), tasks) if worth else 1
+    return (sizes, rows, tuple(h.data_ptr() for h in seen), described, tasks, threads), kept
 
 
 def _described(layers: Sequence[Layer]) -> tuple[tuple[int, ...], list[Tensor]]:
@@ -84,24 +82,3 @@ def _rows_in_order(part: Tensor) -> Tensor:
 
 def _like(layers: Sequence[Layer]) -> list[Tensor]:
     return [part.new_empty(part.shape) for layer in layers for part in layer]
-
-
-def _for_all_tasks(seen: Seen, layers: Sequence[Layer], work: Callable[[int], None], passes: int = 1) -> None:
-    """The work of each task, in as many threads as torch has where that pays; who is done takes the next task."""
-    tasks, rows = seen[0].shape[:2]
-    products = sum(i * o for i, o in pairwise((seen[0].shape[-1], *(bias.shape[-1] for _, bias in layers))))
-    threads = min(torch.get_num_threads(), tasks) if passes * tasks * rows * products >= WORTH_A_THREAD else 1
-    left = iter(range(tasks))
-
-    def share() -> None:
-        for i in left:
-            work(i)
-
-    if threads == 1:
-        share()
-        return
-    with ThreadPoolExecutor(threads - 1) as pool:
-        helping = [pool.submit(share) for _ in range(threads - 1)]
-        share()
-    for helper in helping:
-        helper.result()  # raises what went wrong there

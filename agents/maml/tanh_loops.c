@@ -2,10 +2,13 @@
 
 In torch each operation of a pass reads and writes whole activations in main memory; here a block goes through a whole
 pass in the processor's cache. Every hidden layer has a multiple of 8 units. Arrays are float32; of each task
-x [rows, inputs] and the activations [rows, units] are contiguous.
+x [rows, inputs] and the activations [rows, units] are contiguous. Tasks are shared out to the threads of OpenMP, which
+are torch's own where both use one library of it: threads of another kind would have to share the cores with torch's,
+which spin for a while after each operation.
 */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <omp.h>
 #include <stdlib.h>
 
 #include "../vectors.h"
@@ -31,13 +34,24 @@ INLINE float *take(float **free, long count) {
     return found;
 }
 
-/* w [k, n] as `product` reads it, n filled up with zeros to n_wide; w transposed where `turn` (then w is [n, k]). */
-INLINE void packed_wide(const float *w, long k, long n, long n_wide, int turn, float *packed) {
+/* w [k, n] as `product` reads it, n filled up with zeros to n_wide. */
+INLINE void packed_wide(const float *w, long k, long n, long n_wide, float *packed) {
     for (long v = 0, c; v < n_wide / LANES; v += c) {
         c = width(n_wide / LANES - v);
+        const long first = v * LANES, count = n - first < c * LANES ? n - first : c * LANES;
+        for (long i = 0; i < k; i++, packed += c * LANES) {
+            memcpy(packed, w + i * n + first, count * sizeof(float));
+            memset(packed + count, 0, (c * LANES - count) * sizeof(float));
+        }
+    }
+}
+
+/* The transpose [k, n] of w [n, k] as `product` reads it; n a multiple of 8. */
+INLINE void packed_turned(const float *w, long k, long n, float *packed) {
+    for (long v = 0, c; v < n / LANES; v += c) {
+        c = width(n / LANES - v);
         for (long i = 0; i < k; i++)
-            for (long j = v * LANES; j < (v + c) * LANES; j++)
-                *packed++ = j >= n ? 0.0f : turn ? w[j * k + i] : w[i * n + j];
+            for (long j = v * LANES; j < (v + c) * LANES; j++) *packed++ = w[j * k + i];
     }
 }
 
@@ -81,27 +95,25 @@ INLINE void times_slope(float *d, const float *h, long count) {
 }
 
 /* Fills the hidden activations and out [tasks, rows, outputs]. */
-INLINE void run(const Net *net, long first, long last, float *out, float *scratch) {
+INLINE void run(const Net *net, long task, float *out, float *scratch) {
     const long depth = net->count, outputs = net->size[depth];
-    for (long task = first; task < last; task++) {
-        float *free = scratch, *w[MOST];
+    float *free = scratch, *w[MOST];
+    for (long l = 0; l < depth; l++) {
+        w[l] = take(&free, net->size[l] * net->wide[l + 1]);
+        packed_wide(net->layer[l].weight + task * net->layer[l].weight_task, net->size[l], net->size[l + 1],
+                    net->wide[l + 1], w[l]);
+    }
+    float *z = take(&free, BLOCK * net->wide[depth]);
+    for (long row = 0; row < net->rows; row += BLOCK) {
+        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
         for (long l = 0; l < depth; l++) {
-            w[l] = take(&free, net->size[l] * net->wide[l + 1]);
-            packed_wide(net->layer[l].weight + task * net->layer[l].weight_task, net->size[l], net->size[l + 1],
-                        net->wide[l + 1], 0, w[l]);
+            const long n = net->size[l + 1], wide = net->wide[l + 1];
+            float *to = l + 1 < depth ? net->hidden[l + 1] + at_row * n : z;
+            fill_rows(to, net->layer[l].bias + task * net->layer[l].bias_task, n, wide, rows);
+            product(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, wide, rows);
+            if (l + 1 < depth) tanh_of(to, rows * n);
         }
-        float *z = take(&free, BLOCK * net->wide[depth]);
-        for (long row = 0; row < net->rows; row += BLOCK) {
-            const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
-            for (long l = 0; l < depth; l++) {
-                const long n = net->size[l + 1], wide = net->wide[l + 1];
-                float *to = l + 1 < depth ? net->hidden[l + 1] + at_row * n : z;
-                fill_rows(to, net->layer[l].bias + task * net->layer[l].bias_task, n, wide, rows);
-                product(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, wide, rows);
-                if (l + 1 < depth) tanh_of(to, rows * n);
-            }
-            copy_rows(out + at_row * outputs, outputs, z, net->wide[depth], outputs, rows);
-        }
+        copy_rows(out + at_row * outputs, outputs, z, net->wide[depth], outputs, rows);
     }
 }
 
@@ -121,8 +133,7 @@ INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float
 INLINE void turn(const Net *net, const Layer *layer, long task, float **free, float **turned) {
     for (long l = 1; l < net->count; l++) {
         turned[l] = take(free, net->size[l + 1] * net->size[l]);
-        packed_wide(layer[l].weight + task * layer[l].weight_task, net->size[l + 1], net->size[l], net->size[l], 1,
-                    turned[l]);
+        packed_turned(layer[l].weight + task * layer[l].weight_task, net->size[l + 1], net->size[l], turned[l]);
     }
 }
 
@@ -146,85 +157,81 @@ INLINE void put(const Net *net, long task, float *const *weight, float *const *b
 }
 
 /* J^T u: to_weight[l] [tasks, in, out], to_bias[l] [tasks, out]. */
-INLINE void pull(const Net *net, long first, long last, const float *u, float *const *to_weight, float *const *to_bias,
+INLINE void pull(const Net *net, long task, const float *u, float *const *to_weight, float *const *to_bias,
                  float *scratch) {
     const long depth = net->count;
-    for (long task = first; task < last; task++) {
-        float *free = scratch, *turned[MOST], *delta[MOST], *weight[MOST], *bias[MOST];
-        turn(net, net->layer, task, &free, turned);
-        sums_of(net, &free, weight, bias);
-        for (long l = 0; l < depth; l++) delta[l] = take(&free, BLOCK * net->wide[l + 1]);
-        for (long row = 0; row < net->rows; row += BLOCK) {
-            const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
-            deltas(net, at_row, rows, u, turned, delta);
-            for (long l = 0; l < depth; l++) {
-                const long k = net->size[l], wide = net->wide[l + 1];
-                product_transposed(net->hidden[l] + at_row * k, k, delta[l], wide, rows, k, wide, weight[l], wide);
-                add_columns(bias[l], delta[l], wide, rows);
-            }
+    float *free = scratch, *turned[MOST], *delta[MOST], *weight[MOST], *bias[MOST];
+    turn(net, net->layer, task, &free, turned);
+    sums_of(net, &free, weight, bias);
+    for (long l = 0; l < depth; l++) delta[l] = take(&free, BLOCK * net->wide[l + 1]);
+    for (long row = 0; row < net->rows; row += BLOCK) {
+        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        deltas(net, at_row, rows, u, turned, delta);
+        for (long l = 0; l < depth; l++) {
+            const long k = net->size[l], wide = net->wide[l + 1];
+            product_transposed(net->hidden[l] + at_row * k, k, delta[l], wide, rows, k, wide, weight[l], wide);
+            add_columns(bias[l], delta[l], wide, rows);
         }
-        put(net, task, weight, bias, to_weight, to_bias);
     }
+    put(net, task, weight, bias, to_weight, to_bias);
 }
 
 /* The derivative of u^T J v by u, to_out [tasks, rows, outputs], and by the weights and biases. */
-INLINE void bend(const Net *net, long first, long last, const float *u, const Layer *along, float *to_out,
+INLINE void bend(const Net *net, long task, const float *u, const Layer *along, float *to_out,
                  float *const *to_weight, float *const *to_bias, float *scratch) {
     const long depth = net->count, outputs = net->size[depth];
-    for (long task = first; task < last; task++) {
-        float *free = scratch, *w[MOST], *way[MOST], *turned[MOST], *way_turned[MOST], *weight[MOST], *bias[MOST];
-        float *delta[MOST], *pushed[MOST], *moved[MOST], *back, *bent;
-        turn(net, net->layer, task, &free, turned);
-        turn(net, along, task, &free, way_turned);
-        sums_of(net, &free, weight, bias);
-        long widest = 0;
+    float *free = scratch, *w[MOST], *way[MOST], *turned[MOST], *way_turned[MOST], *weight[MOST], *bias[MOST];
+    float *delta[MOST], *pushed[MOST], *moved[MOST], *back, *bent;
+    turn(net, net->layer, task, &free, turned);
+    turn(net, along, task, &free, way_turned);
+    sums_of(net, &free, weight, bias);
+    long widest = 0;
+    for (long l = 0; l < depth; l++) {
+        const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
+        w[l] = take(&free, k * wide);
+        way[l] = take(&free, k * wide);
+        if (l) packed_wide(net->layer[l].weight + task * net->layer[l].weight_task, k, n, wide, w[l]);
+        packed_wide(along[l].weight + task * along[l].weight_task, k, n, wide, way[l]);
+        delta[l] = take(&free, BLOCK * wide);
+        pushed[l] = take(&free, BLOCK * wide); /* z dot of layer l's output */
+        moved[l] = take(&free, BLOCK * wide);  /* h dot, of what goes into layer l + 1 */
+        widest = wide > widest ? wide : widest;
+    }
+    back = take(&free, BLOCK * widest);
+    bent = take(&free, BLOCK * widest); /* delta dot */
+    for (long row = 0; row < net->rows; row += BLOCK) {
+        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        deltas(net, at_row, rows, u, turned, delta);
         for (long l = 0; l < depth; l++) {
             const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-            w[l] = take(&free, k * wide);
-            way[l] = take(&free, k * wide);
-            if (l) packed_wide(net->layer[l].weight + task * net->layer[l].weight_task, k, n, wide, 0, w[l]);
-            packed_wide(along[l].weight + task * along[l].weight_task, k, n, wide, 0, way[l]);
-            delta[l] = take(&free, BLOCK * wide);
-            pushed[l] = take(&free, BLOCK * wide); /* z dot of layer l's output */
-            moved[l] = take(&free, BLOCK * wide);  /* h dot, of what goes into layer l + 1 */
-            widest = wide > widest ? wide : widest;
+            fill_rows(pushed[l], along[l].bias + task * along[l].bias_task, n, wide, rows);
+            product(net->hidden[l] + at_row * k, k, way[l], k, wide, pushed[l], wide, rows);
+            if (l) product(moved[l - 1], k, w[l], k, wide, pushed[l], wide, rows);
+            if (l + 1 == depth) break;
+            memcpy(moved[l], pushed[l], rows * n * sizeof(float));
+            times_slope(moved[l], net->hidden[l + 1] + at_row * n, rows * n);
         }
-        back = take(&free, BLOCK * widest);
-        bent = take(&free, BLOCK * widest); /* delta dot */
-        for (long row = 0; row < net->rows; row += BLOCK) {
-            const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
-            deltas(net, at_row, rows, u, turned, delta);
-            for (long l = 0; l < depth; l++) {
-                const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-                fill_rows(pushed[l], along[l].bias + task * along[l].bias_task, n, wide, rows);
-                product(net->hidden[l] + at_row * k, k, way[l], k, wide, pushed[l], wide, rows);
-                if (l) product(moved[l - 1], k, w[l], k, wide, pushed[l], wide, rows);
-                if (l + 1 == depth) break;
-                memcpy(moved[l], pushed[l], rows * n * sizeof(float));
-                times_slope(moved[l], net->hidden[l + 1] + at_row * n, rows * n);
-            }
-            copy_rows(to_out + at_row * outputs, outputs, pushed[depth - 1], net->wide[depth], outputs, rows);
-            for (long l = depth - 1; l >= 0; l--) {
-                const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-                if (l + 1 < depth) {
-                    const float *h = net->hidden[l + 1] + at_row * n;
-                    for (long i = 0; i < rows * n; i += LANES) {
-                        Vector y = *from(h + i);
-                        *at(bent + i) = (1.0f - y * y) * *from(back + i) -
-                                        2.0f * y * *from(delta[l] + i) * *from(pushed[l] + i);
-                    }
-                    product_transposed(net->hidden[l] + at_row * k, k, bent, wide, rows, k, wide, weight[l], wide);
-                    add_columns(bias[l], bent, wide, rows);
+        copy_rows(to_out + at_row * outputs, outputs, pushed[depth - 1], net->wide[depth], outputs, rows);
+        for (long l = depth - 1; l >= 0; l--) {
+            const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
+            if (l + 1 < depth) {
+                const float *h = net->hidden[l + 1] + at_row * n;
+                for (long i = 0; i < rows * n; i += LANES) {
+                    Vector y = *from(h + i);
+                    *at(bent + i) = (1.0f - y * y) * *from(back + i) -
+                                    2.0f * y * *from(delta[l] + i) * *from(pushed[l] + i);
                 }
-                if (!l) break;
-                product_transposed(moved[l - 1], k, delta[l], wide, rows, k, wide, weight[l], wide);
-                memset(back, 0, rows * k * sizeof(float));
-                product(delta[l], wide, way_turned[l], n, k, back, k, rows);
-                if (l + 1 < depth) product(bent, wide, turned[l], n, k, back, k, rows);
+                product_transposed(net->hidden[l] + at_row * k, k, bent, wide, rows, k, wide, weight[l], wide);
+                add_columns(bias[l], bent, wide, rows);
             }
+            if (!l) break;
+            product_transposed(moved[l - 1], k, delta[l], wide, rows, k, wide, weight[l], wide);
+            memset(back, 0, rows * k * sizeof(float));
+            product(delta[l], wide, way_turned[l], n, k, back, k, rows);
+            if (l + 1 < depth) product(bent, wide, turned[l], n, k, back, k, rows);
         }
-        put(net, task, weight, bias, to_weight, to_bias);
     }
+    put(net, task, weight, bias, to_weight, to_bias);
 }
 
 /* Floats that any of the passes takes. */
@@ -238,28 +245,33 @@ static size_t scratch_of(const Net *net) {
     return count + 2 * BLOCK * widest;
 }
 
-WITH_FMA static void run_fma(const Net *net, long first, long last, float *out, float *scratch) {
-    run(net, first, last, out, scratch);
+WITH_FMA static void run_fma(const Net *net, long task, float *out, float *scratch) {
+    run(net, task, out, scratch);
 }
-static void run_plain(const Net *net, long first, long last, float *out, float *scratch) {
-    run(net, first, last, out, scratch);
+static void run_plain(const Net *net, long task, float *out, float *scratch) {
+    run(net, task, out, scratch);
 }
-WITH_FMA static void pull_fma(const Net *net, long first, long last, const float *u, float *const *to_weight,
+WITH_FMA static void pull_fma(const Net *net, long task, const float *u, float *const *to_weight,
                               float *const *to_bias, float *scratch) {
-    pull(net, first, last, u, to_weight, to_bias, scratch);
+    pull(net, task, u, to_weight, to_bias, scratch);
 }
-static void pull_plain(const Net *net, long first, long last, const float *u, float *const *to_weight,
+static void pull_plain(const Net *net, long task, const float *u, float *const *to_weight,
                        float *const *to_bias, float *scratch) {
-    pull(net, first, last, u, to_weight, to_bias, scratch);
+    pull(net, task, u, to_weight, to_bias, scratch);
 }
-WITH_FMA static void bend_fma(const Net *net, long first, long last, const float *u, const Layer *along, float *to_out,
+WITH_FMA static void bend_fma(const Net *net, long task, const float *u, const Layer *along, float *to_out,
                               float *const *to_weight, float *const *to_bias, float *scratch) {
-    bend(net, first, last, u, along, to_out, to_weight, to_bias, scratch);
+    bend(net, task, u, along, to_out, to_weight, to_bias, scratch);
 }
-static void bend_plain(const Net *net, long first, long last, const float *u, const Layer *along, float *to_out,
+static void bend_plain(const Net *net, long task, const float *u, const Layer *along, float *to_out,
                        float *const *to_weight, float *const *to_bias, float *scratch) {
-    bend(net, first, last, u, along, to_out, to_weight, to_bias, scratch);
+    bend(net, task, u, along, to_out, to_weight, to_bias, scratch);
 }
+
+#define MINE (scratch + omp_get_thread_num() * own) /* a thread's part of the scratch memory */
+#define FOR_ALL_TASKS(work) \
+    _Pragma("omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)") \
+    for (long task = 0; task < tasks; task++) work
 
 /* Numbers from a tuple; 0 and an exception where there are not `count` of them. */
 static int numbers(PyObject *tuple, long count, long *to) {
@@ -307,15 +319,16 @@ static int places_from(PyObject *tuple, long count, float **weight, float **bias
 
 static PyObject *py_run(PyObject *self, PyObject *args) {
     PyObject *sizes, *hidden, *layers;
-    Py_ssize_t rows, first, last, out;
+    Py_ssize_t rows, tasks, threads, out;
     Net net;
-    if (!PyArg_ParseTuple(args, "OnOOnnn", &sizes, &rows, &hidden, &layers, &first, &last, &out) ||
+    if (!PyArg_ParseTuple(args, "OnOOnnn", &sizes, &rows, &hidden, &layers, &tasks, &threads, &out) ||
         !net_from(sizes, rows, hidden, layers, &net))
         return NULL;
-    float *scratch = malloc(scratch_of(&net) * sizeof(float));
+    const size_t own = scratch_of(&net);
+    float *scratch = malloc(threads * own * sizeof(float));
     if (!scratch) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    (has_fma() ? run_fma : run_plain)(&net, first, last, (float *)out, scratch);
+    FOR_ALL_TASKS((has_fma() ? run_fma : run_plain)(&net, task, (float *)out, MINE));
     Py_END_ALLOW_THREADS
     free(scratch);
     Py_RETURN_NONE;
@@ -323,16 +336,17 @@ static PyObject *py_run(PyObject *self, PyObject *args) {
 
 static PyObject *py_pull(PyObject *self, PyObject *args) {
     PyObject *sizes, *hidden, *layers, *to;
-    Py_ssize_t rows, first, last, u;
+    Py_ssize_t rows, tasks, threads, u;
     Net net;
     float *weight[MOST], *bias[MOST];
-    if (!PyArg_ParseTuple(args, "OnOOnnnO", &sizes, &rows, &hidden, &layers, &first, &last, &u, &to) ||
+    if (!PyArg_ParseTuple(args, "OnOOnnnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &to) ||
         !net_from(sizes, rows, hidden, layers, &net) || !places_from(to, net.count, weight, bias))
         return NULL;
-    float *scratch = malloc(scratch_of(&net) * sizeof(float));
+    const size_t own = scratch_of(&net);
+    float *scratch = malloc(threads * own * sizeof(float));
     if (!scratch) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    (has_fma() ? pull_fma : pull_plain)(&net, first, last, (const float *)u, weight, bias, scratch);
+    FOR_ALL_TASKS((has_fma() ? pull_fma : pull_plain)(&net, task, (const float *)u, weight, bias, MINE));
     Py_END_ALLOW_THREADS
     free(scratch);
     Py_RETURN_NONE;
@@ -340,27 +354,28 @@ static PyObject *py_pull(PyObject *self, PyObject *args) {
 
 static PyObject *py_bend(PyObject *self, PyObject *args) {
     PyObject *sizes, *hidden, *layers, *ways, *to;
-    Py_ssize_t rows, first, last, u, out;
+    Py_ssize_t rows, tasks, threads, u, out;
     Net net;
     Layer along[MOST];
     float *weight[MOST], *bias[MOST];
-    if (!PyArg_ParseTuple(args, "OnOOnnnOnO", &sizes, &rows, &hidden, &layers, &first, &last, &u, &ways, &out, &to) ||
+    if (!PyArg_ParseTuple(args, "OnOOnnnOnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &ways, &out, &to) ||
         !net_from(sizes, rows, hidden, layers, &net) || !layers_from(ways, net.count, along) ||
         !places_from(to, net.count, weight, bias))
         return NULL;
-    float *scratch = malloc(scratch_of(&net) * sizeof(float));
+    const size_t own = scratch_of(&net);
+    float *scratch = malloc(threads * own * sizeof(float));
     if (!scratch) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    (has_fma() ? bend_fma : bend_plain)(&net, first, last, (const float *)u, along, (float *)out, weight, bias, scratch);
+    FOR_ALL_TASKS((has_fma() ? bend_fma : bend_plain)(&net, task, (const float *)u, along, (float *)out, weight, bias, MINE));
     Py_END_ALLOW_THREADS
     free(scratch);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, first, last, out)"},
-    {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, first, last, u, to)"},
-    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, first, last, u, along, out, to)"},
+    {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, task, out)"},
+    {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, task, u, to)"},
+    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, task, u, along, out, to)"},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "tanh_loops", NULL, 0, methods, NULL, NULL, NULL, NULL};

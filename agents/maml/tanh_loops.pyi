@@ -1,5 +1,5 @@
 # Compiled from tanh_loops.c where there is a C compiler. Sizes I, H, ..., P; addresses as integers; a layer is four
-# numbers: weight, its stride from task to task, bias, its stride. Tasks first to last - 1 are worked on.
+# numbers: weight, its stride from task to task, bias, its stride.
 
 def run(
     sizes: tuple[int, ...],
