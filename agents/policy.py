@@ -56,9 +56,8 @@ class PolicySettings:
         if self.memory not in (kinds := get_args(Memory)):
             raise MetarlError(f"memory must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {self.memory!r}")
         if self.memory_layers > 1 and self.memory != "associative":
-            raise MetarlError(
-                f"memory_layers {self.memory_layers} are of an associative memory: memory is {self.memory!r}"
-            )
+            wrong = f"memory_layers {self.memory_layers} with memory {self.memory!r}"
+            raise MetarlError(f"only an associative memory has layers, got {wrong}: set one of them")
         if self.hidden_size % self.memory_layers:
             sizes = f"hidden_size {self.hidden_size} must be a multiple of memory_layers {self.memory_layers}"
             raise MetarlError(f"the layers of a memory share its units: {sizes}")
