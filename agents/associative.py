@@ -12,53 +12,6 @@ _CHUNK = 128  # steps that are compared with one another at once: the cost of a 
 
 
 class Associative(nn.Module):
-    """Layers of associative memories, hidden_size / layers units each; all of their outputs are its output.
-
-    Each layer sees the inputs and what the one before tells. So what was known of a state when it was reached can be
-    kept under the state it was reached from, and be read there the next time: a step of looking ahead for each layer.
-
-    States [B, S] are the layers' side by side.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int, layers: int = 1) -> None:
-        super().__init__()
-        each = hidden_size // layers
-        self.layers = nn.ModuleList(Layer(input_size + (each if i else 0), each) for i in range(layers))
-        self._sizes = [layer.state_size for layer in self._each()]
-        self.state_size = sum(self._sizes)
-
-    def initial_state(self, num_envs: int, device: torch.device | str | None = None) -> Tensor:
-        """[B, S] of zeros, by default where the parameters are."""
-        return next(self.parameters()).new_zeros(num_envs, self.state_size, device=device)
-
-    def stepper(self, in_place: bool = False) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """`step`, which has nothing to prepare."""
-        return self.step
-
-    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One step of x [B, I] from state [B, S]: output [B, H] and next state [B, S]."""
-        return self._through(x, state, [layer.step for layer in self._each()])
-
-    def sequence(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """All steps of x [T, B, I] from state [B, S]: outputs [T, B, H], final state [B, S]."""
-        return self._through(x, state, [layer.sequence for layer in self._each()])
-
-    def _each(self) -> list[Layer]:
-        return list(self.layers)  # type: ignore[arg-type]
-
-    def _through(
-        self, x: Tensor, state: Tensor, passes: list[Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]]
-    ) -> tuple[Tensor, Tensor]:
-        outs: list[Tensor] = []
-        states: list[Tensor] = []
-        for through, before in zip(passes, state.split(self._sizes, 1), strict=True):
-            out, after = through(torch.cat((x, *outs[-1:]), -1), before)
-            outs.append(out)
-            states.append(after)
-        return torch.cat(outs, -1), torch.cat(states, 1)
-
-
-class Layer(nn.Module):
     r"""A memory matrix M that each step adds to and is then read (fast weights: Schmidhuber 1992, Ba et al. 2016).
 
     Of inputs $x_t$: $M_t = M_{t-1} + k_t v_t^\top$ is read as $r_t = q_t^\top M_t / \sqrt K$, where the key
@@ -78,6 +31,14 @@ class Layer(nn.Module):
         self.key, self.query = nn.Linear(input_size, KEYS), nn.Linear(input_size, KEYS)
         self.value = nn.Linear(input_size, 2 * hidden_size)  # both factors
         self.divisor = nn.Linear(hidden_size, hidden_size)
+
+    def initial_state(self, num_envs: int, device: torch.device | str | None = None) -> Tensor:
+        """[B, S] of zeros, by default where the parameters are."""
+        return self.key.weight.new_zeros(num_envs, self.state_size, device=device)
+
+    def stepper(self, in_place: bool = False) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """`step`, which has nothing to prepare."""
+        return self.step
 
     def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """One step of x [B, I] from state [B, S]: output [B, H] and next state [B, S]."""

@@ -77,11 +77,10 @@ class ActorCritic(nn.Module):
     def __init__(
         self, memory: Memory, encoder: nn.Module | None, now_size: int, before_size: int, clock_size: int,
         actions: Actions, hidden_size: int, head_size: int, initial_std: float, predicts_rewards: bool = False,
-        memory_layers: int = 1,
     ) -> None:  # fmt: skip
         super().__init__()
         self.encoder = encoder
-        self.memory = memory_of(memory, now_size + before_size, hidden_size, memory_layers)
+        self.memory = memory_of(memory, now_size + before_size, hidden_size)
         hidden = [head_size] if self.memory else [hidden_size, head_size]
         features = now_size + (hidden_size if self.memory else 0)
         self.actor = mlp([features, *hidden, actions.outputs], last_gain=0.01)
@@ -138,13 +137,11 @@ class ActorCritic(nn.Module):
         return (out[..., :-1] * action).sum(-1) + out[..., -1]
 
 
-def memory_of(kind: Memory, input_size: int, hidden_size: int, layers: int) -> Recurrent | Associative | None:
+def memory_of(kind: Memory, input_size: int, hidden_size: int) -> Recurrent | Associative | None:
     """A memory of this kind; None for none."""
     if kind == "none":
         return None
-    if kind == "associative":
-        return Associative(input_size, hidden_size, layers)
-    return Recurrent(kind, input_size, hidden_size)
+    return Associative(input_size, hidden_size) if kind == "associative" else Recurrent(kind, input_size, hidden_size)
 
 
 def split_rows(x: Tensor, starts: list[int]) -> Iterator[Tensor]:

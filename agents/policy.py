@@ -34,8 +34,6 @@ class PolicySettings:
     """what carries over from step to step; associative: what came of each step, kept under what was seen there"""
     wipe_memory: bool = False
     """forget everything at each new episode: a control that shows what memory across episodes is worth"""
-    memory_layers: int = 1
-    """of an associative memory; they share its units, and each sees what the one before tells: a look ahead"""
     hidden_size: int = 128
     """units of the memory, or of the first layer without one"""
     head_size: int = 128
@@ -51,16 +49,10 @@ class PolicySettings:
         return False
 
     def __post_init__(self) -> None:
-        check_whole(self, "memory_layers", "hidden_size", "head_size", "encoder_size", low=1)
+        check_whole(self, "hidden_size", "head_size", "encoder_size", low=1)
         check_number(self, "initial_std", above=0)
         if self.memory not in (kinds := get_args(Memory)):
             raise MetarlError(f"memory must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {self.memory!r}")
-        if self.memory_layers > 1 and self.memory != "associative":
-            wrong = f"memory_layers {self.memory_layers} with memory {self.memory!r}"
-            raise MetarlError(f"only an associative memory has layers, got {wrong}: set one of them")
-        if self.hidden_size % self.memory_layers:
-            sizes = f"hidden_size {self.hidden_size} must be a multiple of memory_layers {self.memory_layers}"
-            raise MetarlError(f"the layers of a memory share its units: {sizes}")
         if self.wipe_memory and self.memory == "none":
             raise MetarlError("there is no memory to wipe: memory is 'none', nothing is remembered from step to step")
 
@@ -79,7 +71,7 @@ class Policy(nn.Module):
         self.network = ActorCritic(
             settings.memory, encoder, settings.encoder_size if encoder else self.observation_shape[0],
             self.before_size, CLOCK_SIZE, self.actions, settings.hidden_size, settings.head_size, settings.initial_std,
-            settings.predicts_rewards, settings.memory_layers,
+            settings.predicts_rewards,
         )  # fmt: skip
         # Boards and pictures have their scale already.
         self.observation_norm = None if encoder else RunningNorm(self.observation_shape)

@@ -7,22 +7,21 @@ import torch
 from torch import Tensor, nn
 
 from metarl.agents import associative
-from metarl.agents.associative import KEYS, Associative, Layer
+from metarl.agents.associative import KEYS, Associative
 
 INPUT, HIDDEN = 5, 6
 
 
-def make(layers: int = 1) -> tuple[Associative, Tensor, Tensor]:
+def make() -> tuple[Associative, Tensor, Tensor]:
     torch.manual_seed(0)
-    net = Associative(INPUT, HIDDEN, layers).double()
+    net = Associative(INPUT, HIDDEN).double()
     return net, torch.randn(11, 3, INPUT).double(), torch.randn(3, net.state_size).double()
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("chunk", [1, 4, 128])
-def test_a_sequence_is_its_steps(chunk: int, layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sequence_is_its_steps(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(associative, "_CHUNK", chunk)
-    net, x, state = make(layers)
+    net, x, state = make()
     outs, final = net.sequence(x, state)
     for row, out in zip(x, outs, strict=True):
         stepped, state = net.step(row, state)
@@ -32,9 +31,8 @@ def test_a_sequence_is_its_steps(chunk: int, layers: int, monkeypatch: pytest.Mo
 
 def test_a_sequence_is_the_sum_over_what_came_before() -> None:
     """Out of the definition: every value so far, weighed by how well its key fits the query."""
-    whole, x, _ = make()
-    outs, _ = whole.sequence(x, whole.initial_state(3))
-    net = whole.layers[0]
+    net, x, _ = make()
+    outs, _ = net.sequence(x, net.initial_state(3))
     before = torch.cat((torch.zeros(1, 3, INPUT).double(), x[:-1]))
     for t in range(len(x)):
         expected = torch.zeros(3, HIDDEN).double()
@@ -46,18 +44,9 @@ def test_a_sequence_is_the_sum_over_what_came_before() -> None:
         torch.testing.assert_close(outs[t], expected, rtol=1e-10, atol=1e-12)
 
 
-def test_a_layer_sees_what_the_one_before_tells() -> None:
-    whole, x, _ = make(2)
-    outs, _ = whole.sequence(x, whole.initial_state(3))
-    first, second = whole.layers
-    told, _ = first.sequence(x, x.new_zeros(3, first.state_size))
-    late, _ = second.sequence(torch.cat((x, told), -1), x.new_zeros(3, second.state_size))
-    torch.testing.assert_close(outs, torch.cat((told, late), -1), rtol=0, atol=0)
-
-
-def by_hand(outputs: int) -> Layer:
+def by_hand(outputs: int) -> Associative:
     """Keys and queries are states; inputs [state one-hot, last action one-hot, last reward], 3 states and 2 actions."""
-    net = Layer(6, outputs)
+    net = Associative(6, outputs)
     for linear in (net.key, net.query, net.value, net.divisor):
         nn.init.zeros_(linear.weight)
         nn.init.zeros_(linear.bias)
@@ -78,7 +67,7 @@ def test_it_can_keep_the_sum_of_rewards_of_each_state_and_action() -> None:
     with torch.no_grad():
         net.value.weight[:2, 3:5] = torch.eye(2)
         net.value.weight[2:, 5] = 1.0
-    outs, _ = net.sequence(LIVED, torch.zeros(1, net.state_size))
+    outs, _ = net.sequence(LIVED, net.initial_state(1))
     assert torch.equal(outs[:, 0], torch.tensor([[0.0, 0.0], [0, 0], [0, 2], [0, 0], [0, 5]]))
 
 
@@ -90,6 +79,6 @@ def test_it_can_tell_the_posterior_mean_of_rewards_of_each_state_and_action() ->
         net.value.weight[4:6, 5] = 1.0
         net.value.bias[6:] = 1.0
         net.divisor.weight[:2, 2:] = torch.eye(2)
-    outs, _ = net.sequence(LIVED, torch.zeros(1, net.state_size))
+    outs, _ = net.sequence(LIVED, net.initial_state(1))
     expected = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 0], [0, 2 / 2, 0, 1], [0, 0, 0, 0], [0, (2 + 3) / 3, 0, 2]])
     torch.testing.assert_close(outs[:, 0], expected)

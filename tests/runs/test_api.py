@@ -102,8 +102,6 @@ def test_sampled_actions_are_the_same_each_time(whole: Path) -> None:
         ({"settings": {"num_envs": 5}}, "num_envs 5 must be a multiple of minibatches 2"),
         ({"settings": {"memory": "elephant"}}, "memory must be gru, lstm, associative or none, got 'elephant'"),
         ({"settings": {"memory": "none", "wipe_memory": True}}, "there is no memory to wipe"),
-        ({"settings": {"memory_layers": 2}}, "only an associative memory has layers"),
-        ({"settings": {"memory": "associative", "memory_layers": 3}}, "hidden_size 8 must be a multiple"),
         ({"steps": 0}, "steps must be a whole number of at least 1, got 0"),
         ({"steps": -5}, "steps must be a whole number of at least 1, got -5"),
         ({"steps": 1e6}, "steps must be a whole number of at least 1, got 1000000.0"),
