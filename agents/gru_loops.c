@@ -91,7 +91,7 @@ static void backwards_plain(float *dhs, float *d, const float *hs, const float *
 static PyObject *py_pack(PyObject *self, PyObject *args) {
     Py_ssize_t w, packed, k, n;
     if (!PyArg_ParseTuple(args, "nnnn", &w, &packed, &k, &n)) return NULL;
-    pack((const float *)w, k, n, (float *)packed);
+    pack((const float *)w, k, n, n, (float *)packed);
     Py_RETURN_NONE;
 }
 

@@ -45,12 +45,15 @@ INLINE Vector sigmoid(Vector x) {
 /* How many vectors wide the next tile is, with `left` to go: threes, but no lone one where twos do. */
 INLINE long width(long left) { return left == 4 || left < WIDEST ? (left < 2 ? left : 2) : WIDEST; }
 
-/* Weights [k, n] in the order in which tiles read them. */
-static void pack(const float *w, long k, long n, float *packed) {
-    for (long v = 0, c; v < n / LANES; v += c) {
-        c = width(n / LANES - v);
-        for (long i = 0; i < k; i++, packed += c * LANES)
-            memcpy(packed, w + i * n + v * LANES, c * LANES * sizeof(float));
+/* Weights [k, n] in the order in which tiles read them, n filled up with zeros to `wide`, a multiple of 8. */
+static void pack(const float *w, long k, long n, long wide, float *packed) {
+    for (long v = 0, c; v < wide / LANES; v += c) {
+        c = width(wide / LANES - v);
+        const long first = v * LANES, count = n - first < c * LANES ? n - first : c * LANES;
+        for (long i = 0; i < k; i++, packed += c * LANES) {
+            memcpy(packed, w + i * n + first, count * sizeof(float));
+            memset(packed + count, 0, (c * LANES - count) * sizeof(float));
+        }
     }
 }
 

@@ -11,7 +11,7 @@ import functools
 import sys
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt's names for them, in malloc.h
-MOST_KEPT = 256 * 2**20
+MOST_KEPT = 256 * 2**20  # bytes at the top of the heap; what is free beyond them goes back
 LARGEST = 32 * 2**20  # bytes of a block that is kept at all, the most that glibc allows
 
 

@@ -1,26 +1,40 @@
 """The memory that a meta-iteration takes, known before the first.
 
-In the outer step lie, of each env step, what was lived through, and of every phase the activations. The factors are
-measured (docs/results, "Memory"): planned is 0.7 to 1.2 times what was taken, from 64 to 256 units, 2 and 3 layers, 1
-and 2 inner steps, on a world of few numbers; 1.3 (2.1 with TRPO) on HalfCheetah.
+In the outer step lie, of each env step, what was lived through, and of every phase the activations and what the passes
+through the layers make of them. The factors are measured (docs/results, "Memory"): planned is 0.7 to 1.3 times what was
+taken, from 64 to 256 units, 2 and 3 layers, 1 and 2 inner steps; those of a device on CPU, with all tasks at once.
 """
 
 from __future__ import annotations
 
+from metarl.agents.maml import tanh_compiled
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.errors import MetarlError
 from metarl.memory import GIB
 
 ROW, OBSERVED, ACTED = 100, 50, 30  # bytes of an env step, of each number seen, of each number of an action
-UNIT = 4.5  # of each unit of all hidden layers: its activation
-OUTER = {"ppo": 1.0, "trpo": 6.5, "reptile": 0.7}  # TRPO keeps the graph of its curvature; Reptile keeps no graph
+# Bytes of each unit of all hidden layers: a block of rows at a time, some tasks at a time, all at once.
+COMPILED, IN_GROUPS, AT_ONCE = 4.5, 10, 26
+CURVATURE = 34  # bytes of each unit, of the graph that TRPO keeps
+NO_GRAPH = 0.7  # Reptile's share
 
 
 def bytes_each(policy: MetaPolicy) -> float:
     """Of an env step, whatever phase it is in."""
     settings = policy.settings
     lived = ROW + OBSERVED * policy.shape[0] + ACTED * policy.actions.outputs
-    return OUTER[settings.outer] * (lived + UNIT * settings.layers * settings.hidden_size)
+    unit = _unit(policy) + (CURVATURE if settings.outer == "trpo" else 0)
+    learned = unit * settings.layers * settings.hidden_size
+    return (NO_GRAPH if settings.outer == "reptile" else 1.0) * (lived + learned)
+
+
+def _unit(policy: MetaPolicy) -> float:
+    params = policy.network.params()
+    layers = policy.network.layers_of(params)
+    weight = layers[0][0]
+    if tanh_compiled.serve(weight.new_empty(1, 1, weight.shape[1]), layers):
+        return COMPILED
+    return IN_GROUPS if weight.is_cpu else AT_ONCE
 
 
 def check(policy: MetaPolicy, steps: int, free: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from metarl.agents.maml.layers import run, tanh
+from metarl.agents.maml.layers import Layer, run, tanh
 from metarl.agents.maml.tanh_layers import tanh_layers
 
 Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set for each task
@@ -54,11 +54,15 @@ class Network(nn.Module):
         """Outputs [M, N, P] of inputs [M, N, *shape], each task with weights of its own."""
         if len(self.shape) == 3:
             x = self._convolve(params, x)
-        names = (*(f"layer{i}" for i in range(self.layers)), "head")
-        layers = [(params[f"{name}_weight"], params[f"{name}_bias"]) for name in names]
+        layers = self.layers_of(params)
         if self.activation is tanh and torch.is_grad_enabled() and not x.requires_grad:
             return tanh_layers(x, layers)
         return run(x, layers, self.activation)[-1].contiguous()
+
+    def layers_of(self, params: Params) -> list[Layer]:
+        """Weights and biases of the fully connected layers, the head last."""
+        names = (*(f"layer{i}" for i in range(self.layers)), "head")
+        return [(params[f"{name}_weight"], params[f"{name}_bias"]) for name in names]
 
     def _add(self, name: str, inputs: int, outputs: int, gain: float = 1.0) -> None:
         weight = nn.init.xavier_uniform_(torch.empty(inputs, outputs), gain)

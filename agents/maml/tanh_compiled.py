@@ -16,18 +16,20 @@ except ImportError:  # installed where there was no C compiler
     tanh_loops = None
 
 COMPILED = tanh_loops is not None
-LANES, MOST = 8, 8  # units that are worked on at once; layers
 WORTH_THREADS = 500_000  # multiplications of a pass: below, sharing them out takes longer than it saves
 
 Seen = list[Tensor]  # what goes into each layer, [M, N, I]
 
 
 def serve(x: Tensor, layers: Sequence[Layer]) -> bool:
-    """Whether the compiled loops serve x [M, N, I] and these layers."""
+    """Whether the compiled loops serve x [M, N, I] and these layers; what does not fit together is left to torch."""
+    if tanh_loops is None or len(layers) > tanh_loops.MOST:
+        return False
+    sizes = (x.shape[-1], *(bias.shape[-1] for _, bias in layers))
+    shapes = [((len(x), i, o), (len(x), o)) for i, o in pairwise(sizes)]
     return (
-        tanh_loops is not None
-        and len(layers) <= MOST
-        and all(bias.shape[-1] % LANES == 0 for _, bias in layers[:-1])
+        all(size % tanh_loops.LANES == 0 for size in sizes[1:-1])
+        and all((weight.shape, bias.shape) == shape for (weight, bias), shape in zip(layers, shapes, strict=True))
         and all(given.is_cpu and given.dtype == torch.float32 for given in (x, *(p for layer in layers for p in layer)))
     )
 

@@ -34,20 +34,8 @@ INLINE float *take(float **free, long count) {
     return found;
 }
 
-/* w [k, n] as `product` reads it, n filled up with zeros to n_wide. */
-INLINE void packed_wide(const float *w, long k, long n, long n_wide, float *packed) {
-    for (long v = 0, c; v < n_wide / LANES; v += c) {
-        c = width(n_wide / LANES - v);
-        const long first = v * LANES, count = n - first < c * LANES ? n - first : c * LANES;
-        for (long i = 0; i < k; i++, packed += c * LANES) {
-            memcpy(packed, w + i * n + first, count * sizeof(float));
-            memset(packed + count, 0, (c * LANES - count) * sizeof(float));
-        }
-    }
-}
-
 /* The transpose [k, n] of w [n, k] as `product` reads it; n a multiple of 8. */
-INLINE void packed_turned(const float *w, long k, long n, float *packed) {
+static void pack_turned(const float *w, long k, long n, float *packed) {
     for (long v = 0, c; v < n / LANES; v += c) {
         c = width(n / LANES - v);
         for (long i = 0; i < k; i++)
@@ -100,8 +88,8 @@ INLINE void run(const Net *net, long task, float *out, float *scratch) {
     float *free = scratch, *w[MOST];
     for (long l = 0; l < depth; l++) {
         w[l] = take(&free, net->size[l] * net->wide[l + 1]);
-        packed_wide(net->layer[l].weight + task * net->layer[l].weight_task, net->size[l], net->size[l + 1],
-                    net->wide[l + 1], w[l]);
+        pack(net->layer[l].weight + task * net->layer[l].weight_task, net->size[l], net->size[l + 1], net->wide[l + 1],
+             w[l]);
     }
     float *z = take(&free, BLOCK * net->wide[depth]);
     for (long row = 0; row < net->rows; row += BLOCK) {
@@ -133,7 +121,7 @@ INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float
 INLINE void turn(const Net *net, const Layer *layer, long task, float **free, float **turned) {
     for (long l = 1; l < net->count; l++) {
         turned[l] = take(free, net->size[l + 1] * net->size[l]);
-        packed_turned(layer[l].weight + task * layer[l].weight_task, net->size[l + 1], net->size[l], turned[l]);
+        pack_turned(layer[l].weight + task * layer[l].weight_task, net->size[l + 1], net->size[l], turned[l]);
     }
 }
 
@@ -188,10 +176,12 @@ INLINE void bend(const Net *net, long task, const float *u, const Layer *along, 
     long widest = 0;
     for (long l = 0; l < depth; l++) {
         const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-        w[l] = take(&free, k * wide);
+        if (l) { /* what goes into the first layer does not move */
+            w[l] = take(&free, k * wide);
+            pack(net->layer[l].weight + task * net->layer[l].weight_task, k, n, wide, w[l]);
+        }
         way[l] = take(&free, k * wide);
-        if (l) packed_wide(net->layer[l].weight + task * net->layer[l].weight_task, k, n, wide, w[l]);
-        packed_wide(along[l].weight + task * along[l].weight_task, k, n, wide, way[l]);
+        pack(along[l].weight + task * along[l].weight_task, k, n, wide, way[l]);
         delta[l] = take(&free, BLOCK * wide);
         pushed[l] = take(&free, BLOCK * wide); /* z dot of layer l's output */
         moved[l] = take(&free, BLOCK * wide);  /* h dot, of what goes into layer l + 1 */
@@ -279,8 +269,11 @@ static int numbers(PyObject *tuple, long count, long *to) {
         PyErr_Format(PyExc_ValueError, "want a tuple of %ld numbers", count);
         return 0;
     }
-    for (long i = 0; i < count; i++) to[i] = PyLong_AsLong(PyTuple_GET_ITEM(tuple, i));
-    return !PyErr_Occurred();
+    for (long i = 0; i < count; i++) {
+        to[i] = PyLong_AsLong(PyTuple_GET_ITEM(tuple, i));
+        if (to[i] == -1 && PyErr_Occurred()) return 0;
+    }
+    return 1;
 }
 
 /* Four numbers a layer: address and numbers a task of the weight, then of the bias. */
@@ -373,10 +366,14 @@ static PyObject *py_bend(PyObject *self, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, task, out)"},
-    {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, task, u, to)"},
-    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, task, u, along, out, to)"},
+    {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, tasks, threads, out)"},
+    {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, tasks, threads, u, to)"},
+    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, tasks, threads, u, along, out, to)"},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "tanh_loops", NULL, 0, methods, NULL, NULL, NULL, NULL};
-PyMODINIT_FUNC PyInit_tanh_loops(void) { return PyModule_Create(&module); }
+PyMODINIT_FUNC PyInit_tanh_loops(void) {
+    PyObject *made = PyModule_Create(&module);
+    if (made && (PyModule_AddIntMacro(made, LANES) || PyModule_AddIntMacro(made, MOST))) Py_CLEAR(made);
+    return made;
+}

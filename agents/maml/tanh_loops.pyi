@@ -1,13 +1,16 @@
-# Compiled from tanh_loops.c where there is a C compiler. Sizes I, H, ..., P; addresses as integers; a layer is four
-# numbers: weight, its stride from task to task, bias, its stride.
+# Compiled from tanh_loops.c where there is a C compiler that knows OpenMP. Sizes I, H, ..., P; addresses as integers; a
+# layer is four numbers: weight, its stride from task to task, bias, its stride.
+
+LANES: int  # the units of a hidden layer are a multiple of this
+MOST: int  # layers
 
 def run(
     sizes: tuple[int, ...],
     rows: int,
     hidden: tuple[int, ...],
     layers: tuple[int, ...],
-    first: int,
-    last: int,
+    tasks: int,
+    threads: int,
     out: int,
     /,
 ) -> None: ...
@@ -16,8 +19,8 @@ def pull(
     rows: int,
     hidden: tuple[int, ...],
     layers: tuple[int, ...],
-    first: int,
-    last: int,
+    tasks: int,
+    threads: int,
     u: int,
     to: tuple[int, ...],
     /,
@@ -27,8 +30,8 @@ def bend(
     rows: int,
     hidden: tuple[int, ...],
     layers: tuple[int, ...],
-    first: int,
-    last: int,
+    tasks: int,
+    threads: int,
     u: int,
     along: tuple[int, ...],
     out: int,

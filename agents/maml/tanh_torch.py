@@ -85,7 +85,7 @@ def _groups(x: Tensor, layers: Sequence[Layer]) -> list[slice]:
     size = tasks
     if x.device.type == "cpu":
         widest = max(bias.shape[-1] for _, bias in layers)
-        size = max(1, CACHE // (rows * widest)) * torch.get_num_threads()
+        size = max(1, CACHE // max(1, rows * widest)) * torch.get_num_threads()
     return [slice(i, i + size) for i in range(0, tasks, size)]
 
 

@@ -81,11 +81,11 @@ class Planes(Canvas):
             else:
                 offset = number * stride if offset is None else torch.add(offset, number, alpha=stride)
         cells = self._first if offset is None else add_to_rows(self._first, offset)
-        flat, cells = self._flat[start:], cells.view(-1)  # a number for all is where the board begins: nothing to add
+        flat = self._flat[start:]  # a number for all is where the board begins: nothing to add
         if isinstance(value, Tensor):
-            flat.scatter_(0, cells, value.reshape(-1))
+            flat.scatter_(0, cells.view(-1), value.expand_as(cells).reshape(-1))
         else:
-            flat.index_fill_(0, cells, value)
+            flat.index_fill_(0, cells.view(-1), value)
 
     def stamp(self, planes: Tensor, rows: Tensor, columns: Tensor, row: Tensor, column: Tensor, value: Tensor) -> None:
         _, by_row, by_column = self._strides

@@ -124,7 +124,7 @@ class ArcadeSimulation(GameSimulation):
             self.reward_terms = {name: term * active for name, term in move.terms.items()}
             over = over & active
         self._seen = None
-        first, *others = self.reward_terms.values()
+        first, *others = self.reward_terms.values()  # one alone is the reward itself: nobody writes to either
         reward = torch.stack([first, *others]).sum(0) if others else first
         return Outcome(reward, over, self.no_flags)
 

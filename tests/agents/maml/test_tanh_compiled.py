@@ -87,6 +87,21 @@ def test_what_does_not_fit_goes_by_torch(change):
     assert not tanh_compiled.serve(x, layers)
 
 
+@pytest.mark.parametrize("change", ["one set of weights", "too many weights", "too many inputs", "too many biases"])
+def test_what_does_not_fit_together_is_torchs_to_refuse(change):
+    x, layers, *_ = problem(2, 5, (3, 8, 2))
+    if change == "one set of weights":
+        layers = [(weight[:1], bias[:1]) for weight, bias in layers]
+    elif change == "too many weights":
+        layers = [(weight.repeat(2, 1, 1), bias.repeat(2, 1)) for weight, bias in layers]
+    elif change == "too many inputs":
+        x = x.repeat(1, 1, 2)
+    else:
+        layers[0] = layers[0][0], layers[0][1].repeat(1, 2)
+    with pytest.raises(RuntimeError):
+        tanh_layers.tanh_layers(x, layers)
+
+
 def test_a_meta_gradient_through_what_is_compiled(monkeypatch):
     """One inner step and through it, in single precision, with the compiled loops and without."""
     calls = []
