@@ -19,6 +19,8 @@ COMPILED = tanh_loops is not None
 WORTH_THREADS = 500_000  # multiplications of a pass: below, sharing them out takes longer than it saves
 
 Seen = list[Tensor]  # what goes into each layer, [M, N, I]
+Addresses = tuple[int, ...]
+Net = tuple[Addresses, int, Addresses, Addresses, int, int]  # sizes, rows, inputs, layers, tasks, threads
 
 
 def serve(x: Tensor, layers: Sequence[Layer]) -> bool:
@@ -40,6 +42,7 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
     seen = [x, *(x.new_empty(*x.shape[:2], bias.shape[-1]) for _, bias in layers[:-1])]
     out = x.new_empty(*x.shape[:2], layers[-1][1].shape[-1])
     net, _kept = _net(seen, layers)
+    assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.run(*net, out.data_ptr())
     return seen, out
 
@@ -48,6 +51,7 @@ def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
     """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]."""
     u, found = u.contiguous(), _like(layers)
     net, _kept = _net(seen, layers)
+    assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.pull(*net, u.data_ptr(), tuple(part.data_ptr() for part in found))
     return found
 
@@ -57,11 +61,12 @@ def bend(seen: Seen, u: Tensor, layers: Sequence[Layer], along: Sequence[Layer])
     u, found, out = u.contiguous(), _like(layers), torch.empty_like(u, memory_format=torch.contiguous_format)
     net, _kept = _net(seen, layers)
     ways, _kept_too = _described(along)
+    assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.bend(*net, u.data_ptr(), ways, out.data_ptr(), tuple(part.data_ptr() for part in found))
     return [out, *found]
 
 
-def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[tuple, list[Tensor]]:
+def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[Net, list[Tensor]]:
     """Sizes, rows, addresses of what goes into each layer, the layers, tasks, threads; what must live as long."""
     described, kept = _described(layers)
     tasks, rows, inputs = seen[0].shape
@@ -71,7 +76,7 @@ def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[tuple, list[Tensor]]:
     return (sizes, rows, tuple(h.data_ptr() for h in seen), described, tasks, threads), kept
 
 
-def _described(layers: Sequence[Layer]) -> tuple[tuple[int, ...], list[Tensor]]:
+def _described(layers: Sequence[Layer]) -> tuple[Addresses, list[Tensor]]:
     """Address and stride from task to task of each weight and bias; one set of weights may serve all tasks."""
     parts = [_rows_in_order(part) for layer in layers for part in layer]
     return tuple(number for part in parts for number in (part.data_ptr(), part.stride(0))), parts
