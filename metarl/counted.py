@@ -36,7 +36,7 @@ _STEP, _MULTIPLY_1, _MULTIPLY_2 = _signed(_GAMMA), _signed(0xBF58476D1CE4E5B9), 
 _START = _STEP  # not zero, which the hash maps to zero
 
 
-# Numbers on the host that torch need not make tensors of at each call: half of a small operation's time on CPU.
+# Numbers on the host that torch need not make tensors of at each call: a third of a hash of few numbers on CPU.
 _FACTORS = torch.tensor(_MULTIPLY_1), torch.tensor(_MULTIPLY_2)
 _SHIFTS = {bits: (torch.tensor(bits), torch.tensor(2 ** (64 - bits) - 1)) for bits in (11, 27, 30, 31, 40)}
 
