@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from metarl.agents.gaussian import half_squares
+
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
 
@@ -26,8 +28,8 @@ class Gaussian(NamedTuple):
 
     def log_prob(self, action: Tensor) -> Tensor:
         r"""$-\sum_i \frac12 ((a_i - \mu_i)/\sigma_i)^2 + \log\sigma_i + \frac12\log 2\pi$; [..., A] -> [...]."""
-        z = (action - self.mean) * (-self.log_std).exp()
-        return -(0.5 * z.square() + self.log_std).sum(-1) - _HALF_LOG_TAU * action.shape[-1]
+        squares = half_squares(action, self.mean, self.log_std)
+        return -squares - (self.log_std.sum(-1) + _HALF_LOG_TAU * action.shape[-1])
 
     def entropy(self) -> Tensor:
         r"""$\sum_i \log\sigma_i + \frac{1}{2}\log 2\pi e$; the shape of log_std without its last axis."""
@@ -35,9 +37,9 @@ class Gaussian(NamedTuple):
 
     def kl(self, other: Gaussian) -> Tensor:
         """KL(self || other), summed over action dimensions, [...]."""
-        ratio = (2 * (self.log_std - other.log_std)).exp()
-        shift = (self.mean - other.mean).square() * (-2 * other.log_std).exp()
-        return 0.5 * (ratio + shift - 1 - 2 * (self.log_std - other.log_std)).sum(-1)
+        change = self.log_std - other.log_std
+        widths = (0.5 * (2 * change).exp() - 0.5 - change).sum(-1)
+        return half_squares(self.mean, other.mean, other.log_std) + widths
 
 
 class Categorical(NamedTuple):

@@ -57,14 +57,14 @@ static void pack(const float *w, long k, long n, long wide, float *packed) {
     }
 }
 
-/* out[rows, c vectors] += a[rows, k] w[k, c vectors], for a tile that fits into registers. */
+/* out[rows, c vectors] = start[rows, c vectors] + a[rows, k] w[k, c vectors], for a tile that fits into registers. */
 INLINE void tile(const int rows, const int c, const float *a, long a_row, long a_column, const float *w, long w_row,
-                 long k, float *out, long out_row) {
+                 long k, const float *start, long start_row, float *out, long out_row) {
     Vector sums[HIGHEST][WIDEST];
 #pragma GCC unroll 8
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
-        for (int j = 0; j < c; j++) sums[i][j] = from(out + i * out_row)[j];
+        for (int j = 0; j < c; j++) sums[i][j] = from(start + i * start_row)[j];
     for (long l = 0; l < k; l++, w += w_row) {
 #pragma GCC unroll 8
         for (int i = 0; i < rows; i++)
@@ -77,26 +77,36 @@ INLINE void tile(const int rows, const int c, const float *a, long a_row, long a
         for (int j = 0; j < c; j++) at(out + i * out_row)[j] = sums[i][j];
 }
 
-/* out[rows, n] += a[rows, k] w[k, n], for c vectors of n and any number of rows. */
-INLINE void tiles(const int c, const float *a, long a_row, long a_column, const float *w, long w_row, long k, float *out,
-                  long out_row, long rows) {
+/* The same for c vectors of columns and any number of rows. */
+INLINE void tiles(const int c, const float *a, long a_row, long a_column, const float *w, long w_row, long k,
+                  const float *start, long start_row, float *out, long out_row, long rows) {
+#define TILE(high) \
+    tile(high, c, a + i * a_row, a_row, a_column, w, w_row, k, start + i * start_row, start_row, out + i * out_row, \
+         out_row)
     long i = 0;
-    for (; i + HEIGHT(c) <= rows; i += HEIGHT(c))
-        tile(HEIGHT(c), c, a + i * a_row, a_row, a_column, w, w_row, k, out + i * out_row, out_row);
-    for (; i + 4 <= rows; i += 4) tile(4, c, a + i * a_row, a_row, a_column, w, w_row, k, out + i * out_row, out_row);
-    for (; i + 2 <= rows; i += 2) tile(2, c, a + i * a_row, a_row, a_column, w, w_row, k, out + i * out_row, out_row);
-    if (i < rows) tile(1, c, a + i * a_row, a_row, a_column, w, w_row, k, out + i * out_row, out_row);
+    for (; i + HEIGHT(c) <= rows; i += HEIGHT(c)) TILE(HEIGHT(c));
+    for (; i + 4 <= rows; i += 4) TILE(4);
+    for (; i + 2 <= rows; i += 2) TILE(2);
+    if (i < rows) TILE(1);
+#undef TILE
+}
+
+/* out[rows, n] = start[rows, n] + a[rows, k] w[k, n], w packed; start_row 0: one row for all. */
+INLINE void product_from(const float *start, long start_row, const float *a, long a_row, const float *w, long k, long n,
+                         float *out, long out_row, long rows) {
+    for (long v = 0, c; v < n / LANES; v += c, w += k * c * LANES) {
+        c = width(n / LANES - v);
+        const float *s = start + v * LANES;
+        float *o = out + v * LANES;
+        if (c == 3) tiles(3, a, a_row, 1, w, 3 * LANES, k, s, start_row, o, out_row, rows);
+        else if (c == 2) tiles(2, a, a_row, 1, w, 2 * LANES, k, s, start_row, o, out_row, rows);
+        else tiles(1, a, a_row, 1, w, LANES, k, s, start_row, o, out_row, rows);
+    }
 }
 
 /* out[rows, n] += a[rows, k] w[k, n], w packed. */
 INLINE void product(const float *a, long a_row, const float *w, long k, long n, float *out, long out_row, long rows) {
-    for (long v = 0, c; v < n / LANES; v += c, w += k * c * LANES) {
-        c = width(n / LANES - v);
-        float *o = out + v * LANES;
-        if (c == 3) tiles(3, a, a_row, 1, w, 3 * LANES, k, o, out_row, rows);
-        else if (c == 2) tiles(2, a, a_row, 1, w, 2 * LANES, k, o, out_row, rows);
-        else tiles(1, a, a_row, 1, w, LANES, k, o, out_row, rows);
-    }
+    product_from(out, out_row, a, a_row, w, k, n, out, out_row, rows);
 }
 
 /* out[m, n] += the transpose of a[k, m] times b[k, n]; n a multiple of 8. */
@@ -105,9 +115,9 @@ INLINE void product_transposed(const float *a, long a_row, const float *b, long 
     for (long v = 0, c; v < n / LANES; v += c, b += c * LANES) {
         c = width(n / LANES - v);
         float *o = out + v * LANES;
-        if (c == 3) tiles(3, a, 1, a_row, b, b_row, k, o, out_row, m);
-        else if (c == 2) tiles(2, a, 1, a_row, b, b_row, k, o, out_row, m);
-        else tiles(1, a, 1, a_row, b, b_row, k, o, out_row, m);
+        if (c == 3) tiles(3, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m);
+        else if (c == 2) tiles(2, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m);
+        else tiles(1, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m);
     }
 }
 

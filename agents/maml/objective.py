@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metarl import parallel
 from metarl.agents.action_laws import Law
-from metarl.agents.maml.experience import Phase, in_rows
+from metarl.agents.maml.experience import Phase
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.surrogates import per_task_mean
 
@@ -76,4 +76,4 @@ def clipped_surrogate(query: Phase, ratio: Tensor, clip: float) -> Tensor:
 
 
 def _old_law(policy: MetaPolicy, phase: Phase) -> Law:
-    return policy.actions.law(phase.out, in_rows(phase.log_std, phase.out.shape[2]))
+    return policy.actions.law(phase.out, phase.log_std)

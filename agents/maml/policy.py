@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from metarl.agents.action_laws import Law
 from metarl.agents.actions import actions_of
 from metarl.agents.maml.baselines import LinearBaseline, ValueBaseline
-from metarl.agents.maml.experience import Phase, in_rows, law_of, log_std_of
+from metarl.agents.maml.experience import Phase, law_of, log_std_of
 from metarl.agents.maml.inner import Rates, Rule
 from metarl.agents.maml.network import Network, Params
 from metarl.agents.maml.settings import MAMLSettings
@@ -68,7 +68,7 @@ class MetaPolicy(nn.Module):
         """Experience [M, N, T, ...] under `params` in raw observations, without credit yet."""
         obs = self.see(obs)
         log_std = log_std_of(params, reward).detach()
-        log_prob = self.actions.law(out, in_rows(log_std, out.shape[2])).log_prob(action)
+        log_prob = self.actions.law(out, log_std).log_prob(action)
         return Phase(obs, action, out, log_std, log_prob, reward, own, torch.zeros_like(reward))
 
     def _baseline(self) -> LinearBaseline | ValueBaseline:

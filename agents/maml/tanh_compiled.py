@@ -19,6 +19,7 @@ COMPILED = tanh_loops is not None
 WORTH_THREADS = 500_000  # multiplications of a pass: below, sharing them out takes longer than it saves
 
 Seen = list[Tensor]  # what goes into each layer, [M, N, I]
+Kept = list[Tensor]  # z dot of the hidden layers but the first, [M, N, O]
 Addresses = tuple[int, ...]
 Net = tuple[Addresses, int, Addresses, Addresses, int, int]  # sizes, rows, inputs, layers, tasks, threads
 
@@ -52,18 +53,31 @@ def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
     u, found = u.contiguous(), _like(layers)
     net, _kept = _net(seen, layers)
     assert tanh_loops is not None  # they were asked whether they serve
-    tanh_loops.pull(*net, u.data_ptr(), tuple(part.data_ptr() for part in found))
+    tanh_loops.pull(*net, u.data_ptr(), _addresses(found))
     return found
 
 
-def bend(seen: Seen, u: Tensor, layers: Sequence[Layer], along: Sequence[Layer]) -> list[Tensor]:
-    """The derivative of u^T J v by u [M, N, P], then as `pull`."""
-    u, found, out = u.contiguous(), _like(layers), torch.empty_like(u, memory_format=torch.contiguous_format)
+def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[Kept, Tensor]:
+    """What `bend` needs of it, and J v [M, N, P]."""
+    out = seen[0].new_empty(*seen[0].shape[:2], layers[-1][1].shape[-1])
+    kept = [torch.empty_like(h) for h in seen[2:]]  # the first layer's is soon found again
     net, _kept = _net(seen, layers)
     ways, _kept_too = _described(along)
     assert tanh_loops is not None  # they were asked whether they serve
-    tanh_loops.bend(*net, u.data_ptr(), ways, out.data_ptr(), tuple(part.data_ptr() for part in found))
-    return [out, *found]
+    tanh_loops.push(*net, ways, _addresses(kept), out.data_ptr())
+    return kept, out
+
+
+def bend(
+    seen: Seen, kept: Kept, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
+) -> list[Tensor]:
+    """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it."""
+    u, last, found = u.contiguous(), last.contiguous(), _like(layers)
+    net, _kept = _net(seen, layers)
+    ways, _kept_too = _described(along)
+    assert tanh_loops is not None  # they were asked whether they serve
+    tanh_loops.bend(*net, u.data_ptr(), ways, _addresses(kept), last.data_ptr(), _addresses(found))
+    return found
 
 
 def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[Net, list[Tensor]]:
@@ -73,7 +87,7 @@ def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[Net, list[Tensor]]:
     sizes = (inputs, *(bias.shape[-1] for _, bias in layers))
     worth = tasks * rows * sum(i * o for i, o in pairwise(sizes)) >= WORTH_THREADS
     threads = min(torch.get_num_threads(), tasks) if worth else 1
-    return (sizes, rows, tuple(h.data_ptr() for h in seen), described, tasks, threads), kept
+    return (sizes, rows, _addresses(seen), described, tasks, threads), kept
 
 
 def _described(layers: Sequence[Layer]) -> tuple[Addresses, list[Tensor]]:
@@ -85,6 +99,10 @@ def _described(layers: Sequence[Layer]) -> tuple[Addresses, list[Tensor]]:
 def _rows_in_order(part: Tensor) -> Tensor:
     """The tensor, each task's own numbers contiguous."""
     return part if part[0].is_contiguous() else part.contiguous()
+
+
+def _addresses(tensors: Sequence[Tensor]) -> Addresses:
+    return tuple(tensor.data_ptr() for tensor in tensors)
 
 
 def _like(layers: Sequence[Layer]) -> list[Tensor]:

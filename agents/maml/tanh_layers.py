@@ -6,17 +6,19 @@ derivative of $x$ along $v = (\dot W, \dot b)$, that is (Pearlmutter 1994)
 
     forwards   $\dot z_l = \dot h_{l-1} W_l + h_{l-1} \dot W_l + \dot b_l$,  $\dot h_l = (1 - h_l^2)\,\dot z_l$
     backwards  $\dot\delta_l = (1 - h_l^2)(\dot\delta_{l+1} W_{l+1}^\top + \delta_{l+1} \dot W_{l+1}^\top)
-               - 2\,h_l \delta_l \dot z_l$,  $\dot\delta_L = 0$
+               - 2\,h_l \delta_l \dot z_l$
     products   $h_{l-1}^\top \dot\delta_l + \dot h_{l-1}^\top \delta_l$ for $W_l$, the sum of $\dot\delta_l$ for $b_l$
 
-and $\dot z_L$ for $u$. Autograd takes more passes over the activations, each through main memory. Three passes do it
-here: `run` (outputs), `pull` ($J^\top u$) and `bend` (the above); in compiled loops (tanh_compiled.py, tanh_loops.c)
-where they serve, as torch operations (tanh_torch.py) elsewhere.
+and $\dot z_L$ for $u$. The outputs' own gradient by some $u'$ goes backwards through the same products, so that both
+are one pass that starts from $\dot\delta_L = u'$. Autograd takes more passes over the activations, each through main
+memory. Four passes do it here: `run` (outputs), `pull` ($J^\top u$), `push` (forwards, above) and `bend` (backwards);
+in compiled loops (tanh_compiled.py, tanh_loops.c) where they serve, as torch operations (tanh_torch.py) elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -32,38 +34,59 @@ def tanh_layers(x: Tensor, layers: Sequence[Layer]) -> Tensor:
     return _Outputs.apply(x, *(part for layer in layers for part in layer))  # type: ignore[return-value]
 
 
+@dataclass
+class _Run:
+    """What one forward pass leaves to the passes that differentiate it."""
+
+    passes: Any  # tanh_compiled or tanh_torch
+    seen: Any
+    pushed: list[tuple[Any, Tensor, list[Layer]]]  # kept, u and v of what waits for its way backwards
+
+
 class _Outputs(torch.autograd.Function):
     """weights -> outputs."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tensor:
         layers = _layers(weights)
-        ctx.passes = tanh_compiled if tanh_compiled.serve(x, layers) else tanh_torch
-        ctx.save_for_backward(x, *weights)
-        ctx.seen, out = ctx.passes.run(x, layers)
+        passes = tanh_compiled if tanh_compiled.serve(x, layers) else tanh_torch
+        seen, out = passes.run(x, layers)
+        ctx.run = _Run(passes, seen, [])
+        ctx.save_for_backward(x, out, *weights)
         return out
 
     @staticmethod
     def backward(ctx: Any, u: Tensor) -> Any:  # type: ignore[override]
-        x, *weights = ctx.saved_tensors
-        return None, *_Pulled.apply(ctx.passes, ctx.seen, x, u, *weights)
+        x, out, *weights = ctx.saved_tensors
+        if not ctx.run.pushed:
+            return None, *_Pulled.apply(ctx.run, x, out, u, *weights)
+        found, layers = [], _layers(weights)
+        while ctx.run.pushed:
+            kept, pulled_by, along = ctx.run.pushed.pop()
+            found.append(ctx.run.passes.bend(ctx.run.seen, kept, pulled_by, u, layers, along))
+            u = torch.zeros_like(u)  # it is the same for all that wait, and counts once
+        return None, *(sum(parts[1:], parts[0]) for parts in zip(*found, strict=True))
 
 
 class _Pulled(torch.autograd.Function):
-    """u, weights -> J^T u."""
+    """u, weights -> J^T u. To it the outputs are an input, so that autograd goes back to them after this."""
 
     @staticmethod
-    def forward(ctx: Any, passes: Any, seen: Any, x: Tensor, u: Tensor, *weights: Tensor) -> Any:
-        ctx.save_for_backward(x, u, *weights)
-        ctx.passes, ctx.seen = passes, seen
-        return tuple(passes.pull(seen, u, _layers(weights)))
+    def forward(ctx: Any, run: _Run, x: Tensor, out: Tensor, u: Tensor, *weights: Tensor) -> Any:
+        ctx.save_for_backward(x, out, u, *weights)
+        ctx.run = run
+        return tuple(run.passes.pull(run.seen, u, _layers(weights)))
 
     @staticmethod
     def backward(ctx: Any, *v: Tensor) -> Any:  # type: ignore[override]
-        x, u, *weights = ctx.saved_tensors
+        x, out, u, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # it will be differentiated again, as TRPO's curvature is
             return None, None, None, *_by_autograd(x, u, weights, v)
-        return None, None, None, *ctx.passes.bend(ctx.seen, u, _layers(weights), _layers(v))
+        along = _layers(v)
+        kept, pushed = ctx.run.passes.push(ctx.run.seen, _layers(weights), along)
+        if torch._C._will_engine_execute_node(out.grad_fn):  # not so where u alone is asked for
+            ctx.run.pushed.append((kept, u, along))
+        return None, None, None, pushed, *(None for _ in weights)
 
 
 def _by_autograd(x: Tensor, u: Tensor, weights: Sequence[Tensor], v: Sequence[Tensor]) -> Sequence[Tensor]:

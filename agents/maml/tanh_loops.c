@@ -43,13 +43,6 @@ static void pack_turned(const float *w, long k, long n, float *packed) {
     }
 }
 
-INLINE void fill_rows(float *out, const float *row, long n, long wide, long rows) {
-    for (long i = 0; i < rows; i++, out += wide) {
-        memcpy(out, row, n * sizeof(float));
-        memset(out + n, 0, (wide - n) * sizeof(float));
-    }
-}
-
 INLINE void copy_rows(float *out, long out_row, const float *from_, long from_row, long n, long rows) {
     for (long i = 0; i < rows; i++) memcpy(out + i * out_row, from_ + i * from_row, n * sizeof(float));
 }
@@ -70,9 +63,17 @@ INLINE void add_columns(float *sums, const float *d, long wide, long rows) {
     }
 }
 
-/* x is [rows, n] contiguous, n a multiple of 8, as it is of all hidden units. */
+/* x P(x^2) / Q(x^2), whose relative error fitted on [-7.9, 7.9] is 6e-9, in single precision 3e-7; beyond, tanh is 1.
+A plain loop, which the compiler takes by vectors; what is not a number stays so. */
 INLINE void tanh_of(float *x, long count) {
-    for (long i = 0; i < count; i += LANES) *at(x + i) = 2.0f * sigmoid(2.0f * *from(x + i)) - 1.0f;
+    for (long i = 0; i < count; i++) {
+        float v = x[i] > 7.9f ? 7.9f : x[i];
+        v = v < -7.9f ? -7.9f : v;
+        const float t = v * v;
+        const float p = (((1.5427988e-8f * t + 2.2023256e-5f) * t + 3.5789926e-3f) * t + 0.13450621f) * t + 1.0f;
+        const float q = (((8.5987864e-7f * t + 3.4236515e-4f) * t + 2.6192240e-2f) * t + 0.46783948f) * t + 1.0f;
+        x[i] = v * p / q;
+    }
 }
 
 INLINE void times_slope(float *d, const float *h, long count) {
@@ -82,23 +83,49 @@ INLINE void times_slope(float *d, const float *h, long count) {
     }
 }
 
+/* h dot: z dot times the slope at h. */
+INLINE void move(float *moved, const float *pushed, const float *h, long count) {
+    for (long i = 0; i < count; i += LANES) {
+        Vector y = *from(h + i);
+        *at(moved + i) = *from(pushed + i) * (1.0f - y * y);
+    }
+}
+
+/* delta dot of a hidden layer, from what comes back to h. */
+INLINE void bend_layer(float *bent, const float *back, const float *h, const float *delta, const float *pushed,
+                       long count) {
+    for (long i = 0; i < count; i += LANES) {
+        Vector y = *from(h + i);
+        *at(bent + i) = (1.0f - y * y) * *from(back + i) - 2.0f * y * *from(delta + i) * *from(pushed + i);
+    }
+}
+
+/* Weights [k, n] and biases [n] of a layer in scratch memory, as `affine` reads them. */
+INLINE float *pack_layer(const Net *net, const Layer *layer, long task, long l, float **free) {
+    const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
+    float *packed = take(free, (k + 1) * wide);
+    pack(layer[l].weight + task * layer[l].weight_task, k, n, wide, packed);
+    widen(packed + k * wide, wide, layer[l].bias + task * layer[l].bias_task, n, 1);
+    return packed;
+}
+
+/* out[rows, n] = a[rows, k] w[k, n] + b[n], packed: w as `product` reads it, then b. */
+INLINE void affine(const float *a, long a_row, const float *packed, long k, long n, float *out, long rows) {
+    product_from(packed + k * n, 0, a, a_row, packed, k, n, out, n, rows);
+}
+
 /* Fills the hidden activations and out [tasks, rows, outputs]. */
 INLINE void run(const Net *net, long task, float *out, float *scratch) {
     const long depth = net->count, outputs = net->size[depth];
     float *free = scratch, *w[MOST];
-    for (long l = 0; l < depth; l++) {
-        w[l] = take(&free, net->size[l] * net->wide[l + 1]);
-        pack(net->layer[l].weight + task * net->layer[l].weight_task, net->size[l], net->size[l + 1], net->wide[l + 1],
-             w[l]);
-    }
+    for (long l = 0; l < depth; l++) w[l] = pack_layer(net, net->layer, task, l, &free);
     float *z = take(&free, BLOCK * net->wide[depth]);
     for (long row = 0; row < net->rows; row += BLOCK) {
         const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
         for (long l = 0; l < depth; l++) {
             const long n = net->size[l + 1], wide = net->wide[l + 1];
             float *to = l + 1 < depth ? net->hidden[l + 1] + at_row * n : z;
-            fill_rows(to, net->layer[l].bias + task * net->layer[l].bias_task, n, wide, rows);
-            product(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, wide, rows);
+            affine(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, rows);
             if (l + 1 < depth) tanh_of(to, rows * n);
         }
         copy_rows(out + at_row * outputs, outputs, z, net->wide[depth], outputs, rows);
@@ -111,17 +138,18 @@ INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float
     widen(delta[depth - 1], net->wide[depth], u + at_row * net->size[depth], net->size[depth], rows);
     for (long l = depth - 1; l > 0; l--) {
         const long n = net->size[l];
-        memset(delta[l - 1], 0, rows * n * sizeof(float));
-        product(delta[l], net->wide[l + 1], turned[l], net->size[l + 1], n, delta[l - 1], n, rows);
+        affine(delta[l], net->wide[l + 1], turned[l], net->size[l + 1], n, delta[l - 1], rows);
         times_slope(delta[l - 1], net->hidden[l] + at_row * n, rows * n);
     }
 }
 
-/* Scratch for W_l^T of all layers but the first, packed, and for what they turn to. */
+/* W_l^T of all layers but the first and no biases, as `affine` reads them. */
 INLINE void turn(const Net *net, const Layer *layer, long task, float **free, float **turned) {
     for (long l = 1; l < net->count; l++) {
-        turned[l] = take(free, net->size[l + 1] * net->size[l]);
-        pack_turned(layer[l].weight + task * layer[l].weight_task, net->size[l + 1], net->size[l], turned[l]);
+        const long n = net->size[l + 1], k = net->size[l];
+        turned[l] = take(free, (n + 1) * k);
+        pack_turned(layer[l].weight + task * layer[l].weight_task, n, k, turned[l]);
+        memset(turned[l] + n * k, 0, k * sizeof(float));
     }
 }
 
@@ -164,61 +192,74 @@ INLINE void pull(const Net *net, long task, const float *u, float *const *to_wei
     put(net, task, weight, bias, to_weight, to_bias);
 }
 
-/* The derivative of u^T J v by u, to_out [tasks, rows, outputs], and by the weights and biases. */
-INLINE void bend(const Net *net, long task, const float *u, const Layer *along, float *to_out,
-                 float *const *to_weight, float *const *to_bias, float *scratch) {
+/* z dot of a layer's output along the way: from x or h, and, but for the first layer, from h dot (moved). */
+INLINE void push_layer(const Net *net, long l, const float *h, const float *way, const float *moved, const float *w,
+                       float *pushed, long rows) {
+    const long k = net->size[l], wide = net->wide[l + 1];
+    affine(h, k, way, k, wide, pushed, rows);
+    if (l) product(moved, k, w, k, wide, pushed, wide, rows);
+}
+
+/* J v, to_out [tasks, rows, outputs], and on the way z dot of the hidden layers but the first, kept [rows, units]. */
+INLINE void push(const Net *net, long task, const Layer *along, float *const *kept, float *to_out, float *scratch) {
     const long depth = net->count, outputs = net->size[depth];
-    float *free = scratch, *w[MOST], *way[MOST], *turned[MOST], *way_turned[MOST], *weight[MOST], *bias[MOST];
-    float *delta[MOST], *pushed[MOST], *moved[MOST], *back, *bent;
+    float *free = scratch, *w[MOST], *way[MOST], *pushed[MOST], *moved[MOST];
+    for (long l = 0; l < depth; l++) {
+        w[l] = l ? pack_layer(net, net->layer, task, l, &free) : NULL; /* what goes into the first layer does not move */
+        way[l] = pack_layer(net, along, task, l, &free);
+        pushed[l] = take(&free, BLOCK * net->wide[l + 1]);
+        moved[l] = take(&free, BLOCK * net->wide[l + 1]); /* h dot, of what goes into layer l + 1 */
+    }
+    for (long row = 0; row < net->rows; row += BLOCK) {
+        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        for (long l = 0; l < depth; l++) {
+            const long n = net->size[l + 1];
+            float *to = l && l + 1 < depth ? kept[l] + at_row * n : pushed[l];
+            push_layer(net, l, net->hidden[l] + at_row * net->size[l], way[l], l ? moved[l - 1] : NULL, w[l], to, rows);
+            if (l + 1 < depth) move(moved[l], to, net->hidden[l + 1] + at_row * n, rows * n);
+        }
+        copy_rows(to_out + at_row * outputs, outputs, pushed[depth - 1], net->wide[depth], outputs, rows);
+    }
+}
+
+/* The derivative of u^T J v + last^T (outputs) by the weights and biases, u and v held; kept as `push` left it. */
+INLINE void bend(const Net *net, long task, const float *u, const Layer *along, float *const *kept, const float *last,
+                 float *const *to_weight, float *const *to_bias, float *scratch) {
+    const long depth = net->count;
+    float *free = scratch, *way, *turned[MOST], *way_turned[MOST], *weight[MOST], *bias[MOST];
+    float *delta[MOST], *first, *moved[MOST], *back, *bent;
     turn(net, net->layer, task, &free, turned);
     turn(net, along, task, &free, way_turned);
     sums_of(net, &free, weight, bias);
+    way = pack_layer(net, along, task, 0, &free);
+    first = take(&free, BLOCK * net->wide[1]); /* z dot of the first layer */
     long widest = 0;
     for (long l = 0; l < depth; l++) {
-        const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-        if (l) { /* what goes into the first layer does not move */
-            w[l] = take(&free, k * wide);
-            pack(net->layer[l].weight + task * net->layer[l].weight_task, k, n, wide, w[l]);
-        }
-        way[l] = take(&free, k * wide);
-        pack(along[l].weight + task * along[l].weight_task, k, n, wide, way[l]);
-        delta[l] = take(&free, BLOCK * wide);
-        pushed[l] = take(&free, BLOCK * wide); /* z dot of layer l's output */
-        moved[l] = take(&free, BLOCK * wide);  /* h dot, of what goes into layer l + 1 */
-        widest = wide > widest ? wide : widest;
+        delta[l] = take(&free, BLOCK * net->wide[l + 1]);
+        moved[l] = take(&free, BLOCK * net->wide[l + 1]);
+        widest = net->wide[l + 1] > widest ? net->wide[l + 1] : widest;
     }
     back = take(&free, BLOCK * widest);
     bent = take(&free, BLOCK * widest); /* delta dot */
     for (long row = 0; row < net->rows; row += BLOCK) {
         const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
         deltas(net, at_row, rows, u, turned, delta);
-        for (long l = 0; l < depth; l++) {
-            const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-            fill_rows(pushed[l], along[l].bias + task * along[l].bias_task, n, wide, rows);
-            product(net->hidden[l] + at_row * k, k, way[l], k, wide, pushed[l], wide, rows);
-            if (l) product(moved[l - 1], k, w[l], k, wide, pushed[l], wide, rows);
-            if (l + 1 == depth) break;
-            memcpy(moved[l], pushed[l], rows * n * sizeof(float));
-            times_slope(moved[l], net->hidden[l + 1] + at_row * n, rows * n);
-        }
-        copy_rows(to_out + at_row * outputs, outputs, pushed[depth - 1], net->wide[depth], outputs, rows);
+        push_layer(net, 0, net->hidden[0] + at_row * net->size[0], way, NULL, NULL, first, rows);
         for (long l = depth - 1; l >= 0; l--) {
             const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-            if (l + 1 < depth) {
-                const float *h = net->hidden[l + 1] + at_row * n;
-                for (long i = 0; i < rows * n; i += LANES) {
-                    Vector y = *from(h + i);
-                    *at(bent + i) = (1.0f - y * y) * *from(back + i) -
-                                    2.0f * y * *from(delta[l] + i) * *from(pushed[l] + i);
-                }
-                product_transposed(net->hidden[l] + at_row * k, k, bent, wide, rows, k, wide, weight[l], wide);
-                add_columns(bias[l], bent, wide, rows);
-            }
+            const float *h = net->hidden[l] + at_row * k;
+            if (l + 1 == depth)
+                widen(bent, wide, last + at_row * n, n, rows);
+            else
+                bend_layer(bent, back, net->hidden[l + 1] + at_row * n, delta[l], l ? kept[l] + at_row * n : first,
+                           rows * n);
+            product_transposed(h, k, bent, wide, rows, k, wide, weight[l], wide);
+            add_columns(bias[l], bent, wide, rows);
             if (!l) break;
+            move(moved[l - 1], l > 1 ? kept[l - 1] + at_row * k : first, h, rows * k);
             product_transposed(moved[l - 1], k, delta[l], wide, rows, k, wide, weight[l], wide);
-            memset(back, 0, rows * k * sizeof(float));
-            product(delta[l], wide, way_turned[l], n, k, back, k, rows);
-            if (l + 1 < depth) product(bent, wide, turned[l], n, k, back, k, rows);
+            affine(delta[l], wide, way_turned[l], n, k, back, rows);
+            product(bent, wide, turned[l], n, k, back, k, rows);
         }
     }
     put(net, task, weight, bias, to_weight, to_bias);
@@ -229,7 +270,7 @@ static size_t scratch_of(const Net *net) {
     size_t count = 0, widest = 0;
     for (long l = 0; l < net->count; l++) {
         const size_t k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
-        count += 2 * n * k + (k + 1) * wide + 2 * k * wide + 3 * BLOCK * wide;
+        count += 2 * (n + 1) * k + 3 * (k + 1) * wide + 3 * BLOCK * wide;
         widest = wide > widest ? wide : widest;
     }
     return count + 2 * BLOCK * widest;
@@ -249,13 +290,21 @@ static void pull_plain(const Net *net, long task, const float *u, float *const *
                        float *const *to_bias, float *scratch) {
     pull(net, task, u, to_weight, to_bias, scratch);
 }
-WITH_FMA static void bend_fma(const Net *net, long task, const float *u, const Layer *along, float *to_out,
-                              float *const *to_weight, float *const *to_bias, float *scratch) {
-    bend(net, task, u, along, to_out, to_weight, to_bias, scratch);
+WITH_FMA static void push_fma(const Net *net, long task, const Layer *along, float *const *kept, float *to_out,
+                              float *scratch) {
+    push(net, task, along, kept, to_out, scratch);
 }
-static void bend_plain(const Net *net, long task, const float *u, const Layer *along, float *to_out,
-                       float *const *to_weight, float *const *to_bias, float *scratch) {
-    bend(net, task, u, along, to_out, to_weight, to_bias, scratch);
+static void push_plain(const Net *net, long task, const Layer *along, float *const *kept, float *to_out,
+                       float *scratch) {
+    push(net, task, along, kept, to_out, scratch);
+}
+WITH_FMA static void bend_fma(const Net *net, long task, const float *u, const Layer *along, float *const *kept,
+                              const float *last, float *const *to_weight, float *const *to_bias, float *scratch) {
+    bend(net, task, u, along, kept, last, to_weight, to_bias, scratch);
+}
+static void bend_plain(const Net *net, long task, const float *u, const Layer *along, float *const *kept,
+                       const float *last, float *const *to_weight, float *const *to_bias, float *scratch) {
+    bend(net, task, u, along, kept, last, to_weight, to_bias, scratch);
 }
 
 #define MINE (scratch + omp_get_thread_num() * own) /* a thread's part of the scratch memory */
@@ -310,6 +359,15 @@ static int places_from(PyObject *tuple, long count, float **weight, float **bias
     return 1;
 }
 
+/* Addresses of what `push` keeps: of the layers between the first and the last. */
+static int kept_from(PyObject *tuple, const Net *net, float **kept) {
+    long given[MOST];
+    const long count = net->count > 2 ? net->count - 2 : 0;
+    if (!numbers(tuple, count, given)) return 0;
+    for (long l = 0; l < count; l++) kept[l + 1] = (float *)given[l];
+    return 1;
+}
+
 static PyObject *py_run(PyObject *self, PyObject *args) {
     PyObject *sizes, *hidden, *layers;
     Py_ssize_t rows, tasks, threads, out;
@@ -345,21 +403,43 @@ static PyObject *py_pull(PyObject *self, PyObject *args) {
     Py_RETURN_NONE;
 }
 
-static PyObject *py_bend(PyObject *self, PyObject *args) {
-    PyObject *sizes, *hidden, *layers, *ways, *to;
-    Py_ssize_t rows, tasks, threads, u, out;
+static PyObject *py_push(PyObject *self, PyObject *args) {
+    PyObject *sizes, *hidden, *layers, *ways, *keep;
+    Py_ssize_t rows, tasks, threads, out;
     Net net;
     Layer along[MOST];
-    float *weight[MOST], *bias[MOST];
-    if (!PyArg_ParseTuple(args, "OnOOnnnOnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &ways, &out, &to) ||
+    float *kept[MOST];
+    if (!PyArg_ParseTuple(args, "OnOOnnOOn", &sizes, &rows, &hidden, &layers, &tasks, &threads, &ways, &keep, &out) ||
         !net_from(sizes, rows, hidden, layers, &net) || !layers_from(ways, net.count, along) ||
-        !places_from(to, net.count, weight, bias))
+        !kept_from(keep, &net, kept))
         return NULL;
     const size_t own = scratch_of(&net);
     float *scratch = malloc(threads * own * sizeof(float));
     if (!scratch) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    FOR_ALL_TASKS((has_fma() ? bend_fma : bend_plain)(&net, task, (const float *)u, along, (float *)out, weight, bias, MINE));
+    FOR_ALL_TASKS((has_fma() ? push_fma : push_plain)(&net, task, along, kept, (float *)out, MINE));
+    Py_END_ALLOW_THREADS
+    free(scratch);
+    Py_RETURN_NONE;
+}
+
+static PyObject *py_bend(PyObject *self, PyObject *args) {
+    PyObject *sizes, *hidden, *layers, *ways, *keep, *to;
+    Py_ssize_t rows, tasks, threads, u, last;
+    Net net;
+    Layer along[MOST];
+    float *kept[MOST], *weight[MOST], *bias[MOST];
+    if (!PyArg_ParseTuple(args, "OnOOnnnOOnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &ways, &keep,
+                          &last, &to) ||
+        !net_from(sizes, rows, hidden, layers, &net) || !layers_from(ways, net.count, along) ||
+        !kept_from(keep, &net, kept) || !places_from(to, net.count, weight, bias))
+        return NULL;
+    const size_t own = scratch_of(&net);
+    float *scratch = malloc(threads * own * sizeof(float));
+    if (!scratch) return PyErr_NoMemory();
+    Py_BEGIN_ALLOW_THREADS
+    FOR_ALL_TASKS((has_fma() ? bend_fma : bend_plain)(&net, task, (const float *)u, along, kept, (const float *)last,
+                                                      weight, bias, MINE));
     Py_END_ALLOW_THREADS
     free(scratch);
     Py_RETURN_NONE;
@@ -368,7 +448,8 @@ static PyObject *py_bend(PyObject *self, PyObject *args) {
 static PyMethodDef methods[] = {
     {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, tasks, threads, out)"},
     {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, tasks, threads, u, to)"},
-    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, tasks, threads, u, along, out, to)"},
+    {"push", py_push, METH_VARARGS, "push(sizes, rows, hidden, layers, tasks, threads, along, kept, out)"},
+    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, tasks, threads, u, along, kept, last, to)"},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "tanh_loops", NULL, 0, methods, NULL, NULL, NULL, NULL};

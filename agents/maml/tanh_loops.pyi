@@ -25,6 +25,18 @@ def pull(
     to: tuple[int, ...],
     /,
 ) -> None: ...
+def push(
+    sizes: tuple[int, ...],
+    rows: int,
+    hidden: tuple[int, ...],
+    layers: tuple[int, ...],
+    tasks: int,
+    threads: int,
+    along: tuple[int, ...],
+    kept: tuple[int, ...],
+    out: int,
+    /,
+) -> None: ...
 def bend(
     sizes: tuple[int, ...],
     rows: int,
@@ -34,7 +46,8 @@ def bend(
     threads: int,
     u: int,
     along: tuple[int, ...],
-    out: int,
+    kept: tuple[int, ...],
+    last: int,
     to: tuple[int, ...],
     /,
 ) -> None: ...

@@ -16,6 +16,7 @@ from metarl.agents.maml.layers import run as run_layers
 CACHE = 2**17  # numbers of the widest activation of a group for each core: 512 KiB
 
 Seen = list[tuple[slice, list[Tensor]]]  # of each group of tasks, what goes into each layer
+Kept = list[list[Tensor]]  # of each group, z dot of the hidden layers
 
 
 def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
@@ -37,30 +38,51 @@ def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
     return _together(pulled)
 
 
-def bend(seen: Seen, u: Tensor, layers: Sequence[Layer], along: Sequence[Layer]) -> list[Tensor]:
-    """The derivative of u^T J v by u [M, N, P], then as `pull`."""
-    return _together([_bent(h, u[group], _of(layers, group), _of(along, group)) for group, h in seen])
+def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[Kept, Tensor]:
+    """What `bend` needs of it, and J v [M, N, P]."""
+    kept: Kept = []
+    outs = []
+    for group, h in seen:
+        *pushed, out = _pushed(h, _of(layers, group), _of(along, group))
+        kept.append(pushed)
+        outs.append(out)
+    return kept, torch.cat(outs)
 
 
-def _bent(h: list[Tensor], u: Tensor, layers: list[Layer], along: list[Layer]) -> list[Tensor]:
-    delta = _deltas(h, u, layers)
-    pushed = [product(h[0], along[0][0], along[0][1].unsqueeze(1))]  # z dot
-    hidden = []  # h dot, from h_1 on
+def bend(
+    seen: Seen, kept: Kept, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
+) -> list[Tensor]:
+    """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it."""
+    return _together([
+        _bent(h, pushed, u[group], last[group], _of(layers, group), _of(along, group))
+        for (group, h), pushed in zip(seen, kept, strict=True)
+    ])  # fmt: skip
+
+
+def _pushed(h: list[Tensor], layers: list[Layer], along: list[Layer]) -> list[Tensor]:
+    """z dot of each layer."""
+    pushed = [product(h[0], along[0][0], along[0][1].unsqueeze(1))]
     for y, (weight, _), (way, bias) in zip(h[1:], layers[1:], along[1:], strict=True):
-        hidden.append(tanh_backward(pushed[-1], y))
-        pushed.append(product(hidden[-1], weight, product(y, way, bias.unsqueeze(1))))
-    *pushed, out = pushed
-    last, late = product(hidden[-1].mT, delta[-1]), torch.zeros_like(along[-1][1])
-    found = [late, last]  # backwards: bias, weight
-    back = product(delta[-1], along[-1][0].mT)
-    for i in range(len(pushed) - 1, -1, -1):
-        y = h[i + 1]
-        turned = tanh_backward(back, y).addcmul_(pushed[i].mul_(y), delta[i], value=-2)  # delta dot
-        weight, bias = _outer(h[i], turned)
-        found += [bias, product(hidden[i - 1].mT, delta[i], weight) if i else weight]
-        if i:
-            back = product(delta[i], along[i][0].mT, product(turned, layers[i][0].mT))
-    return [out, *found[::-1]]
+        pushed.append(product(tanh_backward(pushed[-1], y), weight, product(y, way, bias.unsqueeze(1))))
+    return pushed
+
+
+def _bent(
+    h: list[Tensor], pushed: list[Tensor], u: Tensor, last: Tensor, layers: list[Layer], along: list[Layer]
+) -> list[Tensor]:
+    delta = _deltas(h, u, layers)
+    found: list[Tensor] = []  # backwards: bias, weight
+    bent = last  # delta dot
+    for i in range(len(layers) - 1, -1, -1):
+        y = h[i]
+        weight, bias = _outer(y, bent)
+        if not i:
+            found += [bias, weight]
+            break
+        found += [bias, product(tanh_backward(pushed[i - 1], y).mT, delta[i], weight)]
+        back = product(delta[i], along[i][0].mT, product(bent, layers[i][0].mT))
+        bent = tanh_backward(back, y).addcmul_(pushed[i - 1] * y, delta[i - 1], value=-2)
+    return found[::-1]
 
 
 def _deltas(h: list[Tensor], u: Tensor, layers: list[Layer]) -> list[Tensor]:

@@ -46,6 +46,7 @@ class MetaIteration(Parted):
         self.learner.env.close()
 
     def _timed_outer(self, batch: Any) -> Any:
+        self.batch = batch  # the last one
         self._inner, start = self._adapt.seconds, time.perf_counter()  # what follows adapts for the outer loop
         try:
             return self._outer_step(batch)

@@ -57,6 +57,7 @@ def sides(o: MetaSpeedOptions) -> dict[str, Side]:
     """The engine and the environment alone, the meta-iteration, and the installed ways to a meta-gradient, by size."""
     from metarl.benchmarks.speed.bare import BarePhysics, StockPhysics
     from metarl.benchmarks.speed.meta import MetaGradient, MetaIteration
+    from metarl.benchmarks.speed.meta_update import LOOPS, MetaUpdate
     from metarl.benchmarks.speed.tensors import TensorEnvironment
 
     distribution = registry.find("distribution", o.distribution)
@@ -68,8 +69,10 @@ def sides(o: MetaSpeedOptions) -> dict[str, Side]:
         found["MuJoCo as it comes"] = StockPhysics(distribution, num_envs)
     found |= {
         "environment": TensorEnvironment(distribution, num_envs),
-        "meta-iteration": MetaIteration(distribution, o.agent, **settings),
+        "meta-iteration": (iteration := MetaIteration(distribution, o.agent, **settings)),
     }
+    if o.agent == "promp" and iteration.learner.policy.actions.stds:  # the loops are ProMP's, of robots
+        found |= {f"{way}, update": MetaUpdate(iteration, way) for way in ("batched", *LOOPS)}
     for rows in ROWS:
         for way in WAYS if left_out() is None else WAYS[:-1]:
             found[f"{way}, {rows} rows"] = MetaGradient(way, o.meta_batch_size, rows)
@@ -111,7 +114,7 @@ def run(options: MetaSpeedOptions) -> None:
             side.close()
     rates = {name: summary(found).median for name, found in samples.items()}
     console = Console(highlight=False)
-    for table in (_rates(rates), _shares(shares), _ways(rates)):
+    for table in (_rates(rates), _shares(shares), _updates(rates), _ways(rates)):
         console.print(table)
     if why := left_out():
         console.print(f"left out: {PEER}: {escape(why)}")
@@ -133,6 +136,18 @@ def _shares(shares: dict[str, float]) -> Table:
     table = Table("part of a meta-iteration", "share of its time")
     for name, share in shares.items():
         table.add_row(name, f"{share:.0%}")
+    return table
+
+
+def _updates(rates: dict[str, float]) -> Table:
+    from metarl.benchmarks.speed.meta_update import LOOPS
+
+    loops = {way: name for way, name in LOOPS.items() if f"{way}, update" in rates}
+    table = Table("gradient of an outer step", "1000 env steps/s", *(f"x {name}" for name in loops.values()))
+    if loops:
+        ours = rates["batched, update"]
+        ratios = (f"{ours / rates[f'{way}, update']:.2f}" for way in loops)
+        table.add_row("all tasks at once", f"{ours / 1000:.0f}", *ratios)
     return table
 
 

@@ -10,6 +10,7 @@ import torch
 from metarl import get
 from metarl.benchmarks.speed.meta import PARTS, MetaGradient, MetaIteration
 from metarl.benchmarks.speed.meta_command import PEER, WAYS, left_out
+from metarl.benchmarks.speed.meta_update import LOOPS, MetaUpdate
 from metarl.cli import main
 
 
@@ -30,6 +31,23 @@ def test_the_ways_agree():
         torch.testing.assert_close(gradients[way], gradients["batched"])
 
 
+def test_the_update_equals_plain_loops_over_tasks():
+    """ProMP's whole outer gradient, at weights that are no longer those that sampled."""
+    iteration = MetaIteration(get("HalfCheetahDirH100"), "promp", num_envs=6, meta_batch_size=3, hidden_size=16)
+    iteration.work()
+    sides = {way: MetaUpdate(iteration, way) for way in ("batched", *LOOPS)}
+    g, gradients = torch.Generator().manual_seed(0), {}
+    with torch.no_grad():
+        for weight in sides["batched"].weights():
+            weight += 0.1 * torch.randn(weight.shape, generator=g)
+    for way, side in sides.items():
+        assert side.work() == 2 * 6 * 100
+        gradients[way] = [weight.grad for weight in side.weights()]
+    for way in LOOPS:
+        torch.testing.assert_close(gradients[way], gradients["batched"], rtol=1e-4, atol=1e-6)
+    iteration.close()
+
+
 def test_a_peer_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "learn2learn.algorithms.maml", None)
     assert "learn2learn.algorithms.maml is not installed" in str(left_out())
@@ -45,12 +63,14 @@ def test_shares_of_a_meta_iteration():
     side.close()
 
 
-def test_the_command_prints_shares_and_ratios_and_writes_what_it_measured(tmp_path, capsys):
+def test_the_command_prints_shares_and_ratios_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):
     small = ["--meta-batch-size", "2", "--rollouts", "1", "--outer-steps", "1", "--rounds", "1", "--threads", "1"]
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["speed-maml", *small, "--json", str(tmp_path / "speed.json")]) == 0
     printed = capsys.readouterr().out
     assert "outer steps" in printed
     assert "x a loop over tasks" in printed
+    assert "torch.distributions" in printed
     data = json.loads((tmp_path / "speed.json").read_text())
     assert sum(data["shares"].values()) == pytest.approx(1)
     assert len(data["samples"]["batched, 20 rows"]) == 1

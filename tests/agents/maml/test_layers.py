@@ -71,6 +71,37 @@ def test_derivatives_beyond_the_second_equal_autograds():
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
+def test_a_gradient_by_a_constant_is_differentiated_as_well():
+    """A linear loss: nothing leads from the inner gradient back to the outputs but the layers themselves."""
+    x, weights, y = problem(2)
+    found = []
+    for network in (fast, plain):
+        inner = torch.autograd.grad((network(x, weights) * y).sum(), weights, create_graph=True)
+        squares = sum(g.square().sum() for g in inner)
+        found.append(torch.autograd.grad(squares, weights, materialize_grads=True, allow_unused=True))
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
+def test_what_was_asked_for_alone_leaves_nothing_behind():
+    """J v by way of J^T u (as TRPO's products do), before the gradient on the same graph, and two gradients at once."""
+    x, weights, y = problem(2)
+    along = [torch.full_like(weight, 0.1) for weight in weights]
+    found = []
+    for network in (fast, plain):
+        out = network(x, weights)
+        u = torch.zeros_like(out).requires_grad_()
+        back = torch.autograd.grad(out, weights, u, create_graph=True)
+        (pushed,) = torch.autograd.grad(back, u, along, retain_graph=True)
+        losses = (out - y).square().sum(), (out * y).exp().mean()
+        first = torch.autograd.grad(losses[0], weights, create_graph=True)
+        second = torch.autograd.grad(losses[1], weights, create_graph=True)
+        both = torch.autograd.grad([*first, *second], weights, [*along, *weights], retain_graph=True)
+        found.append([pushed, *both, *torch.autograd.grad(losses[0], weights)])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("columns", [2, NARROW])
 def test_products_of_narrow_matrices(columns):
     g = torch.Generator().manual_seed(0)

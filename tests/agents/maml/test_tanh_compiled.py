@@ -19,18 +19,19 @@ SHAPES = [
 
 
 def problem(tasks, rows, sizes):
-    """x, layers, what pulls the outputs, a direction in the weights."""
+    """x, layers, what pulls the outputs, once and again, a direction in the weights."""
     g = torch.Generator().manual_seed(0)
     random = lambda *shape: torch.randn(*shape, generator=g)  # noqa: E731
     layers = [(random(tasks, i, o) / i**0.5, random(tasks, o)) for i, o in pairwise(sizes)]
     along = [(torch.randn(w.shape, generator=g), torch.randn(b.shape, generator=g)) for w, b in layers]
-    return random(tasks, rows, sizes[0]), layers, random(tasks, rows, sizes[-1]), along
+    return random(tasks, rows, sizes[0]), layers, *random(2, tasks, rows, sizes[-1]), along
 
 
-def passes(way, x, layers, u, along):
-    """Outputs, J^T u, and the derivative of u^T J v."""
+def passes(way, x, layers, u, last, along):
+    """Outputs, J^T u, J v, and the gradient of u^T J v + last^T (outputs)."""
     seen, out = way.run(x, layers)
-    return [out, *way.pull(seen, u, layers), *way.bend(seen, u, layers, along)]
+    kept, pushed = way.push(seen, layers, along)
+    return [out, *way.pull(seen, u, layers), pushed, *way.bend(seen, kept, u, last, layers, along)]
 
 
 def double(layers):
@@ -39,22 +40,22 @@ def double(layers):
 
 @pytest.mark.parametrize(("tasks", "rows", "sizes"), SHAPES)
 def test_compiled_equals_torch(tasks, rows, sizes):
-    x, layers, u, along = problem(tasks, rows, sizes)
+    x, layers, u, last, along = problem(tasks, rows, sizes)
     assert tanh_compiled.serve(x, layers)
-    ours = passes(tanh_compiled, x, layers, u, along)
-    exact = passes(tanh_torch, x.double(), double(layers), u.double(), double(along))
+    ours = passes(tanh_compiled, x, layers, u, last, along)
+    exact = passes(tanh_torch, x.double(), double(layers), u.double(), last.double(), double(along))
     for a, b in zip(ours, exact, strict=True):
         torch.testing.assert_close(a.double(), b, rtol=2e-5, atol=2e-6 * max(1.0, float(b.abs().max())))
 
 
 def test_weights_may_be_shared_by_all_tasks_and_lie_anyhow():
-    x, layers, u, along = problem(3, 70, (17, 16, 6))
+    x, layers, u, last, along = problem(3, 70, (17, 16, 6))
     shared = [(weight[:1].expand_as(weight), bias[:1].expand_as(bias)) for weight, bias in layers]
     turned = [(weight.mT.contiguous().mT, bias) for weight, bias in shared]
     spread = lambda t: t.repeat_interleave(2, -1)[..., ::2]  # noqa: E731
-    ours = passes(tanh_compiled, spread(x), turned, u[:, :1].expand_as(u), along)
+    ours = passes(tanh_compiled, spread(x), turned, u[:, :1].expand_as(u), spread(last), along)
     whole = [(weight.contiguous(), bias.contiguous()) for weight, bias in shared]
-    expected = passes(tanh_compiled, x, whole, u[:, :1].expand_as(u).contiguous(), along)
+    expected = passes(tanh_compiled, x, whole, u[:, :1].expand_as(u).contiguous(), last, along)
     assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
 
 
@@ -105,7 +106,7 @@ def test_what_does_not_fit_together_is_torchs_to_refuse(change):
 def test_a_meta_gradient_through_what_is_compiled(monkeypatch):
     """One inner step and through it, in single precision, with the compiled loops and without."""
     calls = []
-    for name in ("run", "pull", "bend"):
+    for name in ("run", "pull", "push", "bend"):
         loop = getattr(tanh_compiled.tanh_loops, name)
         counted = lambda *given, name=name, loop=loop: (calls.append(name), loop(*given))  # noqa: E731
         monkeypatch.setattr(tanh_compiled.tanh_loops, name, counted)
@@ -120,5 +121,5 @@ def test_a_meta_gradient_through_what_is_compiled(monkeypatch):
         adapted = rates.rule().step(network.params(2), losses, differentiable=True)
         loss = (network(adapted, xq) - y).exp().mean()
         found.append(torch.autograd.grad(loss, list(network.parameters())))
-        assert set(calls) == {"run", "pull", "bend"}
+        assert set(calls) == {"run", "pull", "push", "bend"}
     torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
