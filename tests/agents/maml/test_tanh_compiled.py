@@ -18,7 +18,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
-def problem(tasks, rows, sizes):
+def problem(tasks, rows, sizes) -> tuple:
     """x, layers, what pulls the outputs, once and again, a direction in the weights."""
     g = torch.Generator().manual_seed(0)
     random = lambda *shape: torch.randn(*shape, generator=g)  # noqa: E731
