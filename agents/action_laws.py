@@ -17,7 +17,7 @@ class Gaussian(NamedTuple):
     """A diagonal Gaussian over actions [..., A]; log-probabilities sum over action dimensions."""
 
     mean: Tensor  # [..., A]
-    log_std: Tensor  # [A], or anything that broadcasts
+    log_std: Tensor  # [A], or [..., A] that broadcasts
 
     def sample(self, noise: Tensor) -> Tensor:
         """noise: standard normal, of the mean's shape."""

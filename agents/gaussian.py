@@ -35,15 +35,14 @@ def _by_torch(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
 
 def _serve(x: Tensor, mean: Tensor, log_std: Tensor) -> bool:
     """Whether the compiled loops serve: one log_std for all rows, or one for each of the first axis."""
-    if gaussian_loops is None or x.requires_grad or not (x.shape == mean.shape and x.numel()):
+    if gaussian_loops is None or x.requires_grad or x.shape != mean.shape or not x.numel():
         return False
-    shape = log_std.shape
-    groups = shape.numel() // shape[-1] if shape[-1:].numel() else 0
-    return (
-        shape[-1:] == x.shape[-1:] and x.shape[-1] <= gaussian_loops.MOST
-        and (groups == 1 or (shape == (x.shape[0], *[1] * (x.dim() - 2), x.shape[-1])))
-        and all(given.is_cpu and given.dtype == torch.float32 for given in (x, mean, log_std))
-    )  # fmt: skip
+    if not 1 <= log_std.dim() <= x.dim() or log_std.shape[-1] != x.shape[-1] or x.shape[-1] > gaussian_loops.MOST:
+        return False
+    for_all = log_std.numel() == x.shape[-1]
+    return (for_all or log_std.shape == (x.shape[0], *[1] * (x.dim() - 2), x.shape[-1])) and all(
+        given.is_cpu and given.dtype == torch.float32 for given in (x, mean, log_std)
+    )
 
 
 class _HalfSquares(torch.autograd.Function):

@@ -14,7 +14,7 @@ from metarl.memory import GIB
 
 ROW, OBSERVED, ACTED = 100, 50, 30  # bytes of an env step, of each number seen, of each number of an action
 # Bytes of each unit of all hidden layers: a block of rows at a time, some tasks at a time, all at once.
-COMPILED, IN_GROUPS, AT_ONCE = 4.5, 10, 26
+COMPILED, IN_GROUPS, AT_ONCE = 5, 9, 26
 CURVATURE = 34  # bytes of each unit, of the graph that TRPO keeps
 NO_GRAPH = 0.7  # Reptile's share
 

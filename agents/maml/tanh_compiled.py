@@ -12,6 +12,7 @@ from metarl.agents.maml.layers import Layer
 
 try:
     from metarl.agents.maml import tanh_loops
+    from metarl.agents.maml.tanh_loops import push as _  # noqa: F401 - compiled of an older source it has none
 except ImportError:  # installed where there was no C compiler
     tanh_loops = None
 
@@ -42,7 +43,7 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
     x = x.contiguous()
     seen = [x, *(x.new_empty(*x.shape[:2], bias.shape[-1]) for _, bias in layers[:-1])]
     out = x.new_empty(*x.shape[:2], layers[-1][1].shape[-1])
-    net, _kept = _net(seen, layers)
+    net, _alive = _net(seen, layers)
     assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.run(*net, out.data_ptr())
     return seen, out
@@ -51,7 +52,7 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
 def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
     """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]."""
     u, found = u.contiguous(), _like(layers)
-    net, _kept = _net(seen, layers)
+    net, _alive = _net(seen, layers)
     assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.pull(*net, u.data_ptr(), _addresses(found))
     return found
@@ -61,8 +62,8 @@ def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[K
     """What `bend` needs of it, and J v [M, N, P]."""
     out = seen[0].new_empty(*seen[0].shape[:2], layers[-1][1].shape[-1])
     kept = [torch.empty_like(h) for h in seen[2:]]  # the first layer's is soon found again
-    net, _kept = _net(seen, layers)
-    ways, _kept_too = _described(along)
+    net, _alive = _net(seen, layers)
+    ways, _alive_too = _described(along)
     assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.push(*net, ways, _addresses(kept), out.data_ptr())
     return kept, out
@@ -73,8 +74,8 @@ def bend(
 ) -> list[Tensor]:
     """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it."""
     u, last, found = u.contiguous(), last.contiguous(), _like(layers)
-    net, _kept = _net(seen, layers)
-    ways, _kept_too = _described(along)
+    net, _alive = _net(seen, layers)
+    ways, _alive_too = _described(along)
     assert tanh_loops is not None  # they were asked whether they serve
     tanh_loops.bend(*net, u.data_ptr(), ways, _addresses(kept), last.data_ptr(), _addresses(found))
     return found
@@ -82,12 +83,12 @@ def bend(
 
 def _net(seen: Seen, layers: Sequence[Layer]) -> tuple[Net, list[Tensor]]:
     """Sizes, rows, addresses of what goes into each layer, the layers, tasks, threads; what must live as long."""
-    described, kept = _described(layers)
+    described, alive = _described(layers)
     tasks, rows, inputs = seen[0].shape
     sizes = (inputs, *(bias.shape[-1] for _, bias in layers))
     worth = tasks * rows * sum(i * o for i, o in pairwise(sizes)) >= WORTH_THREADS
     threads = min(torch.get_num_threads(), tasks) if worth else 1
-    return (sizes, rows, _addresses(seen), described, tasks, threads), kept
+    return (sizes, rows, _addresses(seen), described, tasks, threads), alive
 
 
 def _described(layers: Sequence[Layer]) -> tuple[Addresses, list[Tensor]]:

@@ -18,8 +18,7 @@ in compiled loops (tanh_compiled.py, tanh_loops.c) where they serve, as torch op
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -34,13 +33,34 @@ def tanh_layers(x: Tensor, layers: Sequence[Layer]) -> Tensor:
     return _Outputs.apply(x, *(part for layer in layers for part in layer))  # type: ignore[return-value]
 
 
-@dataclass
+class _Pushed(NamedTuple):
+    """What waits, halfway through its second derivative, for the gradient of the outputs."""
+
+    pass_: int  # autograd's number of the backward pass that it belongs to
+    kept: Any
+    u: Tensor
+    along: list[Layer]
+
+
 class _Run:
     """What one forward pass leaves to the passes that differentiate it."""
 
-    passes: Any  # tanh_compiled or tanh_torch
-    seen: Any
-    pushed: list[tuple[Any, Tensor, list[Layer]]]  # kept, u and v of what waits for its way backwards
+    def __init__(self, passes: Any, seen: Any) -> None:
+        self.passes = passes  # tanh_compiled or tanh_torch
+        self.seen = seen
+        self._pushed: list[_Pushed] = []
+
+    def wait(self, kept: Any, u: Tensor, along: list[Layer]) -> None:
+        self._pushed = [*self.waited(), _Pushed(_backward_pass(), kept, u.detach(), along)]
+
+    def waited(self) -> list[_Pushed]:
+        """What this backward pass left; what another left that broke off or did not come here is dropped."""
+        found, self._pushed = [pushed for pushed in self._pushed if pushed.pass_ == _backward_pass()], []
+        return found
+
+
+def _backward_pass() -> int:
+    return torch._C._current_graph_task_id()
 
 
 class _Outputs(torch.autograd.Function):
@@ -51,19 +71,19 @@ class _Outputs(torch.autograd.Function):
         layers = _layers(weights)
         passes = tanh_compiled if tanh_compiled.serve(x, layers) else tanh_torch
         seen, out = passes.run(x, layers)
-        ctx.run = _Run(passes, seen, [])
+        ctx.run = _Run(passes, seen)
         ctx.save_for_backward(x, out, *weights)
         return out
 
     @staticmethod
     def backward(ctx: Any, u: Tensor) -> Any:  # type: ignore[override]
         x, out, *weights = ctx.saved_tensors
-        if not ctx.run.pushed:
+        waited = ctx.run.waited()
+        if not waited:
             return None, *_Pulled.apply(ctx.run, x, out, u, *weights)
         found, layers = [], _layers(weights)
-        while ctx.run.pushed:
-            kept, pulled_by, along = ctx.run.pushed.pop()
-            found.append(ctx.run.passes.bend(ctx.run.seen, kept, pulled_by, u, layers, along))
+        for pushed in waited:
+            found.append(ctx.run.passes.bend(ctx.run.seen, pushed.kept, pushed.u, u, layers, pushed.along))
             u = torch.zeros_like(u)  # it is the same for all that wait, and counts once
         return None, *(sum(parts[1:], parts[0]) for parts in zip(*found, strict=True))
 
@@ -73,25 +93,26 @@ class _Pulled(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, run: _Run, x: Tensor, out: Tensor, u: Tensor, *weights: Tensor) -> Any:
-        ctx.save_for_backward(x, out, u, *weights)
+        ctx.save_for_backward(x, u, *weights)
         ctx.run = run
         return tuple(run.passes.pull(run.seen, u, _layers(weights)))
 
     @staticmethod
     def backward(ctx: Any, *v: Tensor) -> Any:  # type: ignore[override]
-        x, out, u, *weights = ctx.saved_tensors
+        x, u, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # it will be differentiated again, as TRPO's curvature is
             return None, None, None, *_by_autograd(x, u, weights, v)
         along = _layers(v)
         kept, pushed = ctx.run.passes.push(ctx.run.seen, _layers(weights), along)
-        if torch._C._will_engine_execute_node(out.grad_fn):  # not so where u alone is asked for
-            ctx.run.pushed.append((kept, u, along))
+        ctx.run.wait(kept, u, along)
         return None, None, None, pushed, *(None for _ in weights)
 
 
 def _by_autograd(x: Tensor, u: Tensor, weights: Sequence[Tensor], v: Sequence[Tensor]) -> Sequence[Tensor]:
     """The same, recorded, so that it can be differentiated."""
-    u, *weights = (given.view_as(given) for given in (u, *weights))  # apart: u is itself a function of the weights
+    u, *weights = (  # apart: u is itself a function of the weights
+        given.view_as(given) if given.requires_grad else given.detach().requires_grad_() for given in (u, *weights)
+    )
     out = run_layers(x, _layers(weights), tanh)[-1]
     pulled = torch.autograd.grad(out, weights, u, create_graph=True)
     return torch.autograd.grad(pulled, [u, *weights], v, create_graph=True, materialize_grads=True)

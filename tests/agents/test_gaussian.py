@@ -76,7 +76,10 @@ def test_nothing_depends_on_how_many_threads_there_are(monkeypatch):
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
-@pytest.mark.parametrize("change", ["double", "no numbers", "one for each row and column", "x is learned", "many"])
+@pytest.mark.parametrize(
+    "change",
+    ["double", "no numbers", "one for each row and column", "x is learned", "many", "more axes", "one for all numbers"],
+)
 def test_what_does_not_fit_goes_by_torch(change):
     x, mean, log_std = problem((3, 4, 2), (2,))
     if change == "double":
@@ -85,6 +88,10 @@ def test_what_does_not_fit_goes_by_torch(change):
         x, mean = x[:0], mean[:0]
     elif change == "one for each row and column":
         log_std = torch.zeros(3, 4, 2)
+    elif change == "more axes":
+        log_std = torch.ones(1, 1, 1, 2)
+    elif change == "one for all numbers":
+        log_std = torch.tensor(0.5)
     elif change == "x is learned":
         x = x.requires_grad_()
     else:

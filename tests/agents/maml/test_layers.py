@@ -102,6 +102,26 @@ def test_what_was_asked_for_alone_leaves_nothing_behind():
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
+def test_a_backward_pass_that_broke_off_leaves_nothing_behind():
+    """One that fails between the inner gradient and the layers, and one that goes to the outputs alone."""
+    x, weights, y = problem(2)
+    out = fast(x, weights)
+    inner = torch.autograd.grad((out - y).square().sum(), weights, create_graph=True)
+    squares = torch.cat([g.flatten() for g in inner]).square().sum()
+    expected = torch.autograd.grad((out * y).sum(), weights, retain_graph=True)
+
+    def fail(_):
+        raise ValueError("broken off")
+
+    hook = out.register_hook(fail)
+    with pytest.raises(ValueError, match="broken off"):
+        torch.autograd.grad(squares, weights, retain_graph=True)
+    hook.remove()
+    torch.autograd.grad(squares, out, retain_graph=True)
+    for ours, before in zip(torch.autograd.grad((out * y).sum(), weights), expected, strict=True):
+        torch.testing.assert_close(ours, before, rtol=1e-12, atol=0)
+
+
 @pytest.mark.parametrize("columns", [2, NARROW])
 def test_products_of_narrow_matrices(columns):
     g = torch.Generator().manual_seed(0)
