@@ -46,7 +46,10 @@ TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
         **SMALL, "num_envs": 256, "minibatches": 2, "gamma": 0.99, "lam": 0.9, "learning_rate": 3e-3,
     },
     "MDPN10": {**ASSOCIATIVE, "anneal_steps": 6_000_000},
-    "MDPN25": {**ASSOCIATIVE, "num_envs": 64, "hidden_size": 96, "anneal_steps": 24_000_000},
+    "MDPN25": {
+        **ASSOCIATIVE, "num_envs": 64, "hidden_size": 96, "head_size": 128, "gamma": 0.997, "lam": 0.95,
+        "anneal_steps": 30_000_000,
+    },
     "Bandit10N100": {
         **ASSOCIATIVE, "num_envs": 256, "gamma": 0.995, "lam": 0.95, "entropy_coef": 0.03, "anneal_steps": 24_000_000,
     },

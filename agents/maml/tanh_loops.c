@@ -13,7 +13,7 @@ which spin for a while after each operation.
 
 #include "../vectors.h"
 
-#define BLOCK 64
+#define BLOCK 48 /* rows: whole tiles of every height */
 #define MOST 8   /* layers */
 
 typedef struct {
