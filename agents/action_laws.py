@@ -28,8 +28,8 @@ class Gaussian(NamedTuple):
 
     def log_prob(self, action: Tensor) -> Tensor:
         r"""$-\sum_i \frac12 ((a_i - \mu_i)/\sigma_i)^2 + \log\sigma_i + \frac12\log 2\pi$; [..., A] -> [...]."""
-        squares = half_squares(action, self.mean, self.log_std)
-        return -squares - (self.log_std.sum(-1) + _HALF_LOG_TAU * action.shape[-1])
+        densest = -_HALF_LOG_TAU * action.shape[-1] - self.log_std.sum(-1)  # at the mean
+        return densest - half_squares(action, self.mean, self.log_std)
 
     def entropy(self) -> Tensor:
         r"""$\sum_i \log\sigma_i + \frac{1}{2}\log 2\pi e$; the shape of log_std without its last axis."""
