@@ -1,4 +1,4 @@
-"""Counted randomness: the reference hash, exact ranges, laws, and independence of everything that tells draws apart."""
+"""Counted randomness: exact ranges, laws, and independence of everything that tells draws apart."""
 
 import subprocess
 import sys
@@ -9,11 +9,10 @@ import pytest
 import torch
 from scipy import stats
 
-from metarl.counted import Counted, derive_seed, generator, mix, numpy_generator, stream
+from metarl.counted import Counted, derive_seed, generator, numpy_generator, stream
 from metarl.errors import MetarlError
 
 N = 20_000
-GAMMA = -7046029254386353131  # 0x9E3779B97F4A7C15 as int64
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
 
@@ -24,19 +23,6 @@ def at(seed: Any = 0, keys: int | list[int] = N, episode: int = 0, step: int = 0
 
 def fits(x: torch.Tensor, cdf) -> bool:
     return stats.kstest(x.flatten().double().numpy(), cdf).pvalue > 1e-3
-
-
-def test_mix_is_split_mix_64():
-    """Vigna's reference implementation, seed 1234567."""
-    state = 1234567 + torch.arange(1, 6) * GAMMA
-    expected = [
-        6457827717110365317,
-        3203168211198807973,
-        9817491932198370423,
-        4593380528125082431,
-        16408922859458223821,
-    ]
-    assert [x % 2**64 for x in mix(state).tolist()] == expected
 
 
 def test_draws_are_golden():
