@@ -7,8 +7,8 @@ summed in the same order whatever the number of rows. All arrays are float32.
 
 #define LANES 8
 #define WIDEST 3 /* vectors of columns in a tile */
-#define HEIGHT(c) ((c) == 3 ? 4 : (c) == 2 ? 6 : 8) /* rows of a tile so wide: its sums fill the registers */
-#define HIGHEST 8
+#define HEIGHT(c) ((c) == 3 ? 4 : (c) == 2 ? 6 : 12) /* rows of a tile so wide: its sums fill the registers */
+#define HIGHEST 12
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int Integers __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -61,17 +61,17 @@ static void pack(const float *w, long k, long n, long wide, float *packed) {
 INLINE void tile(const int rows, const int c, const float *a, long a_row, long a_column, const float *w, long w_row,
                  long k, const float *start, long start_row, float *out, long out_row) {
     Vector sums[HIGHEST][WIDEST];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
         for (int j = 0; j < c; j++) sums[i][j] = from(start + i * start_row)[j];
     for (long l = 0; l < k; l++, w += w_row) {
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
             for (int j = 0; j < c; j++) sums[i][j] += a[i * a_row + l * a_column] * from(w)[j];
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 3
         for (int j = 0; j < c; j++) at(out + i * out_row)[j] = sums[i][j];

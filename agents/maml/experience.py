@@ -12,6 +12,7 @@ from metarl.agents.action_laws import Law
 from metarl.agents.actions import Actions
 from metarl.agents.maml.baselines import Baseline
 from metarl.agents.maml.network import Network, Params
+from metarl.agents.maml.surrogates import per_task_mean
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Phase:
     log_prob: Tensor  # [M, N, T] at sampling time
     reward: Tensor  # [M, N, T], raw, 0 at rest
     own: Tensor  # float32 [M, N, T], 1 where something was lived through
+    share: Tensor  # [M, N, T], what each step counts in the mean over its task's own
     advantage: Tensor  # [M, N, T], standardised within each task; zeros until `credit`
 
     @property
@@ -43,9 +45,9 @@ def credit(phase: Phase, baseline: Baseline, gamma: float, lam: float) -> Tensor
     returns = _backwards(phase.reward, torch.zeros_like(own), own, gamma, 1.0)
     value = baseline.values(phase.obs, returns, own) * own
     advantage = _backwards(phase.reward, value, own, gamma, lam)
-    count = own.sum((1, 2), keepdim=True).clamp(min=1)
-    centred = (advantage - (advantage * own).sum((1, 2), keepdim=True) / count) * own
-    spread = (centred.square().sum((1, 2), keepdim=True) / count).sqrt()
+    mean = per_task_mean(advantage, phase.share)[:, None, None]
+    centred = (advantage - mean) * own
+    spread = per_task_mean(centred.square(), phase.share).sqrt()[:, None, None]
     phase.advantage = centred / (spread + 1e-8)
     return returns
 

@@ -14,9 +14,9 @@ from metarl.memory import GIB
 
 ROW, OBSERVED, ACTED = 100, 50, 30  # bytes of an env step, of each number seen, of each number of an action
 # Bytes of each unit of all hidden layers: a block of rows at a time, some tasks at a time, all at once.
-COMPILED, IN_GROUPS, AT_ONCE = 5, 11, 26
+COMPILED, IN_GROUPS, AT_ONCE = 6.5, 11, 26
 CURVATURE = 34  # bytes of each unit, of the graph that TRPO keeps
-NO_GRAPH = 0.7  # Reptile's share
+NO_GRAPH, FIRST_ORDER = 0.6, 0.8  # shares of Reptile, and of what has no second derivatives
 
 
 def bytes_each(policy: MetaPolicy) -> float:
@@ -25,7 +25,8 @@ def bytes_each(policy: MetaPolicy) -> float:
     lived = ROW + OBSERVED * policy.shape[0] + ACTED * policy.actions.outputs
     unit = _unit(policy) + (CURVATURE if settings.outer == "trpo" else 0)
     learned = unit * settings.layers * settings.hidden_size
-    return (NO_GRAPH if settings.outer == "reptile" else 1.0) * (lived + learned)
+    share = NO_GRAPH if settings.outer == "reptile" else FIRST_ORDER if settings.first_order else 1.0
+    return share * (lived + learned)
 
 
 def _unit(policy: MetaPolicy) -> float:

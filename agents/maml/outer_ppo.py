@@ -9,7 +9,7 @@ import torch
 
 from metarl import parallel
 from metarl.agents.maml import faults
-from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
+from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.sampling import MetaBatch
 
@@ -34,7 +34,9 @@ class OuterPPO:
         loss.backward()
         parallel.mean_([weight.grad for weight in self.weights if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
-        figures = {"outer_loss": loss, "grad_norm": norm, "kl": now.kl.mean(), "inner_kl": now.inner_kl.mean()}
+        with torch.no_grad():
+            kl = divergence(self.policy, phases[-1], now.law).mean()
+        figures = {"outer_loss": loss, "grad_norm": norm, "kl": kl, "inner_kl": now.inner_kl.mean()}
         metrics = dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))  # waits once
         if not isfinite(metrics["grad_norm"]):
             raise faults.of_outer_step(self.policy, self.weights, phases, batch.tasks)

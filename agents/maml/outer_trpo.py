@@ -19,7 +19,7 @@ from metarl import parallel
 from metarl.agents.action_laws import Law
 from metarl.agents.maml import faults
 from metarl.agents.maml.experience import Phase
-from metarl.agents.maml.objective import Replay, penalties, replay, surrogate
+from metarl.agents.maml.objective import Replay, divergence, penalties, replay, surrogate
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.sampling import MetaBatch
 from metarl.agents.maml.surrogates import per_task_mean
@@ -43,7 +43,7 @@ class OuterTRPO:
         before, norm = torch.stack([loss, gradient.norm()]).tolist()
         if not isfinite(norm):
             raise faults.of_outer_step(self.policy, self.weights, phases, batch.tasks)
-        curvature = Curvature(now.law, phases[-1].own, self.weights)
+        curvature = Curvature(now.law, phases[-1].share, self.weights)
 
         def product(v: Tensor) -> Tensor:
             bent = curvature(v)
@@ -66,7 +66,7 @@ class OuterTRPO:
         for _ in range(settings.line_search_steps):
             self._set(start, scale * way)
             loss, now = self._loss(phases, differentiable=False)
-            figures = torch.stack([loss, now.kl.mean()]).detach()
+            figures = torch.stack([loss, divergence(self.policy, phases[-1], now.law).mean()]).detach()
             parallel.mean_([figures])  # so that all processes take the same step
             loss, kl = figures.tolist()  # the one place that waits for the device: most often the first try will do
             if loss < before and kl <= settings.max_kl:
@@ -90,14 +90,14 @@ class OuterTRPO:
 class Curvature:
     """v -> J^T F' J v, each product by two passes through graphs that are built once."""
 
-    def __init__(self, law: Law, own: Tensor, weights: Sequence[Tensor]) -> None:
+    def __init__(self, law: Law, share: Tensor, weights: Sequence[Tensor]) -> None:
         self.weights = weights
         self.outputs = [out for out in law if out.requires_grad]
         self.fixed = [out.detach().requires_grad_() for out in self.outputs]
         old = type(law)(*(out.detach() for out in law))
         given = iter(self.fixed)
         new = type(law)(*(next(given) if out.requires_grad else out for out in law))
-        divergence = per_task_mean(old.kl(new), own).mean()  # type: ignore[arg-type]
+        divergence = per_task_mean(old.kl(new), share).mean()  # type: ignore[arg-type]
         self.slope = torch.autograd.grad(divergence, self.fixed, create_graph=True)
         # J v is the derivative of J^T u, which is linear in u, along v.
         self.u = [torch.zeros_like(out).requires_grad_() for out in self.outputs]

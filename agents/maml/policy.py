@@ -13,7 +13,7 @@ from metarl.agents.maml.experience import Phase, law_of, log_std_of
 from metarl.agents.maml.inner import Rates, Rule
 from metarl.agents.maml.network import Network, Params
 from metarl.agents.maml.settings import MAMLSettings
-from metarl.agents.maml.surrogates import SURROGATES
+from metarl.agents.maml.surrogates import SURROGATES, shares
 from metarl.agents.normalization import RunningNorm
 from metarl.errors import MetarlError
 
@@ -59,7 +59,7 @@ class MetaPolicy(nn.Module):
 
         def losses(given: Params) -> Tensor:
             log_prob = (law or self.law(given, phase.obs)).log_prob(phase.action)
-            return SURROGATES[self.settings.surrogate](log_prob, phase.log_prob, phase.advantage, phase.own)
+            return SURROGATES[self.settings.surrogate](log_prob, phase.log_prob, phase.advantage, phase.share)
 
         return self.rule.step(params, losses, differentiable)
 
@@ -69,7 +69,7 @@ class MetaPolicy(nn.Module):
         obs = self.see(obs)
         log_std = log_std_of(params, reward).detach()
         log_prob = self.actions.law(out, log_std).log_prob(action)
-        return Phase(obs, action, out, log_std, log_prob, reward, own, torch.zeros_like(reward))
+        return Phase(obs, action, out, log_std, log_prob, reward, own, shares(own), torch.zeros_like(reward))
 
     def _baseline(self) -> LinearBaseline | ValueBaseline:
         if self.settings.baseline == "linear":

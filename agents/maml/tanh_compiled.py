@@ -20,6 +20,7 @@ COMPILED = tanh_loops is not None
 WORTH_THREADS = 500_000  # multiplications of a pass: below, sharing them out takes longer than it saves
 
 Seen = list[Tensor]  # what goes into each layer, [M, N, I]
+Delta = Tensor | None  # delta of the first layer of several, [M, N, O]
 Kept = list[Tensor]  # z dot of the hidden layers but the first, [M, N, O]
 Addresses = tuple[int, ...]
 Net = tuple[Addresses, int, Addresses, Addresses, int, int]  # sizes, rows, inputs, layers, tasks, threads
@@ -49,13 +50,15 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
     return seen, out
 
 
-def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
-    """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]."""
+def pull(seen: Seen, u: Tensor, layers: Sequence[Layer], again: bool) -> tuple[list[Tensor], Delta]:
+    """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]; `again`: what `bend` needs of
+    it, too."""
     u, found = u.contiguous(), _like(layers)
+    delta = torch.empty_like(seen[1]) if again and len(layers) > 1 else None
     net, _alive = _net(seen, layers)
     assert tanh_loops is not None  # they were asked whether they serve
-    tanh_loops.pull(*net, u.data_ptr(), _addresses(found))
-    return found
+    tanh_loops.pull(*net, u.data_ptr(), _address(delta), _addresses(found))
+    return found, delta
 
 
 def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[Kept, Tensor]:
@@ -70,14 +73,14 @@ def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[K
 
 
 def bend(
-    seen: Seen, kept: Kept, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
+    seen: Seen, delta: Delta, kept: Kept, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
 ) -> list[Tensor]:
-    """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it."""
+    """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it; delta None: it is found again."""
     u, last, found = u.contiguous(), last.contiguous(), _like(layers)
     net, _alive = _net(seen, layers)
     ways, _alive_too = _described(along)
     assert tanh_loops is not None  # they were asked whether they serve
-    tanh_loops.bend(*net, u.data_ptr(), ways, _addresses(kept), last.data_ptr(), _addresses(found))
+    tanh_loops.bend(*net, u.data_ptr(), _address(delta), ways, _addresses(kept), last.data_ptr(), _addresses(found))
     return found
 
 
@@ -100,6 +103,10 @@ def _described(layers: Sequence[Layer]) -> tuple[Addresses, list[Tensor]]:
 def _rows_in_order(part: Tensor) -> Tensor:
     """The tensor, each task's own numbers contiguous."""
     return part if part[0].is_contiguous() else part.contiguous()
+
+
+def _address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
 
 
 def _addresses(tensors: Sequence[Tensor]) -> Addresses:

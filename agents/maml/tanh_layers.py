@@ -37,7 +37,8 @@ class _Pushed(NamedTuple):
     """What waits, halfway through its second derivative, for the gradient of the outputs."""
 
     pass_: int  # autograd's number of the backward pass that it belongs to
-    kept: Any
+    kept: Any  # of it, by the passes
+    delta: Any  # of u, likewise
     u: Tensor
     along: list[Layer]
 
@@ -50,8 +51,8 @@ class _Run:
         self.seen = seen
         self._pushed: list[_Pushed] = []
 
-    def wait(self, kept: Any, u: Tensor, along: list[Layer]) -> None:
-        self._pushed = [*self.waited(), _Pushed(_backward_pass(), kept, u.detach(), along)]
+    def wait(self, kept: Any, delta: Any, u: Tensor, along: list[Layer]) -> None:
+        self._pushed = [*self.waited(), _Pushed(_backward_pass(), kept, delta, u.detach(), along)]
 
     def waited(self) -> list[_Pushed]:
         """What this backward pass left; what another left that broke off or did not come here is dropped."""
@@ -80,11 +81,11 @@ class _Outputs(torch.autograd.Function):
         x, out, *weights = ctx.saved_tensors
         waited = ctx.run.waited()
         if not waited:
-            return None, *_Pulled.apply(ctx.run, x, out, u, *weights)
-        found, layers = [], _layers(weights)
-        for pushed in waited:
-            found.append(ctx.run.passes.bend(ctx.run.seen, pushed.kept, pushed.u, u, layers, pushed.along))
-            u = torch.zeros_like(u)  # it is the same for all that wait, and counts once
+            return None, *_Pulled.apply(ctx.run, torch.is_grad_enabled(), x, out, u, *weights)
+        found, layers, seen = [], _layers(weights), ctx.run.seen
+        for i, pushed in enumerate(waited):
+            last = torch.zeros_like(u) if i else u  # it is the same for all that wait, and counts once
+            found.append(ctx.run.passes.bend(seen, pushed.delta, pushed.kept, pushed.u, last, layers, pushed.along))
         return None, *(sum(parts[1:], parts[0]) for parts in zip(*found, strict=True))
 
 
@@ -92,20 +93,21 @@ class _Pulled(torch.autograd.Function):
     """u, weights -> J^T u. To it the outputs are an input, so that autograd goes back to them after this."""
 
     @staticmethod
-    def forward(ctx: Any, run: _Run, x: Tensor, out: Tensor, u: Tensor, *weights: Tensor) -> Any:
+    def forward(ctx: Any, run: _Run, again: bool, x: Tensor, out: Tensor, u: Tensor, *weights: Tensor) -> Any:
         ctx.save_for_backward(x, u, *weights)
         ctx.run = run
-        return tuple(run.passes.pull(run.seen, u, _layers(weights)))
+        found, ctx.delta = run.passes.pull(run.seen, u, _layers(weights), again)
+        return tuple(found)
 
     @staticmethod
     def backward(ctx: Any, *v: Tensor) -> Any:  # type: ignore[override]
         x, u, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # it will be differentiated again, as TRPO's curvature is
-            return None, None, None, *_by_autograd(x, u, weights, v)
+            return None, None, None, None, *_by_autograd(x, u, weights, v)
         along = _layers(v)
         kept, pushed = ctx.run.passes.push(ctx.run.seen, _layers(weights), along)
-        ctx.run.wait(kept, u, along)
-        return None, None, None, pushed, *(None for _ in weights)
+        ctx.run.wait(kept, ctx.delta, u, along)
+        return None, None, None, None, pushed, *(None for _ in weights)
 
 
 def _by_autograd(x: Tensor, u: Tensor, weights: Sequence[Tensor], v: Sequence[Tensor]) -> Sequence[Tensor]:

@@ -132,11 +132,13 @@ INLINE void run(const Net *net, long task, float *out, float *scratch) {
     }
 }
 
-/* Of rows from at_row on: delta[l] [rows, wide of layer l's output], from u [rows, outputs]; turned [l]: W_l^T packed. */
-INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float *const *turned, float **delta) {
+/* Of rows from at_row on: delta[l] [rows, wide of layer l's output] of layers `first` and on, from u [rows, outputs];
+turned [l]: W_l^T packed. */
+INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float *const *turned, float **delta,
+                   long first) {
     const long depth = net->count;
     widen(delta[depth - 1], net->wide[depth], u + at_row * net->size[depth], net->size[depth], rows);
-    for (long l = depth - 1; l > 0; l--) {
+    for (long l = depth - 1; l > first; l--) {
         const long n = net->size[l];
         affine(delta[l], net->wide[l + 1], turned[l], net->size[l + 1], n, delta[l - 1], rows);
         times_slope(delta[l - 1], net->hidden[l] + at_row * n, rows * n);
@@ -172,9 +174,10 @@ INLINE void put(const Net *net, long task, float *const *weight, float *const *b
     }
 }
 
-/* J^T u: to_weight[l] [tasks, in, out], to_bias[l] [tasks, out]. */
-INLINE void pull(const Net *net, long task, const float *u, float *const *to_weight, float *const *to_bias,
-                 float *scratch) {
+/* J^T u: to_weight[l] [tasks, in, out], to_bias[l] [tasks, out]; and, unless NULL, delta of the first layer of several,
+[tasks, rows, units]: what `bend` would need longest to find again. */
+INLINE void pull(const Net *net, long task, const float *u, float *delta_0, float *const *to_weight,
+                 float *const *to_bias, float *scratch) {
     const long depth = net->count;
     float *free = scratch, *turned[MOST], *delta[MOST], *weight[MOST], *bias[MOST];
     turn(net, net->layer, task, &free, turned);
@@ -182,7 +185,8 @@ INLINE void pull(const Net *net, long task, const float *u, float *const *to_wei
     for (long l = 0; l < depth; l++) delta[l] = take(&free, BLOCK * net->wide[l + 1]);
     for (long row = 0; row < net->rows; row += BLOCK) {
         const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
-        deltas(net, at_row, rows, u, turned, delta);
+        if (delta_0) delta[0] = delta_0 + at_row * net->size[1];
+        deltas(net, at_row, rows, u, turned, delta, 0);
         for (long l = 0; l < depth; l++) {
             const long k = net->size[l], wide = net->wide[l + 1];
             product_transposed(net->hidden[l] + at_row * k, k, delta[l], wide, rows, k, wide, weight[l], wide);
@@ -222,8 +226,9 @@ INLINE void push(const Net *net, long task, const Layer *along, float *const *ke
     }
 }
 
-/* The derivative of u^T J v + last^T (outputs) by the weights and biases, u and v held; kept as `push` left it. */
-INLINE void bend(const Net *net, long task, const float *u, const Layer *along, float *const *kept, const float *last,
+/* The derivative of u^T J v + last^T (outputs) by the weights and biases, u and v held; delta_0 as `pull` and kept as
+`push` left it. */
+INLINE void bend(const Net *net, long task, const float *u, float *delta_0, const Layer *along, float *const *kept, const float *last,
                  float *const *to_weight, float *const *to_bias, float *scratch) {
     const long depth = net->count;
     float *free = scratch, *way, *turned[MOST], *way_turned[MOST], *weight[MOST], *bias[MOST];
@@ -243,7 +248,8 @@ INLINE void bend(const Net *net, long task, const float *u, const Layer *along, 
     bent = take(&free, BLOCK * widest); /* delta dot */
     for (long row = 0; row < net->rows; row += BLOCK) {
         const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
-        deltas(net, at_row, rows, u, turned, delta);
+        if (delta_0) delta[0] = delta_0 + at_row * net->size[1];
+        deltas(net, at_row, rows, u, turned, delta, delta_0 != NULL);
         push_layer(net, 0, net->hidden[0] + at_row * net->size[0], way, NULL, NULL, first, rows);
         for (long l = depth - 1; l >= 0; l--) {
             const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
@@ -282,13 +288,13 @@ WITH_FMA static void run_fma(const Net *net, long task, float *out, float *scrat
 static void run_plain(const Net *net, long task, float *out, float *scratch) {
     run(net, task, out, scratch);
 }
-WITH_FMA static void pull_fma(const Net *net, long task, const float *u, float *const *to_weight,
+WITH_FMA static void pull_fma(const Net *net, long task, const float *u, float *delta_0, float *const *to_weight,
                               float *const *to_bias, float *scratch) {
-    pull(net, task, u, to_weight, to_bias, scratch);
+    pull(net, task, u, delta_0, to_weight, to_bias, scratch);
 }
-static void pull_plain(const Net *net, long task, const float *u, float *const *to_weight,
+static void pull_plain(const Net *net, long task, const float *u, float *delta_0, float *const *to_weight,
                        float *const *to_bias, float *scratch) {
-    pull(net, task, u, to_weight, to_bias, scratch);
+    pull(net, task, u, delta_0, to_weight, to_bias, scratch);
 }
 WITH_FMA static void push_fma(const Net *net, long task, const Layer *along, float *const *kept, float *to_out,
                               float *scratch) {
@@ -298,13 +304,15 @@ static void push_plain(const Net *net, long task, const Layer *along, float *con
                        float *scratch) {
     push(net, task, along, kept, to_out, scratch);
 }
-WITH_FMA static void bend_fma(const Net *net, long task, const float *u, const Layer *along, float *const *kept,
-                              const float *last, float *const *to_weight, float *const *to_bias, float *scratch) {
-    bend(net, task, u, along, kept, last, to_weight, to_bias, scratch);
+WITH_FMA static void bend_fma(const Net *net, long task, const float *u, float *delta_0, const Layer *along,
+                              float *const *kept, const float *last, float *const *to_weight, float *const *to_bias,
+                              float *scratch) {
+    bend(net, task, u, delta_0, along, kept, last, to_weight, to_bias, scratch);
 }
-static void bend_plain(const Net *net, long task, const float *u, const Layer *along, float *const *kept,
-                       const float *last, float *const *to_weight, float *const *to_bias, float *scratch) {
-    bend(net, task, u, along, kept, last, to_weight, to_bias, scratch);
+static void bend_plain(const Net *net, long task, const float *u, float *delta_0, const Layer *along,
+                       float *const *kept, const float *last, float *const *to_weight, float *const *to_bias,
+                       float *scratch) {
+    bend(net, task, u, delta_0, along, kept, last, to_weight, to_bias, scratch);
 }
 
 #define MINE (scratch + omp_get_thread_num() * own) /* a thread's part of the scratch memory */
@@ -387,17 +395,19 @@ static PyObject *py_run(PyObject *self, PyObject *args) {
 
 static PyObject *py_pull(PyObject *self, PyObject *args) {
     PyObject *sizes, *hidden, *layers, *to;
-    Py_ssize_t rows, tasks, threads, u;
+    Py_ssize_t rows, tasks, threads, u, delta_0;
     Net net;
     float *weight[MOST], *bias[MOST];
-    if (!PyArg_ParseTuple(args, "OnOOnnnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &to) ||
+    if (!PyArg_ParseTuple(args, "OnOOnnnnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &delta_0,
+                          &to) ||
         !net_from(sizes, rows, hidden, layers, &net) || !places_from(to, net.count, weight, bias))
         return NULL;
     const size_t own = scratch_of(&net);
     float *scratch = malloc(threads * own * sizeof(float));
     if (!scratch) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    FOR_ALL_TASKS((has_fma() ? pull_fma : pull_plain)(&net, task, (const float *)u, weight, bias, MINE));
+    FOR_ALL_TASKS((has_fma() ? pull_fma : pull_plain)(&net, task, (const float *)u, (float *)delta_0, weight, bias,
+                                                      MINE));
     Py_END_ALLOW_THREADS
     free(scratch);
     Py_RETURN_NONE;
@@ -425,12 +435,12 @@ static PyObject *py_push(PyObject *self, PyObject *args) {
 
 static PyObject *py_bend(PyObject *self, PyObject *args) {
     PyObject *sizes, *hidden, *layers, *ways, *keep, *to;
-    Py_ssize_t rows, tasks, threads, u, last;
+    Py_ssize_t rows, tasks, threads, u, delta_0, last;
     Net net;
     Layer along[MOST];
     float *kept[MOST], *weight[MOST], *bias[MOST];
-    if (!PyArg_ParseTuple(args, "OnOOnnnOOnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &ways, &keep,
-                          &last, &to) ||
+    if (!PyArg_ParseTuple(args, "OnOOnnnnOOnO", &sizes, &rows, &hidden, &layers, &tasks, &threads, &u, &delta_0,
+                          &ways, &keep, &last, &to) ||
         !net_from(sizes, rows, hidden, layers, &net) || !layers_from(ways, net.count, along) ||
         !kept_from(keep, &net, kept) || !places_from(to, net.count, weight, bias))
         return NULL;
@@ -438,8 +448,8 @@ static PyObject *py_bend(PyObject *self, PyObject *args) {
     float *scratch = malloc(threads * own * sizeof(float));
     if (!scratch) return PyErr_NoMemory();
     Py_BEGIN_ALLOW_THREADS
-    FOR_ALL_TASKS((has_fma() ? bend_fma : bend_plain)(&net, task, (const float *)u, along, kept, (const float *)last,
-                                                      weight, bias, MINE));
+    FOR_ALL_TASKS((has_fma() ? bend_fma : bend_plain)(&net, task, (const float *)u, (float *)delta_0, along, kept,
+                                                      (const float *)last, weight, bias, MINE));
     Py_END_ALLOW_THREADS
     free(scratch);
     Py_RETURN_NONE;
@@ -447,9 +457,10 @@ static PyObject *py_bend(PyObject *self, PyObject *args) {
 
 static PyMethodDef methods[] = {
     {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, tasks, threads, out)"},
-    {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, tasks, threads, u, to)"},
+    {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, tasks, threads, u, delta_0, to)"},
     {"push", py_push, METH_VARARGS, "push(sizes, rows, hidden, layers, tasks, threads, along, kept, out)"},
-    {"bend", py_bend, METH_VARARGS, "bend(sizes, rows, hidden, layers, tasks, threads, u, along, kept, last, to)"},
+    {"bend", py_bend, METH_VARARGS, 
+     "bend(sizes, rows, hidden, layers, tasks, threads, u, delta_0, along, kept, last, to)"},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "tanh_loops", NULL, 0, methods, NULL, NULL, NULL, NULL};

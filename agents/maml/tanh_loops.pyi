@@ -22,6 +22,7 @@ def pull(
     tasks: int,
     threads: int,
     u: int,
+    delta_0: int,
     to: tuple[int, ...],
     /,
 ) -> None: ...
@@ -45,6 +46,7 @@ def bend(
     tasks: int,
     threads: int,
     u: int,
+    delta_0: int,
     along: tuple[int, ...],
     kept: tuple[int, ...],
     last: int,

@@ -29,13 +29,13 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
     return seen, out
 
 
-def pull(seen: Seen, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
-    """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]."""
+def pull(seen: Seen, u: Tensor, layers: Sequence[Layer], again: bool) -> tuple[list[Tensor], None]:
+    """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]; of it nothing is kept."""
     pulled = []
     for group, h in seen:
         delta = _deltas(h, u[group], _of(layers, group))
         pulled.append([part for pair in zip(h, delta, strict=True) for part in _outer(*pair)])
-    return _together(pulled)
+    return _together(pulled), None
 
 
 def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[Kept, Tensor]:
@@ -50,7 +50,7 @@ def push(seen: Seen, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[K
 
 
 def bend(
-    seen: Seen, kept: Kept, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
+    seen: Seen, delta: None, kept: Kept, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
 ) -> list[Tensor]:
     """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it."""
     return _together([

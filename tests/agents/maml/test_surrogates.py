@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.maml.inner import Rule
-from metarl.agents.maml.surrogates import SURROGATES
+from metarl.agents.maml.surrogates import SURROGATES, shares
 
 ALPHA = 1.5
 
@@ -67,14 +67,14 @@ def meta_gradient(problem, name: str) -> Tensor:
     """Through our own inner step on the enumerated rollouts; the outer objective is exact."""
     theta, value, log_probs, returns = problem
     old = log_probs(theta).unsqueeze(0)
-    own = torch.ones_like(old)
+    share = shares(torch.ones_like(old))
     steps = old.shape[2]  # a loss is a mean over steps, a value a sum
     rule = Rule({"theta": torch.tensor(ALPHA * steps, dtype=torch.float64)})
     theta = theta.clone().requires_grad_()
 
     def losses(params):
         log_prob = torch.stack([log_probs(row) for row in params["theta"]])
-        return SURROGATES[name](log_prob, old, returns.unsqueeze(0), own)
+        return SURROGATES[name](log_prob, old, returns.unsqueeze(0), share)
 
     adapted = rule.step({"theta": theta.unsqueeze(0)}, losses, differentiable=True)["theta"]
     (meta,) = torch.autograd.grad(value(adapted[0]), theta)
@@ -88,7 +88,7 @@ def test_every_inner_gradient_is_the_policy_gradient(problem, name):
     theta = theta.clone().requires_grad_()
     (exact,) = torch.autograd.grad(value(theta), theta)
     old = log_probs(theta).detach().unsqueeze(0)
-    loss = SURROGATES[name](log_probs(theta).unsqueeze(0), old, returns.unsqueeze(0), torch.ones_like(old))
+    loss = SURROGATES[name](log_probs(theta).unsqueeze(0), old, returns.unsqueeze(0), shares(torch.ones_like(old)))
     (ours,) = torch.autograd.grad(-loss.sum() * old.shape[2], theta)
     torch.testing.assert_close(ours, exact)
 
@@ -128,4 +128,5 @@ def test_steps_at_rest_change_nothing(name):
     rest = own == 0
     noisy = [torch.where(rest, torch.randn(x.shape, generator=g), x) for x in (log_prob, old, advantage)]
     a, b, c = noisy
-    torch.testing.assert_close(SURROGATES[name](a, b, c, own), SURROGATES[name](log_prob, old, advantage, own))
+    share = shares(own)
+    torch.testing.assert_close(SURROGATES[name](a, b, c, share), SURROGATES[name](log_prob, old, advantage, share))

@@ -27,11 +27,12 @@ def problem(tasks, rows, sizes) -> tuple:
     return random(tasks, rows, sizes[0]), layers, *random(2, tasks, rows, sizes[-1]), along
 
 
-def passes(way, x, layers, u, last, along):
+def passes(way, x, layers, u, last, along, again=True):
     """Outputs, J^T u, J v, and the gradient of u^T J v + last^T (outputs)."""
     seen, out = way.run(x, layers)
+    pulled, delta = way.pull(seen, u, layers, again)
     kept, pushed = way.push(seen, layers, along)
-    return [out, *way.pull(seen, u, layers), pushed, *way.bend(seen, kept, u, last, layers, along)]
+    return [out, *pulled, pushed, *way.bend(seen, delta, kept, u, last, layers, along)]
 
 
 def double(layers):
@@ -43,6 +44,8 @@ def test_compiled_equals_torch(tasks, rows, sizes):
     x, layers, u, last, along = problem(tasks, rows, sizes)
     assert tanh_compiled.serve(x, layers)
     ours = passes(tanh_compiled, x, layers, u, last, along)
+    for a, b in zip(ours, passes(tanh_compiled, x, layers, u, last, along, again=False), strict=True):
+        assert torch.equal(a, b)  # what is kept is what is found again
     exact = passes(tanh_torch, x.double(), double(layers), u.double(), last.double(), double(along))
     for a, b in zip(ours, exact, strict=True):
         torch.testing.assert_close(a.double(), b, rtol=2e-5, atol=2e-6 * max(1.0, float(b.abs().max())))
