@@ -25,7 +25,7 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
     "HalfCheetahDir": {"gamma": 0.99, "lam": 0.95},
     "GridNavi": {**SMALL, "num_envs": 64, "gamma": 0.95, "lam": 0.95},
     "Bandit5N10": {**SMALL, "num_envs": 128, "gamma": 0.99, "lam": 0.9},
-    "Bandit5N100": {**LONG_BANDIT, "anneal_steps": 8_000_000},
+    "Bandit5N100": {**LONG_BANDIT, "anneal_steps": 16_000_000},
     "Bandit10N100": {**LONG_BANDIT, "anneal_steps": 7_000_000},
     "TMazePassive": {
         "num_envs": 128, "hidden_size": 32, "head_size": 32, "gamma": 1.0, "lam": 0.97, "entropy_coef": 0.01,
@@ -51,7 +51,8 @@ TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
         "anneal_steps": 30_000_000,
     },
     "Bandit10N100": {
-        **ASSOCIATIVE, "num_envs": 256, "gamma": 0.995, "lam": 0.95, "entropy_coef": 0.03, "anneal_steps": 24_000_000,
+        **ASSOCIATIVE, "num_envs": 256, "head_size": 128, "gamma": 0.999, "lam": 0.97, "entropy_coef": 0.03,
+        "anneal_steps": 36_000_000,
     },
     "DarkKeyDoor": SEARCH,
     "DarkRoom": SEARCH,
