@@ -16,7 +16,7 @@ ROW, OBSERVED, ACTED = 100, 50, 30  # bytes of an env step, of each number seen,
 # Bytes of each unit of all hidden layers: a block of rows at a time, some tasks at a time, all at once.
 COMPILED, IN_GROUPS, AT_ONCE = 6.5, 11, 26
 CURVATURE = 34  # bytes of each unit, of the graph that TRPO keeps
-NO_GRAPH, FIRST_ORDER = 0.6, 0.8  # shares of Reptile, and of what has no second derivatives
+NO_GRAPH, FIRST_ORDER = 0.5, 0.75  # shares of Reptile, and of what has no second derivatives
 
 
 def bytes_each(policy: MetaPolicy) -> float:
