@@ -1,7 +1,7 @@
 /* Vectors of eight floats, and products of matrices that are too small for a library's call.
 
-A product keeps 4 rows x 24 columns in registers; weights are packed so that it reads them in order. Every number is
-summed in the same order whatever the number of rows. All arrays are float32.
+A product keeps 4 rows x 24 columns in registers, or 6 x 16, or 12 x 8; weights are packed so that it reads them in
+order. Every number is summed in the same order whatever the number of rows. All arrays are float32.
 */
 #include <string.h>
 

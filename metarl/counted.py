@@ -82,7 +82,7 @@ class Counted:
             raise MetarlError(f"integers in [0, high) need 1 <= high < 2**63, got {high}")
         if isinstance(high, Tensor):
             return (self.bits(purpose, shape) & (2**63 - 1)) % high
-        return hashing.below(self.state, _salt(purpose), shape, high)
+        return hashing.below(self.state, _salt(purpose), shape, operator.index(high))
 
 
 def _floating(dtype: torch.dtype) -> torch.dtype:

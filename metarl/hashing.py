@@ -2,7 +2,8 @@
 
 The finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), chained:
 each part is mixed before the next is added. Integer operations only, so that CPU and GPU agree; int64 stands for the
-64 bits. On CPU each function is one compiled pass (hash_loops.c), elsewhere torch operations: the same bits.
+64 bits. On CPU what is asked at each step is one compiled pass each (hash_loops.c), elsewhere torch operations: the
+same bits.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch._C._functorch import peek_interpreter_stack
 
 from metarl.errors import MetarlError
 
@@ -50,8 +52,8 @@ def absorb(state: Tensor, part: int | Tensor, name: str) -> Tensor:
         return mix(state + signed(part * _GAMMA))
     if part.dtype != torch.int64:
         raise MetarlError(f"{name} must be int64, got {part.dtype}; convert it with .long()")
-    one = part.numel() == 1
-    if hash_loops is None or not (_serve(state) and _serve(part) and (one or part.shape == state.shape)):
+    one = part.numel() == 1 and part.dim() < 2
+    if hash_loops is None or not (_serve(state) and _is_memory(part) and (one or part.shape == state.shape)):
         return mix(torch.add(state, part, alpha=_STEP))
     out = torch.empty_like(state)
     hash_loops.absorb(state.numel(), state.data_ptr(), part.data_ptr(), one, out.data_ptr())
@@ -98,17 +100,21 @@ def _drawn(name: str, dtype: torch.dtype, state: Tensor, salt: int, shape: tuple
     return out
 
 
-def _serve(given: Tensor) -> bool:
+def _serve(state: Tensor) -> bool:
     """Whether the compiled passes serve: they see memory alone, so nothing that stands for a tensor or notes down what
     is done to one."""
     return (
         hash_loops is not None
-        and type(given) is Tensor
-        and given.dtype == torch.int64
-        and given.is_cpu
-        and given.is_contiguous()
+        and state.dim() == 1
+        and _is_memory(state)
         and not torch._C._len_torch_dispatch_stack()
+        and peek_interpreter_stack() is None
+        and torch._C._get_tracing_state() is None
     )
+
+
+def _is_memory(given: Tensor) -> bool:
+    return type(given) is Tensor and given.dtype == torch.int64 and given.is_cpu and given.is_contiguous()
 
 
 def _fraction(z: Tensor, dtype: torch.dtype) -> Tensor:

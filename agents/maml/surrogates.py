@@ -53,7 +53,7 @@ def shares(own: Tensor) -> Tensor:
 
 
 def per_task_mean(x: Tensor, share: Tensor) -> Tensor:
-    """[M]: the mean of x [M, N, T] over each task's own steps; of x y, where y is constant, by shares times y."""
+    """[M]: the mean of x [M, N, T] over each task's own steps; for that of x y, y constant, pass share * y."""
     return (x * share).sum((1, 2))
 
 

@@ -12,7 +12,7 @@ from metarl.agents.maml.layers import Layer
 
 try:
     from metarl.agents.maml import tanh_loops
-    from metarl.agents.maml.tanh_loops import push as _  # noqa: F401 - compiled of an older source it has none
+    from metarl.agents.maml.tanh_loops import PASSES_2 as _  # noqa: F401 - of an older source its passes take other arguments
 except ImportError:  # installed where there was no C compiler
     tanh_loops = None
 

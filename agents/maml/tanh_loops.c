@@ -15,6 +15,7 @@ which spin for a while after each operation.
 
 #define BLOCK 48 /* rows: whole tiles of every height */
 #define MOST 8   /* layers */
+#define PASSES_2 1 /* named anew when the arguments of the passes change */
 
 typedef struct {
     const float *weight, *bias;    /* [in, out], [out] of task 0; a task is so many numbers further: */
@@ -133,7 +134,7 @@ INLINE void run(const Net *net, long task, float *out, float *scratch) {
 }
 
 /* Of rows from at_row on: delta[l] [rows, wide of layer l's output] of layers `first` and on, from u [rows, outputs];
-turned [l]: W_l^T packed. */
+those before are there already. turned [l]: W_l^T packed. */
 INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float *const *turned, float **delta,
                    long first) {
     const long depth = net->count;
@@ -228,8 +229,8 @@ INLINE void push(const Net *net, long task, const Layer *along, float *const *ke
 
 /* The derivative of u^T J v + last^T (outputs) by the weights and biases, u and v held; delta_0 as `pull` and kept as
 `push` left it. */
-INLINE void bend(const Net *net, long task, const float *u, float *delta_0, const Layer *along, float *const *kept, const float *last,
-                 float *const *to_weight, float *const *to_bias, float *scratch) {
+INLINE void bend(const Net *net, long task, const float *u, float *delta_0, const Layer *along, float *const *kept,
+                 const float *last, float *const *to_weight, float *const *to_bias, float *scratch) {
     const long depth = net->count;
     float *free = scratch, *way, *turned[MOST], *way_turned[MOST], *weight[MOST], *bias[MOST];
     float *delta[MOST], *first, *moved[MOST], *back, *bent;
@@ -459,13 +460,15 @@ static PyMethodDef methods[] = {
     {"run", py_run, METH_VARARGS, "run(sizes, rows, hidden, layers, tasks, threads, out)"},
     {"pull", py_pull, METH_VARARGS, "pull(sizes, rows, hidden, layers, tasks, threads, u, delta_0, to)"},
     {"push", py_push, METH_VARARGS, "push(sizes, rows, hidden, layers, tasks, threads, along, kept, out)"},
-    {"bend", py_bend, METH_VARARGS, 
+    {"bend", py_bend, METH_VARARGS,
      "bend(sizes, rows, hidden, layers, tasks, threads, u, delta_0, along, kept, last, to)"},
     {NULL, NULL, 0, NULL},
 };
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "tanh_loops", NULL, 0, methods, NULL, NULL, NULL, NULL};
 PyMODINIT_FUNC PyInit_tanh_loops(void) {
     PyObject *made = PyModule_Create(&module);
-    if (made && (PyModule_AddIntMacro(made, LANES) || PyModule_AddIntMacro(made, MOST))) Py_CLEAR(made);
+    if (made && (PyModule_AddIntMacro(made, LANES) || PyModule_AddIntMacro(made, MOST) ||
+                 PyModule_AddIntMacro(made, PASSES_2)))
+        Py_CLEAR(made);
     return made;
 }

@@ -3,6 +3,7 @@
 
 LANES: int  # the units of a hidden layer are a multiple of this
 MOST: int  # layers
+PASSES_2: int  # another name when the arguments of the passes change
 
 def run(
     sizes: tuple[int, ...],

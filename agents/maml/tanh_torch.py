@@ -30,7 +30,10 @@ def run(x: Tensor, layers: Sequence[Layer]) -> tuple[Seen, Tensor]:
 
 
 def pull(seen: Seen, u: Tensor, layers: Sequence[Layer], again: bool) -> tuple[list[Tensor], None]:
-    """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O]; of it nothing is kept."""
+    """J^T u: of each layer the gradient of the weight [M, I, O] and of the bias [M, O].
+
+    Nothing is kept of it, `again` or not.
+    """
     pulled = []
     for group, h in seen:
         delta = _deltas(h, u[group], _of(layers, group))

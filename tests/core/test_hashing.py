@@ -81,6 +81,16 @@ def test_whoever_notes_operations_down_sees_them():
     assert torch.equal(drawn, Counted(stream(0, key), 0, key).uniform("x"))
 
 
+@compiled
+def test_transformed_functions_see_operations():
+    state, part = torch.arange(6), torch.arange(6) * 3
+    plain = hashing.bits(hashing.absorb(state, part, "part"), 7, ())
+    mapped = torch.vmap(lambda s, p: hashing.bits(hashing.absorb(s, p, "part"), 7, ()))(state[:, None], part[:, None])
+    assert torch.equal(mapped[:, 0], plain)
+    functional = torch.func.functionalize(lambda s: hashing.bits(s, 7, (2,)))(state)
+    assert torch.equal(functional, hashing.bits(state, 7, (2,)))
+
+
 def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(RuntimeError, match="size"):
         hashing.absorb(torch.arange(3), torch.arange(4), "part")

@@ -5,10 +5,11 @@ import torch
 
 from metarl import MetarlError
 from metarl.agents.maml.learner import MetaLearner
-from metarl.agents.maml.objective import divergence, penalties, replay, surrogate
+from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay, surrogate
 from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
 from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
 from metarl.agents.maml.sampling import MetaBatch, sample
+from metarl.agents.maml.surrogates import shares
 from metarl.agents.noise import Noise
 from metarl.counted import generator
 
@@ -114,6 +115,26 @@ def test_reptile_goes_a_share_of_the_way_to_the_mean_of_the_adapted_weights(gues
     made.outer.step(batch)
     for name, weight in made.policy.network.meta.items():
         torch.testing.assert_close(weight.detach(), wanted[name])
+
+
+def test_the_clip_is_that_of_ppo_in_value_and_gradient(guess):
+    """min(r A, clip(r) A), Schulman et al. 2017, as it stands there."""
+    query = phases(learner(PROMP, guess))[-1]
+    g = torch.Generator().manual_seed(0)
+    ratio = (1 + 0.5 * torch.randn(query.reward.shape, generator=g)).requires_grad_()
+    query.advantage = torch.randn(query.reward.shape, generator=g)
+    own = torch.rand(query.reward.shape, generator=g) < 0.7
+    own[0] = False  # a task at rest
+    query.own, query.share = own.float(), shares(own.float())
+    ours = clipped_surrogate(query, ratio, 0.3)
+    clipped = torch.min(ratio * query.advantage, ratio.clamp(0.7, 1.3) * query.advantage)
+    theirs = -torch.stack(
+        [x[mine].sum() / max(1, int(mine.sum())) for x, mine in zip(clipped, own, strict=True)]
+    ).mean()
+    torch.testing.assert_close(ours, theirs)
+    gradients = [torch.autograd.grad(loss, ratio)[0] for loss in (ours, theirs)]
+    torch.testing.assert_close(*gradients)
+    assert (gradients[0] == 0)[own].any()
 
 
 def test_before_any_step_the_ratio_is_one_and_no_divergence(guess):
