@@ -30,7 +30,11 @@ class Rule:
         }
         adapted = [given[name] for name in self.rates]
         # The tasks share no weights, so that the gradient of the sum holds each task's own.
-        grads = torch.autograd.grad(losses(given).sum(), adapted, create_graph=differentiable and not self.first_order)
+        # Retained, because the outer loop may penalise the same policies before they adapt.
+        grads = torch.autograd.grad(
+            losses(given).sum(), adapted, create_graph=differentiable and not self.first_order,
+            retain_graph=differentiable,
+        )  # fmt: skip
         return dict(zip(self.rates, grads, strict=True))
 
     def apply(self, params: Params, gradients: Params) -> Params:

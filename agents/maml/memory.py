@@ -14,7 +14,7 @@ from metarl.memory import GIB
 
 ROW, OBSERVED, ACTED = 100, 50, 30  # bytes of an env step, of each number seen, of each number of an action
 # Bytes of each unit of all hidden layers: a block of rows at a time, some tasks at a time, all at once.
-COMPILED, IN_GROUPS, AT_ONCE = 6.5, 11, 26
+COMPILED, IN_GROUPS, AT_ONCE = 6.5, 10, 26
 CURVATURE = 34  # bytes of each unit, of the graph that TRPO keeps
 NO_GRAPH, FIRST_ORDER = 0.5, 0.75  # shares of Reptile, and of what has no second derivatives
 

@@ -66,7 +66,8 @@ class OuterTRPO:
         for _ in range(settings.line_search_steps):
             self._set(start, scale * way)
             loss, now = self._loss(phases, differentiable=False)
-            figures = torch.stack([loss, divergence(self.policy, phases[-1], now.law).mean()]).detach()
+            with torch.no_grad():
+                figures = torch.stack([loss, divergence(self.policy, phases[-1], now.law).mean()])
             parallel.mean_([figures])  # so that all processes take the same step
             loss, kl = figures.tolist()  # the one place that waits for the device: most often the first try will do
             if loss < before and kl <= settings.max_kl:

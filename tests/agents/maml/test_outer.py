@@ -160,6 +160,29 @@ def test_first_order_gives_another_gradient(guess):
     assert (gradients[0] - gradients[1]).norm() > 1e-3 * gradients[0].norm()
 
 
+@pytest.mark.parametrize("penalty", ["inner_kl_coef", "exploration_coef"])
+def test_first_order_goes_with_a_penalty_on_the_policies_before_adaptation(guess, penalty):
+    """What the inner step and the penalty share is differentiated for both; the sum is that of either alone."""
+    made = learner(FOMAML, guess, **{penalty: 0.5})
+    trial = phases(made)
+    weights = list(made.policy.network.parameters())
+
+    def gradient(loss):
+        return torch.cat([g.flatten() for g in torch.autograd.grad(loss, weights, retain_graph=True)])
+
+    now = replay(made.policy, trial)
+    earned, before = surrogate(trial[-1], now.ratio), penalties(made.policy, trial, now)
+    both, apart = gradient(earned + before), gradient(earned) + gradient(before)
+    torch.testing.assert_close(both, apart)
+    plain = learner(FOMAML, guess)
+    alone = surrogate(trial[-1], replay(plain.policy, trial).ratio)
+    unpenalised = torch.autograd.grad(alone, list(plain.policy.network.parameters()))
+    torch.testing.assert_close(gradient(earned), torch.cat([g.flatten() for g in unpenalised]))
+    if penalty == "exploration_coef":  # the divergence is least where the policies are those that sampled
+        assert gradient(before).norm() > 0
+    made.outer.step(lived(made))
+
+
 def test_emaml_credits_pre_update_actions_by_what_came_after(guess):
     """Its term pushes up the pre-update log-likelihood where a task earned more than the others, down where less."""
     made = learner(E_MAML, guess, exploration_coef=1.0)
