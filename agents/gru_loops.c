@@ -13,7 +13,7 @@ multiple of 8.
 w [H, 3 H] packed: r, z, q += u w; r, z = sigmoid(r, z); s = sigmoid(s + 2 r q); the next u = (1 - z) s + z u. */
 INLINE void forwards(float *us, float *gates, const float *w, long steps, long batch, long hidden) {
     for (long t = 0; t < steps; t++, us += batch * hidden, gates += batch * 4 * hidden) {
-        product(us, hidden, w, hidden, 3 * hidden, gates, 4 * hidden, batch);
+        product(us, hidden, w, hidden, 3 * hidden, gates, 4 * hidden, batch, NOTHING);
         for (long b = 0; b < batch; b++) {
             float *r = gates + b * 4 * hidden, *z = r + hidden, *q = z + hidden, *s = q + hidden;
             float *u = us + b * hidden, *next = u + batch * hidden;
@@ -34,7 +34,7 @@ INLINE void step(const float *x, const float *h, float *next, const float *w_x, 
     float *us = scratch, *gates = scratch + 2 * batch * hidden;
     for (long i = 0; i < batch * hidden; i++) us[i] = (h[i] + 1.0f) * 0.5f;
     for (long i = 0; i < batch; i++) memcpy(gates + i * 4 * hidden, b, 4 * hidden * sizeof(float));
-    product(x, inputs, w_x, inputs, 4 * hidden, gates, 4 * hidden, batch);
+    product(x, inputs, w_x, inputs, 4 * hidden, gates, 4 * hidden, batch, NOTHING);
     forwards(us, gates, w, 1, batch, hidden);
     for (long i = 0; i < batch * hidden; i++) next[i] = 2.0f * us[batch * hidden + i] - 1.0f;
 }
@@ -61,7 +61,7 @@ INLINE void backwards(float *dhs, float *d, const float *hs, const float *gates,
                 *at(dh + j) += g * z_now;
             }
         }
-        product(d_now, 4 * hidden, w, 3 * hidden, hidden, now, hidden, batch);
+        product(d_now, 4 * hidden, w, 3 * hidden, hidden, now, hidden, batch, NOTHING);
     }
 }
 

@@ -57,6 +57,21 @@ static void pack(const float *w, long k, long n, long wide, float *packed) {
     }
 }
 
+/* Numbers from `next` on that will be wanted soon. Each tile fetches a few cache lines of them, which arrive while it
+multiplies; all at once would wait for one another. */
+typedef struct {
+    const float *next, *end;
+} Ahead;
+#define NOTHING (Ahead){NULL, NULL}
+#define LINE 16 /* numbers */
+#define LINES 6 /* of a tile */
+
+INLINE void fetch(Ahead *ahead) {
+    if (ahead->next >= ahead->end) return;
+    for (int i = 0; i < LINES; i++) __builtin_prefetch(ahead->next + i * LINE, 0, 2);
+    ahead->next += LINES * LINE;
+}
+
 /* out[rows, c vectors] = start[rows, c vectors] + a[rows, k] w[k, c vectors], for a tile that fits into registers. */
 INLINE void tile(const int rows, const int c, const float *a, long a_row, long a_column, const float *w, long w_row,
                  long k, const float *start, long start_row, float *out, long out_row) {
@@ -79,10 +94,10 @@ INLINE void tile(const int rows, const int c, const float *a, long a_row, long a
 
 /* The same for c vectors of columns and any number of rows. */
 INLINE void tiles(const int c, const float *a, long a_row, long a_column, const float *w, long w_row, long k,
-                  const float *start, long start_row, float *out, long out_row, long rows) {
+                  const float *start, long start_row, float *out, long out_row, long rows, Ahead *ahead) {
 #define TILE(high) \
     tile(high, c, a + i * a_row, a_row, a_column, w, w_row, k, start + i * start_row, start_row, out + i * out_row, \
-         out_row)
+         out_row), fetch(ahead)
     long i = 0;
     for (; i + HEIGHT(c) <= rows; i += HEIGHT(c)) TILE(HEIGHT(c));
     for (; i + 4 <= rows; i += 4) TILE(4);
@@ -93,31 +108,32 @@ INLINE void tiles(const int c, const float *a, long a_row, long a_column, const 
 
 /* out[rows, n] = start[rows, n] + a[rows, k] w[k, n], w packed; start_row 0: one row for all. */
 INLINE void product_from(const float *start, long start_row, const float *a, long a_row, const float *w, long k, long n,
-                         float *out, long out_row, long rows) {
+                         float *out, long out_row, long rows, Ahead ahead) {
     for (long v = 0, c; v < n / LANES; v += c, w += k * c * LANES) {
         c = width(n / LANES - v);
         const float *s = start + v * LANES;
         float *o = out + v * LANES;
-        if (c == 3) tiles(3, a, a_row, 1, w, 3 * LANES, k, s, start_row, o, out_row, rows);
-        else if (c == 2) tiles(2, a, a_row, 1, w, 2 * LANES, k, s, start_row, o, out_row, rows);
-        else tiles(1, a, a_row, 1, w, LANES, k, s, start_row, o, out_row, rows);
+        if (c == 3) tiles(3, a, a_row, 1, w, 3 * LANES, k, s, start_row, o, out_row, rows, &ahead);
+        else if (c == 2) tiles(2, a, a_row, 1, w, 2 * LANES, k, s, start_row, o, out_row, rows, &ahead);
+        else tiles(1, a, a_row, 1, w, LANES, k, s, start_row, o, out_row, rows, &ahead);
     }
 }
 
 /* out[rows, n] += a[rows, k] w[k, n], w packed. */
-INLINE void product(const float *a, long a_row, const float *w, long k, long n, float *out, long out_row, long rows) {
-    product_from(out, out_row, a, a_row, w, k, n, out, out_row, rows);
+INLINE void product(const float *a, long a_row, const float *w, long k, long n, float *out, long out_row, long rows,
+                    Ahead ahead) {
+    product_from(out, out_row, a, a_row, w, k, n, out, out_row, rows, ahead);
 }
 
 /* out[m, n] += the transpose of a[k, m] times b[k, n]; n a multiple of 8. */
 INLINE void product_transposed(const float *a, long a_row, const float *b, long b_row, long k, long m, long n,
-                               float *out, long out_row) {
+                               float *out, long out_row, Ahead ahead) {
     for (long v = 0, c; v < n / LANES; v += c, b += c * LANES) {
         c = width(n / LANES - v);
         float *o = out + v * LANES;
-        if (c == 3) tiles(3, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m);
-        else if (c == 2) tiles(2, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m);
-        else tiles(1, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m);
+        if (c == 3) tiles(3, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m, &ahead);
+        else if (c == 2) tiles(2, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m, &ahead);
+        else tiles(1, a, 1, a_row, b, b_row, k, o, out_row, o, out_row, m, &ahead);
     }
 }
 

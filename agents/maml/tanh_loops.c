@@ -44,20 +44,38 @@ static void pack_turned(const float *w, long k, long n, float *packed) {
     }
 }
 
+/* Rows of n numbers, out_row and from_row apart. A few go as one vector, and the next row writes over what was too much:
+a call of memcpy for each row is slow. */
 INLINE void copy_rows(float *out, long out_row, const float *from_, long from_row, long n, long rows) {
-    for (long i = 0; i < rows; i++) memcpy(out + i * out_row, from_ + i * from_row, n * sizeof(float));
+    long i = 0;
+    if (n < LANES && out_row == n && from_row >= LANES)
+        for (; i * n + LANES <= rows * n; i++) *at(out + i * out_row) = *from(from_ + i * from_row);
+    for (; i < rows; i++) memcpy(out + i * out_row, from_ + i * from_row, n * sizeof(float));
 }
 
 /* Rows [rows, n] filled up to [rows, wide] with zeros. */
 INLINE void widen(float *out, long wide, const float *in, long n, long rows) {
-    for (long i = 0; i < rows; i++) {
+    const Integers lane = {0, 1, 2, 3, 4, 5, 6, 7};
+    long i = 0;
+    if (n < LANES)
+        for (; i * n + LANES <= rows * n; i++)
+            *at(out + i * wide) = (Vector)((Integers)*from(in + i * n) & (lane < (int)n));
+    for (; i < rows; i++) {
         memcpy(out + i * wide, in + i * n, n * sizeof(float));
         memset(out + i * wide + n, 0, (wide - n) * sizeof(float));
     }
 }
 
 INLINE void add_columns(float *sums, const float *d, long wide, long rows) {
-    for (long j = 0; j < wide; j += LANES) {
+    long j = 0;
+    for (; j + 4 * LANES <= wide; j += 4 * LANES) { /* four sums at a time, since each waits for itself */
+        Vector sum[4];
+        for (int c = 0; c < 4; c++) sum[c] = from(sums + j)[c];
+        for (long i = 0; i < rows; i++)
+            for (int c = 0; c < 4; c++) sum[c] += from(d + i * wide + j)[c];
+        for (int c = 0; c < 4; c++) at(sums + j)[c] = sum[c];
+    }
+    for (; j < wide; j += LANES) {
         Vector sum = *from(sums + j);
         for (long i = 0; i < rows; i++) sum += *from(d + i * wide + j);
         *at(sums + j) = sum;
@@ -101,6 +119,28 @@ INLINE void bend_layer(float *bent, const float *back, const float *h, const flo
     }
 }
 
+/* A block of rows, and how many the next one has. */
+typedef struct {
+    long rows, at_row, more;
+} Block;
+
+INLINE Block block_of(const Net *net, long task, long row) {
+    const long left = net->rows - row, rows = left < BLOCK ? left : BLOCK, more = left - rows;
+    return (Block){rows, task * net->rows + row, more < BLOCK ? more : BLOCK};
+}
+
+/* The next block's rows of an array [tasks, rows, n]. */
+INLINE Ahead next_rows(const float *array, long n, const Block *b) {
+    if (!array) return NOTHING;
+    const float *next = array + (b->at_row + b->rows) * n;
+    return (Ahead){next, next + b->more * n};
+}
+
+/* The next block's rows of what goes into layer l, if there is one. */
+INLINE Ahead next_inputs(const Net *net, long l, const Block *b) {
+    return l < net->count ? next_rows(net->hidden[l], net->size[l], b) : NOTHING;
+}
+
 /* Weights [k, n] and biases [n] of a layer in scratch memory, as `affine` reads them. */
 INLINE float *pack_layer(const Net *net, const Layer *layer, long task, long l, float **free) {
     const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
@@ -111,8 +151,9 @@ INLINE float *pack_layer(const Net *net, const Layer *layer, long task, long l, 
 }
 
 /* out[rows, n] = a[rows, k] w[k, n] + b[n], packed: w as `product` reads it, then b. */
-INLINE void affine(const float *a, long a_row, const float *packed, long k, long n, float *out, long rows) {
-    product_from(packed + k * n, 0, a, a_row, packed, k, n, out, n, rows);
+INLINE void affine(const float *a, long a_row, const float *packed, long k, long n, float *out, long rows,
+                   Ahead ahead) {
+    product_from(packed + k * n, 0, a, a_row, packed, k, n, out, n, rows, ahead);
 }
 
 /* Fills the hidden activations and out [tasks, rows, outputs]. */
@@ -122,11 +163,13 @@ INLINE void run(const Net *net, long task, float *out, float *scratch) {
     for (long l = 0; l < depth; l++) w[l] = pack_layer(net, net->layer, task, l, &free);
     float *z = take(&free, BLOCK * net->wide[depth]);
     for (long row = 0; row < net->rows; row += BLOCK) {
-        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        const Block b = block_of(net, task, row);
+        const long rows = b.rows, at_row = b.at_row;
         for (long l = 0; l < depth; l++) {
             const long n = net->size[l + 1], wide = net->wide[l + 1];
             float *to = l + 1 < depth ? net->hidden[l + 1] + at_row * n : z;
-            affine(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, rows);
+            affine(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, rows,
+                   next_inputs(net, (l + 1) % depth, &b)); /* those that it will write */
             if (l + 1 < depth) tanh_of(to, rows * n);
         }
         copy_rows(out + at_row * outputs, outputs, z, net->wide[depth], outputs, rows);
@@ -135,13 +178,13 @@ INLINE void run(const Net *net, long task, float *out, float *scratch) {
 
 /* Of rows from at_row on: delta[l] [rows, wide of layer l's output] of layers `first` and on, from u [rows, outputs];
 those before are there already. turned [l]: W_l^T packed. */
-INLINE void deltas(const Net *net, long at_row, long rows, const float *u, float *const *turned, float **delta,
-                   long first) {
-    const long depth = net->count;
+INLINE void deltas(const Net *net, const Block *b, const float *u, float *const *turned, float **delta, long first) {
+    const long depth = net->count, rows = b->rows, at_row = b->at_row;
     widen(delta[depth - 1], net->wide[depth], u + at_row * net->size[depth], net->size[depth], rows);
     for (long l = depth - 1; l > first; l--) {
         const long n = net->size[l];
-        affine(delta[l], net->wide[l + 1], turned[l], net->size[l + 1], n, delta[l - 1], rows);
+        affine(delta[l], net->wide[l + 1], turned[l], net->size[l + 1], n, delta[l - 1], rows,
+               next_inputs(net, l + 1, b));
         times_slope(delta[l - 1], net->hidden[l] + at_row * n, rows * n);
     }
 }
@@ -185,12 +228,14 @@ INLINE void pull(const Net *net, long task, const float *u, float *delta_0, floa
     sums_of(net, &free, weight, bias);
     for (long l = 0; l < depth; l++) delta[l] = take(&free, BLOCK * net->wide[l + 1]);
     for (long row = 0; row < net->rows; row += BLOCK) {
-        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        const Block b = block_of(net, task, row);
+        const long rows = b.rows, at_row = b.at_row;
         if (delta_0) delta[0] = delta_0 + at_row * net->size[1];
-        deltas(net, at_row, rows, u, turned, delta, 0);
+        deltas(net, &b, u, turned, delta, 0);
         for (long l = 0; l < depth; l++) {
             const long k = net->size[l], wide = net->wide[l + 1];
-            product_transposed(net->hidden[l] + at_row * k, k, delta[l], wide, rows, k, wide, weight[l], wide);
+            product_transposed(net->hidden[l] + at_row * k, k, delta[l], wide, rows, k, wide, weight[l], wide,
+                               next_inputs(net, l, &b));
             add_columns(bias[l], delta[l], wide, rows);
         }
     }
@@ -199,10 +244,10 @@ INLINE void pull(const Net *net, long task, const float *u, float *delta_0, floa
 
 /* z dot of a layer's output along the way: from x or h, and, but for the first layer, from h dot (moved). */
 INLINE void push_layer(const Net *net, long l, const float *h, const float *way, const float *moved, const float *w,
-                       float *pushed, long rows) {
-    const long k = net->size[l], wide = net->wide[l + 1];
-    affine(h, k, way, k, wide, pushed, rows);
-    if (l) product(moved, k, w, k, wide, pushed, wide, rows);
+                       float *pushed, const Block *b) {
+    const long rows = b->rows, k = net->size[l], wide = net->wide[l + 1];
+    affine(h, k, way, k, wide, pushed, rows, next_inputs(net, l, b));
+    if (l) product(moved, k, w, k, wide, pushed, wide, rows, next_inputs(net, l + 1, b));
 }
 
 /* J v, to_out [tasks, rows, outputs], and on the way z dot of the hidden layers but the first, kept [rows, units]. */
@@ -216,11 +261,12 @@ INLINE void push(const Net *net, long task, const Layer *along, float *const *ke
         moved[l] = take(&free, BLOCK * net->wide[l + 1]); /* h dot, of what goes into layer l + 1 */
     }
     for (long row = 0; row < net->rows; row += BLOCK) {
-        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        const Block b = block_of(net, task, row);
+        const long rows = b.rows, at_row = b.at_row;
         for (long l = 0; l < depth; l++) {
             const long n = net->size[l + 1];
             float *to = l && l + 1 < depth ? kept[l] + at_row * n : pushed[l];
-            push_layer(net, l, net->hidden[l] + at_row * net->size[l], way[l], l ? moved[l - 1] : NULL, w[l], to, rows);
+            push_layer(net, l, net->hidden[l] + at_row * net->size[l], way[l], l ? moved[l - 1] : NULL, w[l], to, &b);
             if (l + 1 < depth) move(moved[l], to, net->hidden[l + 1] + at_row * n, rows * n);
         }
         copy_rows(to_out + at_row * outputs, outputs, pushed[depth - 1], net->wide[depth], outputs, rows);
@@ -248,10 +294,11 @@ INLINE void bend(const Net *net, long task, const float *u, float *delta_0, cons
     back = take(&free, BLOCK * widest);
     bent = take(&free, BLOCK * widest); /* delta dot */
     for (long row = 0; row < net->rows; row += BLOCK) {
-        const long rows = net->rows - row < BLOCK ? net->rows - row : BLOCK, at_row = task * net->rows + row;
+        const Block b = block_of(net, task, row);
+        const long rows = b.rows, at_row = b.at_row;
         if (delta_0) delta[0] = delta_0 + at_row * net->size[1];
-        deltas(net, at_row, rows, u, turned, delta, delta_0 != NULL);
-        push_layer(net, 0, net->hidden[0] + at_row * net->size[0], way, NULL, NULL, first, rows);
+        deltas(net, &b, u, turned, delta, delta_0 != NULL);
+        push_layer(net, 0, net->hidden[0] + at_row * net->size[0], way, NULL, NULL, first, &b);
         for (long l = depth - 1; l >= 0; l--) {
             const long k = net->size[l], n = net->size[l + 1], wide = net->wide[l + 1];
             const float *h = net->hidden[l] + at_row * k;
@@ -260,13 +307,15 @@ INLINE void bend(const Net *net, long task, const float *u, float *delta_0, cons
             else
                 bend_layer(bent, back, net->hidden[l + 1] + at_row * n, delta[l], l ? kept[l] + at_row * n : first,
                            rows * n);
-            product_transposed(h, k, bent, wide, rows, k, wide, weight[l], wide);
+            product_transposed(h, k, bent, wide, rows, k, wide, weight[l], wide, next_inputs(net, l, &b));
             add_columns(bias[l], bent, wide, rows);
             if (!l) break;
             move(moved[l - 1], l > 1 ? kept[l - 1] + at_row * k : first, h, rows * k);
-            product_transposed(moved[l - 1], k, delta[l], wide, rows, k, wide, weight[l], wide);
-            affine(delta[l], wide, way_turned[l], n, k, back, rows);
-            product(bent, wide, turned[l], n, k, back, k, rows);
+            product_transposed(moved[l - 1], k, delta[l], wide, rows, k, wide, weight[l], wide,
+                               next_inputs(net, l + 1, &b));
+            affine(delta[l], wide, way_turned[l], n, k, back, rows,
+                   l + 1 < depth ? next_rows(kept[l], n, &b) : NOTHING);
+            product(bent, wide, turned[l], n, k, back, k, rows, l == 1 ? next_rows(delta_0, k, &b) : NOTHING);
         }
     }
     put(net, task, weight, bias, to_weight, to_bias);
