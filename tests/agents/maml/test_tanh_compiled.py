@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(
 )
 SHAPES = [
     (1, 1, (3, 8, 1)), (3, 63, (17, 64, 64, 6)), (2, 64, (17, 64, 64, 6)), (2, 65, (5, 24, 8)),
-    (5, 7, (20, 16, 24, 40, 3)), (2, 130, (1, 128, 19)), (4, 200, (2, 8, 8, 8, 8, 8, 8, 8, 2)),
+    (5, 7, (20, 16, 24, 40, 3)), (2, 130, (1, 128, 19)), (4, 200, (2, 8, 8, 8, 8, 8, 8, 8, 2)), (2, 50, (4, 40, 7)),
+    (3, 5, (2, 8, 4)),
 ]  # fmt: skip
 
 
@@ -75,6 +76,21 @@ def test_tasks_are_shared_out_to_threads_and_nothing_depends_on_how_many(monkeyp
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
+@pytest.mark.parametrize("outputs", [1, 3, 7, 8, 9])
+@pytest.mark.parametrize("rows", [1, 8, 50])
+def test_nothing_is_written_beyond_the_arrays(outputs, rows):
+    """Short rows go as vectors of eight numbers, the last ones too."""
+    x, layers, *_ = problem(1, rows, (3, 8, outputs))
+    expected = tanh_compiled.run(x, layers)[1]
+    out = torch.full((rows * outputs + 16,), torch.nan)
+    addresses = tuple(n for layer in layers for part in layer for n in (part.data_ptr(), 0))
+    hidden = torch.empty(rows, 8)
+    seen = x.data_ptr(), hidden.data_ptr()
+    tanh_compiled.tanh_loops.run((3, 8, outputs), rows, seen, addresses, 1, 1, out.data_ptr())
+    assert torch.equal(out[: rows * outputs], expected.flatten())
+    assert out[rows * outputs :].isnan().all()
+
+
 def test_the_loops_refuse_what_they_were_not_made_for():
     with pytest.raises(ValueError, match="1 to 8 layers"):
         tanh_compiled.tanh_loops.run((3,), 1, (), (), 1, 1, 0)
@@ -106,8 +122,9 @@ def test_what_does_not_fit_together_is_torchs_to_refuse(change):
         tanh_layers.tanh_layers(x, layers)
 
 
-def test_a_meta_gradient_through_what_is_compiled(monkeypatch):
-    """One inner step and through it, in single precision, with the compiled loops and without."""
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_meta_gradient_through_what_is_compiled(steps, monkeypatch):
+    """Inner steps and through them, in single precision, with the compiled loops and without."""
     calls = []
     for name in ("run", "pull", "push", "bend"):
         loop = getattr(tanh_compiled.tanh_loops, name)
@@ -121,7 +138,9 @@ def test_a_meta_gradient_through_what_is_compiled(monkeypatch):
     for serve in (tanh_compiled.serve, lambda x, layers: False):
         monkeypatch.setattr(tanh_layers.tanh_compiled, "serve", serve)
         losses = lambda params: (network(params, x) - y).square().mean((1, 2))  # noqa: E731
-        adapted = rates.rule().step(network.params(2), losses, differentiable=True)
+        adapted = network.params(2)
+        for _ in range(steps):
+            adapted = rates.rule().step(adapted, losses, differentiable=True)
         loss = (network(adapted, xq) - y).exp().mean()
         found.append(torch.autograd.grad(loss, list(network.parameters())))
         assert set(calls) == {"run", "pull", "push", "bend"}
