@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BINS = 10  # in an episode
+NAMED = 5  # episodes: more names than this run into one another
 COLOURS = ("#0b6e99", "#d9730d", "#8a8a8a", "#0f7b6c", "#6940a5", "#ad1a72")
 
 
@@ -37,6 +38,8 @@ def adaptation_curve(path: Path, title: str, results: Mapping[str, Mapping[str, 
         for k in range(episodes):
             if k:
                 axis.axvline(k * horizon, color="#999999", lw=0.8, ls="--", zorder=0)
+            if not _is_named(k, episodes):
+                continue
             above = {"xycoords": ("data", "axes fraction"), "xytext": (0, 4), "textcoords": "offset points"}
             middle = ((k + 0.5) * horizon, 1.0)
             axis.annotate(f"episode {k + 1}", middle, **above, ha="center", fontsize=8, color="#666666")
@@ -54,6 +57,12 @@ def adaptation_curve(path: Path, title: str, results: Mapping[str, Mapping[str, 
     figure.savefig(temporary, dpi=150, format="png")
     plt.close(figure)
     temporary.replace(path)
+
+
+def _is_named(k: int, episodes: int) -> bool:
+    """Whether episode k has its name above: the last one does, and others as far apart as there is room for."""
+    apart = -(-episodes // NAMED)
+    return k == episodes - 1 or (k % apart == 0 and episodes - 1 - k >= apart)
 
 
 def _line(axis: Axes, lifetimes: Lifetimes, name: str, colour: str, zorder: float) -> None:
