@@ -44,8 +44,8 @@ static void pack_turned(const float *w, long k, long n, float *packed) {
     }
 }
 
-/* Rows of n numbers, out_row and from_row apart. A few go as one vector, and the next row writes over what was too much:
-a call of memcpy for each row is slow. */
+/* Rows of n numbers, out_row and from_row apart. A few numbers go as one vector, and the next row writes over what was
+too much: a call of memcpy for each row is slow. */
 INLINE void copy_rows(float *out, long out_row, const float *from_, long from_row, long n, long rows) {
     long i = 0;
     if (n < LANES && out_row == n && from_row >= LANES)
@@ -169,14 +169,14 @@ INLINE void run(const Net *net, long task, float *out, float *scratch) {
             const long n = net->size[l + 1], wide = net->wide[l + 1];
             float *to = l + 1 < depth ? net->hidden[l + 1] + at_row * n : z;
             affine(net->hidden[l] + at_row * net->size[l], net->size[l], w[l], net->size[l], wide, to, rows,
-                   next_inputs(net, (l + 1) % depth, &b)); /* those that it will write */
+                   next_inputs(net, (l + 1) % depth, &b)); /* written next time; x, by the last layer, is read */
             if (l + 1 < depth) tanh_of(to, rows * n);
         }
         copy_rows(out + at_row * outputs, outputs, z, net->wide[depth], outputs, rows);
     }
 }
 
-/* Of rows from at_row on: delta[l] [rows, wide of layer l's output] of layers `first` and on, from u [rows, outputs];
+/* Of a block of rows: delta[l] [rows, wide of layer l's output] of layers `first` and on, from u [rows, outputs];
 those before are there already. turned [l]: W_l^T packed. */
 INLINE void deltas(const Net *net, const Block *b, const float *u, float *const *turned, float **delta, long first) {
     const long depth = net->count, rows = b->rows, at_row = b->at_row;
