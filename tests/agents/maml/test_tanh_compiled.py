@@ -63,6 +63,18 @@ def test_weights_may_be_shared_by_all_tasks_and_lie_anyhow():
     assert all(torch.equal(a, b) for a, b in zip(ours, expected, strict=True))
 
 
+def test_a_policy_acts_by_the_very_numbers_it_learns_from():
+    network = Network((17,), 6)
+    params = {name: weight + 0.1 * torch.randn(5, *weight.shape[1:]) for name, weight in network.params(5).items()}
+    x = torch.randn(5, 90, 17)
+    learned_from = network(params, x)
+    with torch.no_grad():
+        acted_by = torch.cat([network(params, rows) for rows in x.split(9, dim=1)], 1)
+        alone = torch.cat([network(params, rows) for rows in x.split(1, dim=1)], 1)  # which torch computes
+    assert torch.equal(acted_by, learned_from)
+    torch.testing.assert_close(alone, learned_from, rtol=1e-5, atol=1e-6)
+
+
 def test_tasks_are_shared_out_to_threads_and_nothing_depends_on_how_many(monkeypatch):
     given = problem(7, 70, (17, 16, 6))
     monkeypatch.setattr(tanh_compiled, "WORTH_THREADS", 0)
