@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metarl import plain
+
 try:
     from metarl.agents import gaussian_loops
 except ImportError:  # installed where there was no C compiler that knows OpenMP
@@ -40,8 +42,8 @@ def _serve(x: Tensor, mean: Tensor, log_std: Tensor) -> bool:
     if not 1 <= log_std.dim() <= x.dim() or log_std.shape[-1] != x.shape[-1] or x.shape[-1] > gaussian_loops.MOST:
         return False
     for_all = log_std.numel() == x.shape[-1]
-    return (for_all or log_std.shape == (x.shape[0], *[1] * (x.dim() - 2), x.shape[-1])) and all(
-        given.is_cpu and given.dtype == torch.float32 for given in (x, mean, log_std)
+    return (for_all or log_std.shape == (x.shape[0], *[1] * (x.dim() - 2), x.shape[-1])) and (
+        all(given.dtype == torch.float32 for given in (x, mean, log_std)) and plain.on_cpu(x, mean, log_std)
     )
 
 

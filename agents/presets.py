@@ -51,27 +51,32 @@ def _restore(
     return PolicyAgent(policy.eval(), deterministic, Noise(generator(0, "sampled actions")))
 
 
+def _lived_by(settings: PPOSettings) -> tuple[str, ...]:
+    return ("wipe_memory",)
+
+
 WIPED = {"wiped": Control("memory wiped", {"wipe_memory": True})}
 
 RL2 = AgentType(
-    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED_MEMORY, controls=WIPED,
+    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED_MEMORY, lived_by=_lived_by, controls=WIPED,
     about="RL²: PPO on a recurrent policy whose memory lives through the trial",
 )  # fmt: skip
 RL2_WIPED = AgentType(
-    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED_MEMORY, controls=WIPED,
+    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED_MEMORY, lived_by=_lived_by, controls=WIPED,
     about="control: RL² with its memory wiped at each episode",
 )  # fmt: skip
 PPO = AgentType(
-    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED, controls=WIPED,
+    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED, lived_by=_lived_by, controls=WIPED,
     about="control: multi-task PPO without memory, what is reached without adapting",
 )  # fmt: skip
 ORACLE = AgentType(
     "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True,
-    tuned=TUNED, controls=WIPED,
+    tuned=TUNED, lived_by=_lived_by, controls=WIPED,
     about="control: multi-task PPO without memory that is told the task",
 )  # fmt: skip
 FINE_TUNED = AgentType(
     "fine-tuned", FineTuneSettings, PPOLearner, fine_tune.restore, tuned=TUNED,
+    lived_by=lambda _: ("tuning_steps", "tuning_rate", "gamma", "clip"),
     about="control: multi-task PPO that goes on learning on its task within the trial",
 )  # fmt: skip
 RANDOM = AgentType(

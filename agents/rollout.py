@@ -83,6 +83,6 @@ def _raise_on_nan(flags: Tensor) -> None:
     if bool(nan.any()):
         where = torch.nonzero(nan).flatten().tolist()[:5]
         raise MetarlError(
-            f"{FLAG_NAMES[NAN_ACTION]} in environments {where}: the policy diverged; lower the learning rate and "
-            "resume from the last checkpoint"
+            f"{FLAG_NAMES[NAN_ACTION]} in environments {where}: the policy diverged; the last checkpoint is intact; "
+            "to go further, train anew with a lower learning_rate"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -83,6 +83,8 @@ class AgentType:
     task_visible: bool = False  # whether its observations carry the task (oracles only)
     tuned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # distribution -> settings that work there
     declined: Mapping[str, str] = field(default_factory=dict)  # settings of others that it has not -> why, a sentence
+    lived_by: Callable[[Any], Collection[str]] | None = None
+    """the run's settings -> those that a trained agent may be given anew; None for any"""
     controls: Mapping[str, Control] = field(default_factory=dict)  # by the name to ask for in `evaluate(against=...)`
     about: str = ""
 

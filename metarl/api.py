@@ -128,9 +128,15 @@ def source(reference: Any) -> str | None:
 
 
 def with_settings(kind: AgentType, settings: Any, **changes: Any) -> Any:
-    """Settings with some changed; MetarlError where the agent has no such setting."""
+    """A trained agent's settings with some changed; MetarlError for one it has not, or that only training heeds."""
     known = [field.name for field in fields(settings)]
+    free = known if kind.lived_by is None else kind.lived_by(settings)
     for name in changes:
         if name not in known:
             raise unknown(f"setting of {kind.name}", name, known)
+        if name not in free:
+            raise MetarlError(
+                f"{name} cannot be changed in an agent that {kind.name} has trained: train anew with another; "
+                f"what can be changed: {', '.join(free)}"
+            )
     return replace(settings, **changes)

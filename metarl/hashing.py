@@ -12,8 +12,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch._C._functorch import peek_interpreter_stack
 
+from metarl import plain
 from metarl.errors import MetarlError
 
 try:
@@ -53,7 +53,8 @@ def absorb(state: Tensor, part: int | Tensor, name: str) -> Tensor:
     if part.dtype != torch.int64:
         raise MetarlError(f"{name} must be int64, got {part.dtype}; convert it with .long()")
     one = part.numel() == 1 and part.dim() < 2
-    if hash_loops is None or not (_serve(state) and _is_memory(part) and (one or part.shape == state.shape)):
+    fit = _serve(state) and plain.on_cpu(part) and _fits(part) and (one or part.shape == state.shape)
+    if hash_loops is None or not fit:
         return mix(torch.add(state, part, alpha=_STEP))
     out = torch.empty_like(state)
     hash_loops.absorb(state.numel(), state.data_ptr(), part.data_ptr(), one, out.data_ptr())
@@ -101,20 +102,12 @@ def _drawn(name: str, dtype: torch.dtype, state: Tensor, salt: int, shape: tuple
 
 
 def _serve(state: Tensor) -> bool:
-    """Whether the compiled passes serve: they see memory alone, so nothing that stands for a tensor or notes down what
-    is done to one."""
-    return (
-        hash_loops is not None
-        and state.dim() == 1
-        and _is_memory(state)
-        and not torch._C._len_torch_dispatch_stack()
-        and peek_interpreter_stack() is None
-        and torch._C._get_tracing_state() is None
-    )
+    """Whether the compiled passes serve."""
+    return hash_loops is not None and state.dim() == 1 and _fits(state) and plain.on_cpu(state)
 
 
-def _is_memory(given: Tensor) -> bool:
-    return type(given) is Tensor and given.dtype == torch.int64 and given.is_cpu and given.is_contiguous()
+def _fits(given: Tensor) -> bool:
+    return given.dtype == torch.int64 and given.is_contiguous()
 
 
 def _fraction(z: Tensor, dtype: torch.dtype) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metarl.agents.maml import faults
 from metarl.agents.maml.experience import credit, log_std_of
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
@@ -37,7 +38,7 @@ class MetaAgent:
         self.num_envs = num_envs
         self.steps = 0
         self.params = {name: value.detach() for name, value in self.policy.network.params(num_envs).items()}
-        self._log_std = log_std_of(self.params, torch.empty(num_envs, device=self._device())).flatten(1, 2)
+        self._see_std()
         self._noise = Noise(generator("sampled actions", device=self._device()))
         self._shots: list[list[Tensor]] = []
         self._slot = Slot()
@@ -50,6 +51,7 @@ class MetaAgent:
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
+        self._check_begun()
         if obs.shape != (self.num_envs, *self.policy.shape):
             want = [self.num_envs, *self.policy.shape]
             raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
@@ -64,7 +66,8 @@ class MetaAgent:
 
     @torch.no_grad()
     def observe(self, step: Step) -> None:
-        if not self.adapting:
+        # A GPU looks up only now and then whether a slot may be cut short: what all rested through is none of it.
+        if not self.adapting or bool(step.resting.all()):
             return
         self._slot.add(*self._last, step.reward, step.resting)
         self._over = self._over | step.terminated | step.truncated
@@ -73,25 +76,28 @@ class MetaAgent:
 
     def clone(self) -> MetaAgent:
         """An agent with adapted weights of its own: what one goes on to learn does not move the other."""
+        self._check_begun()
         twin = MetaAgent(self.policy, self.deterministic)
         twin.__dict__.update(self.__dict__)
-        twin.params = {name: value.clone() for name, value in self.params.items()}
+        twin._take(self.params)
         twin._shots, twin._slot = [list(shot) for shot in self._shots], Slot()
         twin._slot.rows = list(self._slot.rows)
         twin._noise = Noise(self._noise.generator and self._noise.generator.clone_state())
         return twin
 
     def save(self, path: str | Path) -> None:
-        """The adapted weights, for `load`; an episode that has begun is not kept."""
+        """The adapted weights, for `load`; rollouts that no gradient step has been taken on yet are not kept."""
+        self._check_begun()
         torch.save(self.state_dict(), path)
 
     def load(self, path: str | Path) -> MetaAgent:
         """Take up adapted weights saved by an agent of the same run; returns itself."""
         try:
             self.load_state_dict(torch.load(path, weights_only=True, map_location=self._device()))
-        except (KeyError, RuntimeError, OSError, TypeError) as error:
+        except Exception as error:  # torch raises what it comes to in a file of another kind
+            why = str(error) or type(error).__name__
             raise MetarlError(
-                f"{path} holds no adapted weights of this agent ({error}): give a file that save() made"
+                f"{path} holds no adapted weights of this agent ({why}): give a file that save() made"
             ) from error
         return self
 
@@ -99,11 +105,23 @@ class MetaAgent:
         return {"params": {name: value.clone() for name, value in self.params.items()}, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        meta, params = self.policy.network.meta, state["params"]
+        meta, params, steps = self.policy.network.meta, state["params"], int(state["steps"])
         if {n: p.shape[1:] for n, p in params.items()} != {n: w.shape for n, w in meta.items()}:
             raise KeyError("their names or shapes differ")
         self.begin(len(next(iter(params.values()))))
-        self.params, self.steps = dict(params), state["steps"]
+        self._take(params)
+        self.steps = steps
+
+    def _check_begun(self) -> None:
+        if not self.num_envs:
+            raise MetarlError("call begin(num_envs) first, or load")
+
+    def _take(self, params: Params) -> None:
+        """Act by copies of these weights from now on."""
+        self.params = {name: value.detach().clone() for name, value in params.items()}
+        self._see_std()
+
+    def _see_std(self) -> None:
         self._log_std = log_std_of(self.params, torch.empty(self.num_envs, device=self._device())).flatten(1, 2)
 
     def _end_episode(self) -> None:
@@ -119,8 +137,13 @@ class MetaAgent:
         credit(phase, policy.baseline, settings.gamma, settings.lam)
         with torch.enable_grad():
             adapted = policy.adapt(self.params, phase)
-        self.params = {name: value.detach() for name, value in adapted.items()}
-        self._log_std = log_std_of(self.params, phase.reward).flatten(1, 2)
+        broken = faults.first_broken(adapted)
+        if broken is not None:
+            raise MetarlError(
+                f"the gradient step of environment {broken} is not finite: lower inner_lr, as in "
+                "metarl.load(run_dir, inner_lr=...), or look at the rewards it was given"
+            )
+        self._take(adapted)
         self.steps += 1
 
     def _device(self) -> torch.device:

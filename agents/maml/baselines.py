@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,14 @@ from metarl.agents.networks import mlp
 from metarl.counted import generator
 
 
+class Earned(NamedTuple):
+    """What M tasks x N rollouts saw and earned in one phase."""
+
+    obs: Tensor  # [M, N, T, *observation], normalised
+    returns: Tensor  # to go, [M, N, T]
+    own: Tensor  # [M, N, T]
+
+
 class Baseline(Protocol):
     """obs [M, N, T, *observation], normalised; returns-to-go, own, values [M, N, T]."""
 
@@ -19,8 +28,8 @@ class Baseline(Protocol):
         """What to expect in each step, before the advantage is taken."""
         ...
 
-    def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
-        """What was to be expected."""
+    def learn(self, phases: Sequence[Earned]) -> None:
+        """What was to be expected in the phases of an update."""
 
 
 class LinearBaseline(nn.Module):
@@ -39,7 +48,7 @@ class LinearBaseline(nn.Module):
         weights = torch.linalg.solve(x.mT @ x + ridge, x.mT @ y)
         return (x @ weights).view_as(returns).to(returns.dtype)
 
-    def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
+    def learn(self, phases: Sequence[Earned]) -> None:
         """Nothing is kept."""
 
     @staticmethod
@@ -72,12 +81,14 @@ class ValueBaseline(nn.Module):
     def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
         return self.shift + self.scale * self._out(obs)
 
-    def learn(self, obs: Tensor, returns: Tensor, own: Tensor) -> None:
-        mine = own.bool()
-        mean, std = parallel.mean_and_std(returns[mine], correction=1)
+    def learn(self, phases: Sequence[Earned]) -> None:
+        # All phases at once: targets of one unit, the one that predictions are in.
+        x = torch.cat([self._inputs(phase.obs)[phase.own.bool()] for phase in phases])
+        returns = torch.cat([phase.returns[phase.own.bool()] for phase in phases])
+        mean, std = parallel.mean_and_std(returns, correction=0)
         self.shift.copy_(mean)
         self.scale.copy_(std.clamp(min=1e-6))
-        x, target = self._inputs(obs)[mine], ((returns - self.shift) / self.scale)[mine]
+        target = (returns - self.shift) / self.scale
         shuffle = generator(int(self.updates), "value baseline")
         steps = parallel.span(len(x))
         for _ in range(self.epochs):
@@ -104,4 +115,5 @@ class ValueBaseline(nn.Module):
     def _inputs(self, obs: Tensor) -> Tensor:
         steps = obs.shape[2]
         t = torch.arange(steps, device=obs.device, dtype=torch.float32) / 100
+        obs = obs.float() / 255 if obs.dtype == torch.uint8 else obs
         return torch.cat([obs.flatten(3), t[:, None].expand(*obs.shape[:3], 1)], -1)

@@ -1,4 +1,4 @@
-"""What to say when a gradient is not finite: whose it was, and what to do."""
+"""Gradients that are not finite: whose they were, and what to do."""
 
 from __future__ import annotations
 
@@ -8,12 +8,26 @@ import torch
 from torch import Tensor
 
 from metarl.agents.maml.experience import Phase
+from metarl.agents.maml.network import Params
 from metarl.agents.maml.objective import replay, surrogate
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.errors import MetarlError
 from metarl.tasks import TaskSet
 
-CURE = "lower inner_lr or outer_lr and --resume from the last checkpoint, which is intact"
+CURE = "the last checkpoint is intact; to go further, train anew with a lower inner_lr or outer_lr"
+
+
+def check_inner(params: Params, tasks: TaskSet) -> None:
+    """MetarlError where a task's adapted weights [M, ...] are not finite; it names the first."""
+    i = first_broken(params)
+    if i is not None:
+        raise of_task("inner", tasks, i)
+
+
+def first_broken(params: Params) -> int | None:
+    """The first of M whose weights [M, ...] are not finite."""
+    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in params.values()]).all(0)
+    return None if bool(finite.all()) else int((~finite).nonzero()[0])
 
 
 def of_task(what: str, tasks: TaskSet, i: int) -> MetarlError:

@@ -1,4 +1,4 @@
-"""The inner loop: one gradient step of all tasks at once (Finn et al. 2017, equation 1), and how it is taken."""
+"""The inner loop: one gradient step of all tasks at once (Finn et al. 2017, section 2.2), and how it is taken."""
 
 from __future__ import annotations
 
@@ -52,14 +52,16 @@ class Rule:
 class Rates(nn.Module):
     """The inner step sizes: fixed, or learned, one for each element of each weight (Meta-SGD; Li et al. 2017)."""
 
+    fixed: Tensor
+
     def __init__(self, network: Network, inner_lr: float, learned: bool, head_only: bool) -> None:
         super().__init__()
         self.learned = learned
         self.names = [name for name in network.meta if name in HEAD or not head_only]
-        rates = [
-            torch.full_like(network.meta[name], inner_lr) if learned else torch.tensor(inner_lr) for name in self.names
-        ]
-        self.values = nn.ParameterList(nn.Parameter(rate, requires_grad=learned) for rate in rates)
+        # Only what is learned is saved: a trained agent may be given another fixed size.
+        self.register_buffer("fixed", torch.tensor(inner_lr), persistent=False)
+        self.values = nn.ParameterList(torch.full_like(network.meta[n], inner_lr) for n in self.names if learned)
 
     def rule(self, first_order: bool = False) -> Rule:
-        return Rule(dict(zip(self.names, self.values, strict=True)), first_order)
+        rates = list(self.values) if self.learned else [self.fixed] * len(self.names)
+        return Rule(dict(zip(self.names, rates, strict=True)), first_order)

@@ -11,6 +11,7 @@ from metarl import parallel
 from metarl.agent import Learner
 from metarl.agents.maml import memory
 from metarl.agents.maml.agent import MetaAgent
+from metarl.agents.maml.baselines import Earned
 from metarl.agents.maml.outer_ppo import OuterPPO
 from metarl.agents.maml.outer_reptile import OuterReptile
 from metarl.agents.maml.outer_trpo import OuterTRPO
@@ -56,8 +57,8 @@ class MetaLearner(Learner):
     def update(self) -> dict[str, float]:
         batch = self._sample()
         metrics = self.outer.step(batch)
-        for phase, to_go in zip(batch.phases, batch.returns, strict=True):
-            self.policy.baseline.learn(phase.obs, to_go, phase.own)
+        earned = [Earned(phase.obs, to_go, phase.own) for phase, to_go in zip(batch.phases, batch.returns, strict=True)]
+        self.policy.baseline.learn(earned)
         if self.policy.norm is not None:  # moves only now, so that the update saw what the rollouts saw
             self.policy.norm.update(torch.cat(batch.raw_obs))
         self.updates += 1

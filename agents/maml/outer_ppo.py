@@ -19,7 +19,7 @@ class OuterPPO:
 
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
-        self.weights = [*policy.network.parameters(), *(rate for rate in policy.rates.values if rate.requires_grad)]
+        self.weights = [*policy.network.parameters(), *policy.rates.values]
         self.optimizer = torch.optim.Adam(self.weights, policy.settings.outer_lr, eps=1e-5, fused=True)
 
     def step(self, batch: MetaBatch) -> dict[str, float]:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from metarl import parallel
+from metarl.agents.maml import faults
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.sampling import MetaBatch
 
@@ -27,6 +28,7 @@ class OuterReptile:
         params = {name: value.detach() for name, value in policy.network.params(len(phases[0].reward)).items()}
         for phase in phases:
             params = {name: value.detach() for name, value in policy.adapt(params, phase).items()}
+            faults.check_inner(params, batch.tasks)
         adapted = {name: value.mean(0) for name, value in params.items()}
         parallel.mean_(list(adapted.values()))
         moved = 0.0

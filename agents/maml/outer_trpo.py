@@ -32,7 +32,7 @@ class OuterTRPO:
 
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
-        self.weights = [*policy.network.parameters(), *(rate for rate in policy.rates.values if rate.requires_grad)]
+        self.weights = [*policy.network.parameters(), *policy.rates.values]
 
     def step(self, batch: MetaBatch) -> dict[str, float]:
         settings, phases = self.policy.settings, batch.phases

@@ -92,9 +92,23 @@ _DECLINED = {
 }
 
 
+def _lived_by(settings: MAMLSettings) -> tuple[str, ...]:
+    """What a trained agent adapts by; learned step sizes are part of it."""
+    fixed = () if settings.learn_rates else ("inner_lr", "head_only")
+    return ("trial_shots", "trial_steps", *fixed, "surrogate", "gamma", "lam")
+
+
 def _preset(name: str, settings: type[MAMLSettings], about: str) -> AgentType:
     return AgentType(
-        name, settings, MetaLearner, _restore, tuned=TUNED, declined=_DECLINED, controls=UNADAPTED, about=about
+        name,
+        settings,
+        MetaLearner,
+        _restore,
+        tuned=TUNED,
+        declined=_DECLINED,
+        lived_by=_lived_by,
+        controls=UNADAPTED,
+        about=about,
     )
 
 

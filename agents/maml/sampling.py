@@ -137,9 +137,7 @@ def _episode(living: Living, params: Params, obs: Tensor, noise: Noise) -> tuple
 
 def _adapt(policy: MetaPolicy, params: Params, phase: Phase, tasks: TaskSet) -> Params:
     adapted = {name: value.detach() for name, value in policy.adapt(params, phase).items()}
-    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in adapted.values()]).all(0)
-    if not bool(finite.all()):
-        raise faults.of_task("inner", tasks, int((~finite).nonzero()[0]))
+    faults.check_inner(adapted, tasks)
     return adapted
 
 

@@ -71,7 +71,7 @@ class MAMLSettings:
     trial_shots: int = 1
     """in a trial: episodes lived through before each gradient step"""
     trial_steps: int = 0
-    """in a trial: gradient steps at most; 0 for as many as the outer loop trained for, -1 for none (the control)"""
+    """in a trial: gradient steps at most; 0 for inner_steps, -1 for none (the control)"""
 
     def __post_init__(self) -> None:
         check_whole(
@@ -87,6 +87,13 @@ class MAMLSettings:
         ):  # fmt: skip
             if getattr(self, name) not in known:
                 raise unknown(name, str(getattr(self, name)), known)
+        if self.outer == "reptile":
+            for name in ("learn_rates", "head_only", "inner_kl_coef", "exploration_coef"):
+                if getattr(self, name):
+                    raise MetarlError(
+                        f"reptile has no outer gradient, which {name} = {getattr(self, name)} needs: leave it out, or "
+                        "take outer='ppo' or 'trpo'"
+                    )
         if self.num_envs % self.meta_batch_size:
             raise MetarlError(
                 f"num_envs {self.num_envs} must be a multiple of meta_batch_size {self.meta_batch_size}: each task "

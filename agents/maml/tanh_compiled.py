@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from metarl import plain
 from metarl.agents.maml.layers import Layer
 
 try:
@@ -31,11 +32,13 @@ def serve(x: Tensor, layers: Sequence[Layer]) -> bool:
     if tanh_loops is None or len(layers) > tanh_loops.MOST:
         return False
     sizes = (x.shape[-1], *(bias.shape[-1] for _, bias in layers))
+    parts = (x, *(part for layer in layers for part in layer))
     shapes = [((len(x), i, o), (len(x), o)) for i, o in pairwise(sizes)]
     return (
         all(size % tanh_loops.LANES == 0 for size in sizes[1:-1])
         and all((weight.shape, bias.shape) == shape for (weight, bias), shape in zip(layers, shapes, strict=True))
-        and all(given.is_cpu and given.dtype == torch.float32 for given in (x, *(p for layer in layers for p in layer)))
+        and all(part.dtype == torch.float32 for part in parts)
+        and plain.on_cpu(*parts)
     )
 
 

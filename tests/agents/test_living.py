@@ -10,15 +10,16 @@ from tape import recorder
 import metarl
 from metarl import numerics, registry
 from metarl.agents.living import Living
-from metarl.agents.maml import sampling
+from metarl.agents.maml import sampling, tanh_compiled
 from metarl.agents.ppo import PPOLearner
 from metarl.graphs import AS_THEY_STAND
 
 
 @pytest.fixture(autouse=True)
-def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a GPU: whether any environment rests is not asked."""
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether any environment rests is not asked, and layers are operations of torch."""
     monkeypatch.setattr(numerics, "may_hold", lambda mask: True)
+    monkeypatch.setattr(tanh_compiled, "tanh_loops", None)
 
 
 def learner(agent: str, distribution: str, settings: dict[str, Any], record: bool) -> Any:

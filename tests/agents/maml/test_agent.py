@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import metarl
-from metarl import MetarlError
+from metarl import MetarlError, trials
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.presets import PROMP
 from metarl.evaluation import live
@@ -113,10 +113,75 @@ def test_adapted_weights_are_saved_and_loaded(guess, tmp_path):
     assert torch.equal(again.act(obs), agent.act(obs))
 
 
-def test_a_file_of_something_else_is_refused(guess, tmp_path):
-    torch.save({"params": {"w": torch.zeros(1)}, "steps": 0}, tmp_path / "x.pt")
+@pytest.mark.parametrize("held", [{"params": {"w": torch.zeros(1)}, "steps": 0}, {"params": [1]}, torch.ones(2), None])
+def test_a_file_of_something_else_is_refused(held, guess, tmp_path):
+    path = tmp_path / "x.pt"
+    path.touch() if held is None else torch.save(held, path)
     with pytest.raises(MetarlError, match="holds no adapted weights"):
-        made(guess).agent().load(tmp_path / "x.pt")
+        made(guess).agent().load(path)
+
+
+@pytest.mark.parametrize("use", [lambda a, p: a.save(p), lambda a, _: a.clone(), lambda a, _: a.act(torch.zeros(1, 1))])
+def test_an_agent_that_has_not_begun_says_so(use, guess, tmp_path):
+    with pytest.raises(MetarlError, match=r"call begin\(num_envs\) first"):
+        use(made(guess).agent(), tmp_path / "x.pt")
+
+
+def test_what_is_rested_through_is_no_part_of_an_episode(fragile_guess, monkeypatch):
+    """A GPU looks up only now and then whether all rest; the agent learns the same as where each step is looked at."""
+    learner = made(fragile_guess, initial_std=1.5, trial_shots=2, trial_steps=2)
+    family = metarl.TaskDistribution(**{**vars_of(fragile_guess), "episodes": 5})
+    monkeypatch.setattr(trials, "LOOK", 4)
+    agents, lengths = [], []
+    for looks in (True, False):
+        env, agent = family.make(3), learner.agent()
+        env._looks = looks
+        obs, steps = env.begin(fragile_guess.tasks("train", 3), seed=1), 0
+        agent.begin(3)
+        action = agent.act(obs)
+        while not env.done:
+            if not bool(env.resting.all()):
+                action, steps = agent.act(obs), steps + 1
+            step = env.step(action)  # where all rest it does nothing
+            agent.observe(step)
+            obs = step.obs
+        agents.append(agent)
+        lengths.append(steps)
+    assert lengths[0] == lengths[1]
+    for name, value in agents[0].params.items():
+        torch.testing.assert_close(agents[1].params[name], value)
+
+
+def test_a_step_that_is_not_finite_names_its_environment(guess):
+    agent = made(guess).agent()
+    agent.begin(3)
+    over = torch.ones(3, dtype=torch.bool)
+    reward = torch.tensor([0.0, torch.nan, 1.0])
+    obs = torch.zeros(3, 1)
+    agent.act(obs)
+    with pytest.raises(MetarlError, match="gradient step of environment 1 is not finite: lower inner_lr"):
+        agent.observe(Step(obs, reward, over, ~over, obs, ~over, torch.zeros(3).long()))
+
+
+def test_a_trained_agent_adapts_by_the_settings_it_is_given(guess, tmp_path):
+    small = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 8}
+    path = metarl.train("promp", guess, steps=96, run_dir=str(tmp_path / "run"), evaluate_every=0, settings=small)
+    family = guess.make(2)
+    moved = []
+    changes: list[dict[str, Any]] = [{}, {"inner_lr": 0.0001}, {"inner_lr": 10.0}, {"head_only": True}]
+    for changed in changes:
+        agent: Any = metarl.load(path, **changed)
+        live(agent, family, guess.tasks("train", 2))
+        start = dict(agent.policy.network.meta.items())
+        moved.append({name: float((value - start[name].detach()).norm()) for name, value in agent.params.items()})
+    assert moved[1]["head_weight"] < moved[0]["head_weight"] < moved[2]["head_weight"]
+    assert moved[0]["layer0_bias"] > 0
+    assert moved[3]["layer0_bias"] == 0
+    with pytest.raises(MetarlError, match=r"hidden_size cannot be changed .* what can be changed: trial_shots"):
+        metarl.load(path, hidden_size=16)
+    path = metarl.train("meta-sgd", guess, steps=96, run_dir=str(tmp_path / "sgd"), evaluate_every=0, settings=small)
+    with pytest.raises(MetarlError, match="inner_lr cannot be changed"):
+        metarl.load(path, inner_lr=1.0)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from metarl.agents.maml.baselines import LinearBaseline, ValueBaseline
+from metarl.agents.maml.baselines import Earned, LinearBaseline, ValueBaseline
 
 
 def data():
@@ -41,6 +41,29 @@ def test_the_network_learns_returns():
         torch.manual_seed(0)
         baseline = ValueBaseline(3, 32, 1e-2, 20)
     for _ in range(20):
-        baseline.learn(obs, returns, own)
+        baseline.learn([Earned(obs, returns, own)])
     error = (baseline.values(obs, returns, own) - returns)[own.bool()]
     assert error.square().mean() < 0.1 * returns[own.bool()].var()
+
+
+def test_the_network_serves_phases_that_earn_differently():
+    """Little is earned before adaptation and much after it: one network must tell both apart, in one unit."""
+    obs, _, own = data()
+    before, after = obs.clone(), obs.clone()
+    before[..., 1], after[..., 1] = -1.0, 1.0
+    phases = [Earned(before, obs[..., 0], own), Earned(after, 100 + 10 * obs[..., 0], own)]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        baseline = ValueBaseline(3, 32, 1e-2, 20)
+    for _ in range(40):
+        baseline.learn(phases)
+    for phase in phases:
+        error = (baseline.values(*phase) - phase.returns)[own.bool()]
+        assert error.square().mean() < 1.0  # returns of both together have a variance of 2600
+
+
+def test_a_single_step_is_enough_for_the_network():
+    one = torch.ones(1, 1, 1)
+    baseline = ValueBaseline(3, 8, 1e-3, 1)
+    baseline.learn([Earned(torch.ones(1, 1, 1, 3), 5 * one, one)])
+    assert baseline.values(torch.ones(1, 1, 1, 3), one, one).isfinite().all()

@@ -30,7 +30,7 @@ def meta_gradient(network, losses, outer, rates, steps=2, first_order=False):
     params = network.params(M)
     for _ in range(steps):
         params = rates.rule(first_order).step(params, losses, differentiable=True)
-    weights = [*network.parameters(), *(v for v in rates.values if v.requires_grad)]
+    weights = [*network.parameters(), *rates.values]
     return torch.autograd.grad(outer(params), weights)
 
 
@@ -47,7 +47,7 @@ def test_meta_gradient_against_finite_differences(head_only, learned):
             params = rates.rule().step(params, losses)
         return float(outer(params).detach())
 
-    weights = [*network.parameters(), *(v for v in rates.values if v.requires_grad)]
+    weights = [*network.parameters(), *rates.values]
     for weight, gradient in zip(weights, ours, strict=True):
         flat, index = weight.data.view(-1), weight.numel() // 2
         was, h = float(flat[index]), 1e-5

@@ -78,6 +78,14 @@ def test_settings_are_checked(name, value):
         presets.PROMP.settings(**{name: value})
 
 
+@pytest.mark.parametrize(
+    "given", [{"learn_rates": True}, {"head_only": True}, {"inner_kl_coef": 0.1}, {"exploration_coef": 0.1}]
+)
+def test_reptile_refuses_what_it_cannot_do(given):
+    with pytest.raises(MetarlError, match=f"reptile has no outer gradient, which {next(iter(given))} ="):
+        presets.REPTILE.settings(**given)
+
+
 def test_a_gradient_that_is_not_finite_names_its_task(guess):
     made = learner(presets.PROMP, guess)
     weight = next(iter(made.policy.network.meta.values()))

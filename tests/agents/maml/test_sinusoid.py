@@ -30,7 +30,7 @@ def train(iterations: int, learn_rates: bool = False) -> tuple[Network, Rates]:
         torch.manual_seed(0)
         network = Network((1,), outputs=1, hidden_size=40, layers=2, activation="relu")
     rates = Rates(network, 0.01, learn_rates, head_only=False)
-    optimizer = torch.optim.Adam([*network.parameters(), *(v for v in rates.values if v.requires_grad)], 1e-3)
+    optimizer = torch.optim.Adam([*network.parameters(), *rates.values], 1e-3)
     g = torch.Generator().manual_seed(1)
     for _ in range(iterations):
         x, y = waves(25, SHOTS + QUERIES, g)
