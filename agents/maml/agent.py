@@ -35,6 +35,7 @@ class MetaAgent:
         self.steps = 0  # gradient steps taken in this trial
 
     def begin(self, num_envs: int) -> None:
+        """A new trial, from the initial weights; what actions are sampled with begins anew, too."""
         self.num_envs = num_envs
         self.steps = 0
         self.params = {name: value.detach() for name, value in self.policy.network.params(num_envs).items()}
