@@ -95,8 +95,8 @@ class MetaAgent:
         """Take up adapted weights saved by an agent of the same run; returns itself."""
         try:
             self.load_state_dict(torch.load(path, weights_only=True, map_location=self._device()))
-        except Exception as error:  # torch raises what it comes to in a file of another kind
-            why = str(error) or type(error).__name__
+        except Exception as error:  # torch raises what it comes to in a file of another kind, and gives unsafe advice
+            why = error if isinstance(error, KeyError | OSError) else type(error).__name__
             raise MetarlError(
                 f"{path} holds no adapted weights of this agent ({why}): give a file that save() made"
             ) from error
