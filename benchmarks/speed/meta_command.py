@@ -18,7 +18,7 @@ from metarl.command import Command
 from metarl.errors import MetarlError
 
 if TYPE_CHECKING:
-    from metarl.benchmarks.speed.timing import Sample, Side
+    from metarl.benchmarks.speed.timing import Rate, Sample, Side
 
 ROWS = (20, 100, 2000)  # a task's inner batch: a bandit's pulls, one rollout of 100 steps, twenty of them
 PEER = "learn2learn"
@@ -112,9 +112,10 @@ def run(options: MetaSpeedOptions) -> None:
         shares = iteration.shares
         for side in measured.values():
             side.close()
-    rates = {name: summary(found).median for name, found in samples.items()}
+    rounds = {name: summary(found) for name, found in samples.items()}
+    rates = {name: rate.median for name, rate in rounds.items()}
     console = Console(highlight=False)
-    for table in (_rates(rates), _shares(shares), _updates(rates), _ways(rates)):
+    for table in (_rates(rounds), _shares(shares), _updates(rates), _ways(rates)):
         console.print(table)
     if why := left_out():
         console.print(f"left out: {PEER}: {escape(why)}")
@@ -124,11 +125,14 @@ def run(options: MetaSpeedOptions) -> None:
         write_atomically(options.json, (json_format.dumps(data, indent=2, default=str) + "\n").encode())
 
 
-def _rates(rates: dict[str, float]) -> Table:
-    wholes = [name for name in ("MuJoCo as it comes", "bare physics", "environment") if name in rates]
-    table = Table("side", "1000 env steps/s", *(f"of the {name}" for name in wholes))
+def _rates(rounds: dict[str, Rate]) -> Table:
+    """Medians and their ratios; the range of rounds tells how much others used the machine."""
+    wholes = [name for name in ("MuJoCo as it comes", "bare physics", "environment") if name in rounds]
+    table = Table("side", "1000 env steps/s", "of rounds", *(f"of the {name}" for name in wholes))
     for name in (*wholes, "meta-iteration"):
-        table.add_row(name, f"{rates[name] / 1000:.1f}", *(f"{rates[name] / rates[whole]:.2f}" for whole in wholes))
+        rate = rounds[name]
+        ratios = (f"{rate.median / rounds[whole].median:.2f}" for whole in wholes)
+        table.add_row(name, f"{rate.median / 1000:.1f}", f"{rate.low / 1000:.1f} to {rate.high / 1000:.1f}", *ratios)
     return table
 
 
