@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl import plain
+from metarl import compiled
 
 try:
     from metarl.agents import gaussian_loops
@@ -43,7 +43,7 @@ def _serve(x: Tensor, mean: Tensor, log_std: Tensor) -> bool:
         return False
     for_all = log_std.numel() == x.shape[-1]
     return (for_all or log_std.shape == (x.shape[0], *[1] * (x.dim() - 2), x.shape[-1])) and (
-        all(given.dtype == torch.float32 for given in (x, mean, log_std)) and plain.on_cpu(x, mean, log_std)
+        all(given.dtype == torch.float32 for given in (x, mean, log_std)) and compiled.may_read(x, mean, log_std)
     )
 
 

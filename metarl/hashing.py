@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from metarl import plain
+from metarl import compiled
 from metarl.errors import MetarlError
 
 try:
@@ -53,7 +53,7 @@ def absorb(state: Tensor, part: int | Tensor, name: str) -> Tensor:
     if part.dtype != torch.int64:
         raise MetarlError(f"{name} must be int64, got {part.dtype}; convert it with .long()")
     one = part.numel() == 1 and part.dim() < 2
-    fit = _serve(state) and plain.on_cpu(part) and _fits(part) and (one or part.shape == state.shape)
+    fit = _serve(state) and compiled.may_read(part) and _fits(part) and (one or part.shape == state.shape)
     if hash_loops is None or not fit:
         return mix(torch.add(state, part, alpha=_STEP))
     out = torch.empty_like(state)
@@ -103,7 +103,7 @@ def _drawn(name: str, dtype: torch.dtype, state: Tensor, salt: int, shape: tuple
 
 def _serve(state: Tensor) -> bool:
     """Whether the compiled passes serve."""
-    return hash_loops is not None and state.dim() == 1 and _fits(state) and plain.on_cpu(state)
+    return hash_loops is not None and state.dim() == 1 and _fits(state) and compiled.may_read(state)
 
 
 def _fits(given: Tensor) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from metarl import plain
+from metarl import compiled
 from metarl.agents.maml.layers import Layer
 
 try:
@@ -38,7 +38,7 @@ def serve(x: Tensor, layers: Sequence[Layer]) -> bool:
         all(size % tanh_loops.LANES == 0 for size in sizes[1:-1])
         and all((weight.shape, bias.shape) == shape for (weight, bias), shape in zip(layers, shapes, strict=True))
         and all(part.dtype == torch.float32 for part in parts)
-        and plain.on_cpu(*parts)
+        and compiled.may_read(*parts)
     )
 
 

@@ -184,7 +184,7 @@ def test_evaluate_prints_a_table_and_leaves_numbers_and_a_picture(run: Path, tmp
 
 
 def test_evaluate_many_episodes_by_other_settings(run: Path, tmp_path: Path, capsys: Capture) -> None:
-    """Of many episodes some are shown; values are read as truths."""
+    """Of many episodes some are shown; true is read as a truth."""
     options = ["--split=test", "--tasks=2", "--replicates=1", "--episodes=6", f"--out={tmp_path}"]
     assert main(["evaluate", str(run), *options, "--against", "wiped", "--settings", "wipe_memory=true"]) == 0
     printed = capsys.readouterr().out

@@ -9,6 +9,7 @@ import metarl
 from metarl import MetarlError
 from metarl.agents.maml import sampling
 from metarl.agents.maml.experience import credit
+from metarl.cli import main
 
 UPDATE = 2 * 8 * 20  # env steps: two phases of 8 rollouts
 SMALL = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 4}
@@ -48,3 +49,13 @@ def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_its_last_checkpoi
     assert (path / "checkpoint.pt").read_bytes() == kept
     monkeypatch.undo()
     assert train(path, "promp", 3, resume=True) == path
+
+
+def test_evaluated_by_settings_read_from_the_command_line(tmp_path, capsys):
+    """Numbers, truths and words; of another kind they are refused by name."""
+    path = str(train(tmp_path / "run", "promp", 1))
+    options = ["evaluate", path, "--split=test", "--tasks=2", "--replicates=1", "--episodes=3", "--settings"]
+    assert main([*options, "trial_shots=2", "inner_lr=0.3", "head_only=true", "surrogate=dice"]) == 0
+    for given in ("inner_lr=high", "trial_shots=1.5", "gamma=2", "surrogate=dise"):
+        assert main([*options, given]) == 1
+        assert given.partition("=")[0] in capsys.readouterr().err

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch._C._functorch import peek_interpreter_stack
 
 
-def on_cpu(*given: Tensor) -> bool:
+def may_read(*given: Tensor) -> bool:
     """Whether these are numbers in the computer's own memory, and nothing notes down or transforms what is done to
     them: no tape, trace, vmap or functionalisation."""
     return (
