@@ -70,6 +70,13 @@ class Parameter:
         return f"{left}{self.low:g}, {self.high:g}{right}{self._unit}"
 
     @property
+    def closed_bounds(self) -> tuple[float, float]:
+        """The least and the greatest float64 value within the bounds."""
+        low = math.nextafter(self.low, math.inf) if self.low_open else self.low
+        high = math.nextafter(self.high, -math.inf) if self.high_open else self.high
+        return low, high
+
+    @property
     def _unit(self) -> str:
         return f" {self.unit}" if self.unit else ""
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from metarl.errors import MetarlError
 from metarl.laws import Joint
+from metarl.laws.law import round_to_float32
 
 if TYPE_CHECKING:
     from metarl.distribution import Laws, TaskDistribution
@@ -32,7 +33,7 @@ def draw(distribution: TaskDistribution, split: str, n: int, seed: int) -> Param
             finite = select(finite, _ranked_share(finite, split))
         return select(finite, _balanced(size(finite), n, _generator(identity, seed)))
     if distribution.split == "iid":
-        return _sample(distribution.parameters, n, identity, seed)
+        return _sample(distribution, distribution.parameters, n, identity, seed)
     return _draw_bucket(distribution, split, identity, n, seed)
 
 
@@ -100,7 +101,8 @@ def _draw_bucket(distribution: TaskDistribution, split: str, identity: str, n: i
     index = list(SHARES).index(split)
     kept: list[Params] = []
     for attempt in range(MOST_REJECTED):
-        tasks = _sample(distribution.parameters, max(16, int(1.2 * n / SHARES[split])), identity, seed, attempt)
+        count = max(16, int(1.2 * n / SHARES[split]))
+        tasks = _sample(distribution, distribution.parameters, count, identity, seed, attempt)
         h = content_hash(tasks).astype(np.float64)
         kept.append(select(tasks, np.flatnonzero((h >= edges[index]) & (h < edges[index + 1]))))
         if sum(map(size, kept)) >= n:
@@ -115,11 +117,11 @@ def _draw_ood(distribution: TaskDistribution, identity: str, n: int, seed: int) 
     params: Params = {}
     for names, law in {**distribution.parameters, **distribution.ood}.items():
         if names not in distribution.ood:
-            params |= _sample({names: law}, n, identity, seed)
+            params |= _sample(distribution, {names: law}, n, identity, seed)
             continue
         kept: list[Params] = []
         for attempt in range(MOST_REJECTED):
-            drawn = _sample({names: law}, n, identity, seed, attempt)
+            drawn = _sample(distribution, {names: law}, n, identity, seed, attempt)
             train = distribution.parameters[names]
             inside = train.contains(drawn) if isinstance(train, Joint) else train.contains(drawn[names])
             kept.append(select(drawn, np.flatnonzero(~inside)))
@@ -131,15 +133,23 @@ def _draw_ood(distribution: TaskDistribution, identity: str, n: int, seed: int) 
     return params
 
 
-def _sample(parameters: Laws, n: int, identity: str, seed: int, attempt: int = 0) -> Params:
-    """n draws of every law, each from a stream of its own, so that adding a parameter leaves the others alone."""
+def _sample(
+    distribution: TaskDistribution, parameters: Laws, n: int, identity: str, seed: int, attempt: int = 0
+) -> Params:
+    """n draws of every law, each from a stream of its own, so that adding a parameter leaves the others alone.
+
+    Values that a user's code computes are rounded to float32 within their bounds, so that they are the same everywhere.
+    """
     params: Params = {}
     for names, law in parameters.items():
         rng = _generator(f"{identity}|{names}|{attempt}", seed)
         if isinstance(law, Joint):
-            params |= law.sample(rng, n, names)
+            for name, values in law.sample(rng, n, names).items():
+                spec = distribution.specs[name]
+                params[name] = round_to_float32(values, *spec.closed_bounds) if values.dtype.kind == "f" else values
         else:
-            params[str(names)] = law.sample(rng, n)
+            values = law.sample(rng, n)
+            params[str(names)] = values if law.portable or law.integer else round_to_float32(values, *law.bounds())
     return params
 
 

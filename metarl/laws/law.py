@@ -27,6 +27,8 @@ class Law(ABC):
     """shape of one value"""
     integer: bool = False
     """whether values are int64 rather than float64"""
+    portable: bool = False
+    """whether `sample` gives the same bits on every machine: it uses arithmetic alone, or rounds by `round_to_float32`"""
     kinds: ClassVar[dict[str, type[Law]]] = {}
     """name -> class of every law there is, a user's own included: what `law_from_json` knows"""
 
@@ -147,6 +149,22 @@ def common_shape(law: Law, shape: Any, *arrays: np.ndarray) -> tuple[int, ...]:
     if full is None or (asked and full != asked):
         raise law.wrong(f"values of shapes {shapes} do not fit shape {asked}; give numbers, or arrays of that shape")
     return full
+
+
+def round_to_float32(values: np.ndarray, low: ArrayLike = -np.inf, high: ArrayLike = np.inf) -> np.ndarray:
+    """Round values [n, ...] to the 24 significant bits of float32, within [low, high]; float64 of any exponent.
+
+    The last digit of exp, log, sin and cos depends on the processor's instruction set and on the C library. A task's
+    hash and its split depend on every digit. After rounding, tasks are the same on every machine. A value stays as it
+    is where no rounded value lies in its interval.
+    """
+    significand, exponent = np.frexp(values)
+    digits = np.rint(np.ldexp(significand, 24))
+    with np.errstate(over="ignore"):
+        rounded = np.ldexp(digits, exponent - 24)
+        digits = digits + (rounded < low) - (rounded > high)  # the neighbour of one that lies outside
+        rounded = np.ldexp(digits, exponent - 24)
+    return np.where((rounded >= low) & (rounded <= high), rounded, values)
 
 
 def fill(value: Any, shape: tuple[int, ...]) -> np.ndarray:

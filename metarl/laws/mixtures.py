@@ -39,6 +39,10 @@ class Union(Law):
         self._set(laws=tuple(laws), weights=weights, shape=laws[0].shape, integer=integer)
 
     @property
+    def portable(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return all(law.portable for law in self.laws)
+
+    @property
     def probabilities(self) -> np.ndarray:
         """float64 [number of laws], summing to one."""
         weights = np.ones(len(self.laws)) if self.weights is None else np.array(self.weights)

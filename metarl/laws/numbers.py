@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.laws.law import MOST_LISTED, Law, common_shape, fill, finite_numbers, to_tuples
+from metarl.laws.law import MOST_LISTED, Law, common_shape, fill, finite_numbers, round_to_float32, to_tuples
 
 
 class _Box(Law):
@@ -19,6 +19,7 @@ class _Box(Law):
 
     low: Any
     high: Any
+    portable = True
 
     def __post_init__(self) -> None:
         low, high = (finite_numbers(self, name, getattr(self, name), self.integer) for name in ("low", "high"))
@@ -49,7 +50,8 @@ class Uniform(_Box):
                 raise self.wrong(f"the range from {self.low} to {self.high} is too wide for 64 bits; narrow it")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return rng.uniform(*self.bounds(), size=(n, *self.shape))
+        low, high = self.bounds()
+        return low + (high - low) * rng.random((n, *self.shape))  # rng.uniform fuses the two on some processors
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class LogUniform(_Box):
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         low, high = self.bounds()
         x = np.exp(rng.uniform(np.log(low), np.log(high), size=(n, *self.shape)))
-        return np.clip(x, low, high)  # exp(log(high)) may round to just above high
+        return round_to_float32(np.clip(x, low, high), low, high)  # exp(log(high)) may round to just above high
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Normal(Law):
     mean: ArrayLike
     std: ArrayLike
     shape: tuple[int, ...] = ()
+    portable = True
 
     def __post_init__(self) -> None:
         mean, std = finite_numbers(self, "mean", self.mean), finite_numbers(self, "std", self.std)
@@ -109,7 +112,7 @@ class Normal(Law):
             raise self.wrong(f"std must be greater than 0, got {self.std}; use Fixed for a value that never varies")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return rng.normal(fill(self.mean, self.shape), fill(self.std, self.shape), size=(n, *self.shape))
+        return fill(self.mean, self.shape) + fill(self.std, self.shape) * rng.standard_normal((n, *self.shape))
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         return np.full(self.shape, -np.inf), np.full(self.shape, np.inf)
@@ -125,6 +128,7 @@ class Choice(Law):
     values: Any
     shape: tuple[int, ...] = field(init=False)
     integer: bool = field(init=False)
+    portable = True
 
     def __post_init__(self) -> None:
         listed = list(self.values) if isinstance(self.values, Iterable) else []
@@ -160,6 +164,7 @@ class Fixed(Law):
     value: ArrayLike
     shape: tuple[int, ...] = field(init=False)
     integer: bool = field(init=False)
+    portable = True
 
     def __post_init__(self) -> None:
         value = finite_numbers(self, "value", self.value, integer=None)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
-from metarl.laws.law import MOST_LISTED, Law, as_shape, fill, finite_numbers, one_number, to_tuples
+from metarl.laws.law import MOST_LISTED, Law, as_shape, fill, finite_numbers, one_number, round_to_float32, to_tuples
 
-ROUNDING = 1e-9
-"""What `contains` forgives, relative to the size of the value, because drawing rounds."""
+ROUNDING = 1e-6
+"""Tolerance of `contains`, relative to the size of the value: drawn values are rounded to float32."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Dirichlet(Law):
 
     concentration: ArrayLike
     shape: tuple[int, ...]
+    portable = True
 
     def __post_init__(self) -> None:
         alpha = finite_numbers(self, "concentration", self.concentration)
@@ -57,6 +58,7 @@ class Permutation(Law):
     signed: bool = False
     shape: tuple[int, ...] = field(init=False)
     integer = True
+    portable = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.n, int | np.integer) or self.n < 1:
@@ -91,6 +93,7 @@ class Disc(Law):
     radius: float
     inner: float = 0.0
     shape: tuple[int, ...] = field(init=False, default=(2,))
+    portable = True
 
     def __post_init__(self) -> None:
         self._set(radius=one_number(self, "radius", self.radius), inner=one_number(self, "inner", self.inner))
@@ -100,7 +103,7 @@ class Disc(Law):
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         u, v = rng.random((2, n))
         r = np.sqrt(self.inner**2 + u * (self.radius**2 - self.inner**2))
-        return _polar(r, 2 * np.pi * v)
+        return round_to_float32(_polar(r, 2 * np.pi * v))
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         return np.full(2, -self.radius), np.full(2, self.radius)
@@ -118,6 +121,7 @@ class Arc(Law):
     start_rad: float = 0.0
     stop_rad: float = 2 * math.pi
     shape: tuple[int, ...] = field(init=False, default=(2,))
+    portable = True
 
     def __post_init__(self) -> None:
         self._set(**{name: one_number(self, name, getattr(self, name)) for name in ("radius", "start_rad", "stop_rad")})
@@ -127,7 +131,7 @@ class Arc(Law):
             raise self.wrong(f"want start_rad < stop_rad, a turn apart at most; got {self.start_rad}, {self.stop_rad}")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        return _polar(np.full(n, self.radius), rng.uniform(self.start_rad, self.stop_rad, size=n))
+        return round_to_float32(_polar(np.full(n, self.radius), rng.uniform(self.start_rad, self.stop_rad, size=n)))
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         quarter = math.pi / 2  # the extremes of x and y are at the ends and where the arc crosses an axis

@@ -1,5 +1,8 @@
 """Splits: no task of test in train, exact shares, and ood outside of what training may draw."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 import metarl
 from metarl import splits
 from metarl.errors import MetarlError
+from metarl.laws.law import round_to_float32
 
 
 def family(parameters, **settings) -> metarl.TaskDistribution:
@@ -174,3 +178,55 @@ def test_a_joint_ood_needs_to_know_the_support():
     inside = metarl.Joint(draw, contains=lambda p: (p["mass"] <= 2) & (p["friction"] <= 2))
     params = family({names: inside}, ood={names: metarl.Joint(far)}).tasks("ood", 20).params
     assert ((params["mass"] > 2) | (params["friction"] > 2)).all()
+
+
+ALL_TASKS = """
+import numpy as np, metarl
+
+class Squared(metarl.Law):
+    shape, integer = (), False
+    def sample(self, rng, n): return np.exp(rng.standard_normal(n)) ** 0.3
+    def bounds(self): return np.zeros(()), np.full((), np.inf)
+    def _inside(self, x): return x > 0
+
+def draw(rng, n):
+    x = np.log1p(rng.random(n))
+    return {"velocity": x, "mass": np.exp(np.sin(x))}
+
+metarl.register(metarl.TaskDistribution(
+    "Mine", world="HalfCheetah", goal="velocity",
+    parameters={("velocity", "mass"): metarl.Joint(draw), "friction": Squared()},
+))
+for name in metarl.registry.names("distribution"):
+    family = metarl.get(name)
+    if family.world in ("MiniGrid", "Atari"):
+        continue
+    for split in family.splits:
+        print(name, split, family.tasks(split, 40, seed=3).hash)
+"""
+
+
+def test_tasks_are_the_same_under_either_of_numpys_instruction_sets():
+    """With and without AVX-512, numpy's exp, log, sin and cos differ in the last digit; splits depend on every digit.
+
+    On a processor without AVX-512 the two runs are the same.
+    """
+    without = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "AVX512F AVX512CD AVX512_SKX X86_V4"}
+    hashes = [
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", ALL_TASKS], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+        for environment in (dict(os.environ), without)
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(hashes[0].splitlines()) > 200
+
+
+def test_values_are_rounded_to_float32_within_their_bounds():
+    values = np.array([0.1, 0.3, 1e-300, 1e300, -0.7, 0.0])
+    rounded = round_to_float32(values)
+    np.testing.assert_allclose(rounded, values, rtol=2.0**-24)
+    np.testing.assert_array_equal(rounded[[0, 1, 4]], values[[0, 1, 4]].astype(np.float32))
+    assert round_to_float32(np.array([0.1]), high=0.1)[0] == np.nextafter(np.float32(0.1), np.float32(0))
+    assert round_to_float32(np.array([0.3]), low=0.3)[0] >= 0.3
+    assert round_to_float32(np.array([0.1]), low=0.1, high=0.1)[0] == 0.1  # no rounded value lies within
