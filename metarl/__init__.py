@@ -4,11 +4,12 @@ __version__ = "0.1.0"
 
 from metarl import registry
 from metarl.api import evaluate, get, load, register, train
-from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError
-from metarl.faces.check import check_vector_env
-from metarl.faces.plain import play
-from metarl.laws import (
+from metarl.gym_api.play import play
+from metarl.gym_api.registration import register_ids
+from metarl.gym_api.vector_env_checker import check_vector_env
+from metarl.tasks.parameter import Parameter
+from metarl.tasks.samplers import (  # fmt: skip
     Arc,
     Choice,
     Dirichlet,
@@ -16,20 +17,42 @@ from metarl.laws import (
     Fixed,
     Integers,
     Joint,
-    Law,
     LogUniform,
     Normal,
     Permutation,
+    Sampler,
     Uniform,
     Union,
-)  # fmt: skip
-from metarl.parameters import Parameter
-from metarl.tasks import TaskSet
+)
+from metarl.tasks.task_distribution import TaskDistribution
+from metarl.tasks.task_set import TaskSet
 
 __all__ = [
-    "Arc", "Choice", "Dirichlet", "Disc", "Fixed", "Integers", "Joint", "Law", "LogUniform", "MetarlError", "Normal",
-    "Parameter", "Permutation", "TaskDistribution", "TaskSet", "Uniform", "Union", "check_vector_env", "evaluate",
-    "get", "load", "play", "register", "train",
+    "Arc",
+    "Choice",
+    "Dirichlet",
+    "Disc",
+    "Fixed",
+    "Integers",
+    "Joint",
+    "LogUniform",
+    "MetarlError",
+    "Normal",
+    "Parameter",
+    "Permutation",
+    "Sampler",
+    "TaskDistribution",
+    "TaskSet",
+    "Uniform",
+    "Union",
+    "check_vector_env",
+    "evaluate",
+    "get",
+    "load",
+    "play",
+    "register",
+    "train",
 ]  # fmt: skip
 
+registry.on_distribution(register_ids)
 registry.load_distributions()  # data only, so that their Gymnasium ids work after `import metarl`

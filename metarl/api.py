@@ -1,37 +1,34 @@
-"""The same work as the command line, in one call each: register, get, train, evaluate, load."""
+"""The command line's work as function calls: register, get, train, load, evaluate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metarl import registry
-from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError, unknown
-from metarl.faces.registration import register_ids
+from metarl.tasks.task_distribution import TaskDistribution
 
 if TYPE_CHECKING:
-    from metarl.agent import Agent, AgentType
-    from metarl.evaluation import Lifetimes
+    from metarl.core.agent import Agent, AgentType
+    from metarl.training.evaluate import EvalResult
 
 
 def register(thing: Any) -> Any:
-    """Make a task distribution, world, goal, perturbation or agent known by its name; returns it.
+    """Register a task distribution, world, goal, perturbation or agent under its name; returns it.
 
     A distribution is checked against its world, and gets the Gymnasium id `metarl/<name>-v<version>` in this process.
     """
     if isinstance(thing, TaskDistribution):
         thing.validate()
     registry.add(thing)
-    if isinstance(thing, TaskDistribution):
-        register_ids(thing)
     return thing
 
 
 def get(name: str) -> TaskDistribution:
-    """A distribution by name, `path/to/file.py:Name` or `package.module:Name`."""
+    """Return a distribution by name, `path/to/file.py:Name` or `package.module:Name`."""
     distribution: TaskDistribution = registry.find("distribution", name)
     return distribution
 
@@ -43,51 +40,36 @@ def train(
     settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Path:
-    """Meta-train; the run directory. `options` are TrainOptions' fields (steps, seed, run_dir, resume, ...).
+    """Meta-train an agent on a distribution; returns the run directory.
 
-    Settings not given are those tuned for the distribution, else the agent's defaults.
+    options: the fields of TrainOptions (steps, seed, run_dir, resume, ...). Settings that are not given have the values
+    tuned for the distribution, else the agent's defaults.
     """
-    from metarl.training import TrainOptions
-    from metarl.training import train as run_training
+    from metarl.training.options import TrainOptions
+    from metarl.training.train import train as train_run
 
-    kind: AgentType = registry.find("agent", agent) if isinstance(agent, str) else agent
-    family = get(distribution) if isinstance(distribution, str) else distribution
-    for thing, is_a in ((kind, "agent"), (family, "distribution")):
-        if getattr(thing, "kind", None) != is_a:
-            raise MetarlError(f"give the {is_a} or its name, not {thing!r}")
+    agent_type: AgentType = registry.find("agent", agent) if isinstance(agent, str) else agent
+    found = get(distribution) if isinstance(distribution, str) else distribution
+    for thing, kind in ((agent_type, "agent"), (found, "distribution")):
+        if getattr(thing, "kind", None) != kind:
+            raise MetarlError(f"give the {kind} or its name, not {thing!r}")
     if options.get("processes") not in (None, 1):
         raise MetarlError("metarl.train works in this process: start your script with torchrun to have several")
     known = [field.name for field in fields(TrainOptions)]
     for name in options:
         if name not in known:
             raise unknown("option of train (the agent's own go into settings={...})", name, known)
-    sources = {"agent": source(agent), "distribution": source(distribution)}
-    chosen = make_settings(kind, family, settings or {})
-    return run_training(kind, family, chosen, TrainOptions(**options), sources).path
-
-
-def make_settings(kind: AgentType, distribution: TaskDistribution, given: Mapping[str, Any]) -> Any:
-    """The agent's settings for this distribution: defaults, then what is tuned, then what is given."""
-    known = [field.name for field in fields(kind.settings)]
-    for name in given:
-        refuse_declined(kind, name)
-        if name not in known:
-            raise unknown(f"setting of {kind.name}", name, known)
-    return kind.settings(**{**kind.tuned.get(distribution.name, {}), **given})
-
-
-def refuse_declined(kind: AgentType, name: str) -> None:
-    """MetarlError where the agent has reasons not to have this setting."""
-    if name in kind.declined:
-        raise MetarlError(f"the agent {kind.name!r} has no setting {name}: {kind.declined[name]}")
+    sources = {"agent": registry.source(agent), "distribution": registry.source(distribution)}
+    chosen = agent_type.make_settings(found, settings or {})
+    return train_run(agent_type, found, chosen, TrainOptions(**options), sources).path
 
 
 def load(run_dir: str | Path, deterministic: bool = True, **changed: Any) -> Agent:
-    """The agent a run has trained, ready to act and adapt in any environment of its shape.
+    """Return the agent that a run has trained, ready to act and adapt in any environment with its spaces.
 
-    changed: settings of its own that it is to live by, such as wipe_memory=True (RL²) or trial_shots=20 (MAML).
+    changed: settings of the agent to change, such as wipe_memory=True (RL²) or trial_shots=20 (MAML).
     """
-    from metarl.loading import LoadedRun
+    from metarl.training.load import LoadedRun
 
     return LoadedRun(run_dir).agent(deterministic, **changed)
 
@@ -102,41 +84,19 @@ def evaluate(
     out: str | Path | None = None,
     episodes: int | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> dict[str, dict[str, Lifetimes]]:
-    """Play frozen tasks of a split (of every split but train when None); {split: {agent: Lifetimes}}.
+) -> dict[str, dict[str, EvalResult]]:
+    """Evaluate a trained agent on frozen tasks of a split; returns {split: {agent: EvalResult}}.
 
-    Leaves eval.npz and adaptation.png in the run directory, or in `out`. against: a control of this agent ("wiped": its
-    memory wiped at each episode; "unadapted": no gradient steps), names of agents that need no training ("random"), or
-    other run directories. episodes: of a trial, by default the distribution's. settings: of the agent's own, that it
-    and its controls are to live by.
+    Writes eval.npz and adaptation.png into the run directory, or into `out`.
+
+    split: every split but train when None. against: controls of this agent ("wiped": its memory wiped at each episode;
+    "unadapted": no gradient steps), names of agents that are not trained ("random"), or other run directories.
+    episodes: of a trial; by default the distribution's. settings: settings of the agent to change, for its controls
+    too.
     """
-    from metarl.loading import LoadedRun, evaluate_run
+    from metarl.training.evaluate_run import evaluate_run
+    from metarl.training.load import LoadedRun
 
     return evaluate_run(
         LoadedRun(run_dir), split, tasks, replicates, against, deterministic, out, episodes, settings or {}
     )
-
-
-def source(reference: Any) -> str | None:
-    """Where a stranger's thing is found again: file.py:Name with an absolute path, or module:Name; None if by name."""
-    if isinstance(reference, str):
-        if ":" not in reference:
-            return None
-        location, _, name = reference.rpartition(":")
-        return f"{Path(location).resolve()}:{name}" if location.endswith(".py") else reference
-    return None
-
-
-def with_settings(kind: AgentType, settings: Any, **changes: Any) -> Any:
-    """A trained agent's settings with some changed; MetarlError for one it has not, or that only training heeds."""
-    known = [field.name for field in fields(settings)]
-    free = known if kind.lived_by is None else kind.lived_by(settings)
-    for name in changes:
-        if name not in known:
-            raise unknown(f"setting of {kind.name}", name, known)
-        if name not in free:
-            raise MetarlError(
-                f"{name} cannot be changed in an agent that {kind.name} has trained: train anew with another; "
-                f"what can be changed: {', '.join(free)}"
-            )
-    return replace(settings, **changes)

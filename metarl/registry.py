@@ -21,6 +21,8 @@ from metarl.errors import MetarlError, unknown
 
 KINDS = ("world", "goal", "perturbation", "distribution", "agent")
 
+_listeners: list[Callable[[Any], object]] = []  # called with each distribution that is added
+
 Names = dict[tuple[str, str], Any]  # (kind, name) -> thing
 
 _registered: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
@@ -55,6 +57,8 @@ def add(thing: Any) -> None:
     _registered[kind][name] = thing
     for module in _running:
         module[kind, name] = thing
+    if kind == "distribution":
+        _announce(thing)
 
 
 def find(kind: str, name: str) -> Any:
@@ -91,14 +95,30 @@ def names(kind: str) -> list[str]:
     return sorted({*_registered[kind], *_entry_points(kind)})
 
 
+def source(reference: Any) -> str | None:
+    """Return where code named as file.py:Name (the path made absolute) or module:Name is found again; None for a name."""
+    if not isinstance(reference, str) or ":" not in reference:
+        return None
+    location, _, name = reference.rpartition(":")
+    return f"{Path(location).resolve()}:{name}" if location.endswith(".py") else reference
+
+
+def on_distribution(listener: Callable[[Any], object]) -> None:
+    """Call `listener` with every distribution that is registered or loaded from now on."""
+    _listeners.append(listener)
+
+
+def _announce(distribution: Any) -> None:
+    for listener in _listeners:
+        listener(distribution)
+
+
 def load_distributions() -> None:
-    """Adopt every installed distribution, with its Gymnasium id; an entry point names one or a sequence of them.
+    """Load every installed distribution; an entry point names one or a sequence of them.
 
     A package that fails is warned about and left out: it must not break the others. One that is only half imported
     (it is what imports metarl) waits for the next call.
     """
-    from metarl.faces.registration import register_ids  # it needs distributions, which need this module
-
     points = _entry_points("distribution")
     for key, point in list(points.items()):
         if _half_imported(point.module) or points.pop(key, None) is None:
@@ -107,7 +127,7 @@ def load_distributions() -> None:
             loaded = _load(point)
             for distribution in [loaded] if hasattr(loaded, "kind") else loaded:
                 if _adopt("distribution", distribution):
-                    register_ids(distribution)
+                    _announce(distribution)
         except (MetarlError, TypeError) as error:
             warnings.warn(f"left out the distributions of {key}: {error}", stacklevel=2)
 
@@ -128,7 +148,7 @@ def _is_again(known: Any, thing: Any, is_class: bool) -> bool:
     if thing.kind == "distribution" and known.version == thing.version:
         try:
             return known.to_json() == thing.to_json()
-        except MetarlError:  # a law that is code cannot be compared
+        except MetarlError:  # a sampler that is code cannot be compared
             return False
     return thing.kind == "distribution" or known == thing
 

@@ -8,8 +8,8 @@ import torch
 
 import metarl
 from metarl import registry
+from metarl.core.trials import Step, Trials
 from metarl.envs.robots.robot import Robot
-from metarl.trials import Step, Trials
 
 torch.set_num_threads(1)
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves
 
-from metarl.environment import Environment
-from metarl.graphs import Record, _parts
+from metarl.core.environment import Environment
+from metarl.runtime.cuda_graphs import Record, _parts
 
 
 class Tape(TorchDispatchMode):

@@ -1,4 +1,4 @@
-"""Adaptation as it is used: an agent that lives through trials and takes gradient steps on its own rollouts."""
+"""Adaptation in use: an agent that plays trials and takes gradient steps on its own rollouts."""
 
 from __future__ import annotations
 
@@ -8,42 +8,46 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl.agents.maml import faults
-from metarl.agents.maml.experience import credit, log_std_of
+from metarl.agents.action_noise import ActionNoise
+from metarl.agents.maml import non_finite
+from metarl.agents.maml.actor import MetaActor
+from metarl.agents.maml.adaptation_batch import compute_advantages
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.sampling import Slot
-from metarl.agents.noise import Noise
-from metarl.counted import generator
+from metarl.core.rng import generator
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 
 class MetaAgent:
-    """Initial weights living through B trials (contract 8), each adapted on its own rollouts alone.
+    """Plays B trials from the initial weights (contract 8), each adapted on its own rollouts alone.
 
     Every `trial_shots` episodes it takes a gradient step on them, `steps_in_trial` times at most. Until the last of
-    these steps actions are sampled, for a policy that never varies learns nothing from its rollouts; after it they are
-    the mode where `deterministic`.
+    these steps actions are sampled, because a policy that never varies learns nothing from its rollouts; after it they
+    are the mode where `deterministic`.
     """
 
     def __init__(self, policy: MetaPolicy, deterministic: bool = True) -> None:
         self.policy = policy
         self.deterministic = deterministic
         self.num_envs = 0
-        self.params: Params = {}
         self.steps = 0  # gradient steps taken in this trial
 
     def begin(self, num_envs: int) -> None:
-        """A new trial, from the initial weights; what actions are sampled with begins anew, too."""
+        """Start a trial from the initial weights; the random numbers of actions start anew, too."""
         self.num_envs = num_envs
         self.steps = 0
-        self.params = {name: value.detach() for name, value in self.policy.network.params(num_envs).items()}
-        self._see_std()
-        self._noise = Noise(generator("sampled actions", device=self._device()))
-        self._shots: list[list[Tensor]] = []
-        self._slot = Slot()
+        self.actor = MetaActor(self.policy, num_envs)
+        noise = ActionNoise(generator("sampled actions", device=self._device()))
+        self.actor.begin(self.policy.initial_params(num_envs), noise)
+        self._episodes: list[list[Tensor]] = []  # finished since the last gradient step
+        self._rows: list[tuple[Tensor, ...]] = []  # steps of this episode
         self._over = torch.zeros(num_envs, dtype=torch.bool, device=self._device())
+
+    @property
+    def params(self) -> Params:
+        """The present weights [B, ...]."""
+        return self.actor.params
 
     @property
     def adapting(self) -> bool:
@@ -56,43 +60,38 @@ class MetaAgent:
         if obs.shape != (self.num_envs, *self.policy.shape):
             want = [self.num_envs, *self.policy.shape]
             raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
-        out = self.policy.network(self.params, self.policy.see(obs).unsqueeze(1))
-        law = self.policy.actions.law(out, self._log_std)
-        if self.deterministic and not self.adapting:
-            action = law.mode().squeeze(1)
-        else:
-            action = law.sample(self.policy.actions.noise(self._noise, out)).squeeze(1)
-        self._last = obs, action, out.squeeze(1)
-        return self.policy.actions.applied(action)
+        acted = self.actor.act(obs, None if self.deterministic and not self.adapting else self.actor.draw())
+        self._last = obs, acted.sample, acted.dist_params
+        return acted.action
 
     @torch.no_grad()
     def observe(self, step: Step) -> None:
-        # A GPU looks up only now and then whether a slot may be cut short: what all rested through is none of it.
+        # On a GPU, an episode may end some steps after all environments rest; those steps belong to no episode.
         if not self.adapting or bool(step.resting.all()):
             return
-        self._slot.add(*self._last, step.reward, step.resting)
+        self._rows.append((*self._last, step.reward, (~step.resting).float()))
         self._over = self._over | step.terminated | step.truncated
         if bool(self._over.all()):  # every environment's episode has ended
             self._end_episode()
 
     def clone(self) -> MetaAgent:
-        """An agent with adapted weights of its own: what one goes on to learn does not move the other."""
+        """Return an agent with copies of the adapted weights, which learns independently of this one."""
         self._check_begun()
         twin = MetaAgent(self.policy, self.deterministic)
         twin.__dict__.update(self.__dict__)
-        twin._take(self.params)
-        twin._shots, twin._slot = [list(shot) for shot in self._shots], Slot()
-        twin._slot.rows = list(self._slot.rows)
-        twin._noise = Noise(self._noise.generator and self._noise.generator.clone_state())
+        twin.actor = MetaActor(self.policy, self.num_envs)
+        generator = self.actor.noise.generator
+        twin._take(self.params, ActionNoise(generator and generator.clone_state()))
+        twin._episodes, twin._rows = [list(episode) for episode in self._episodes], list(self._rows)
         return twin
 
     def save(self, path: str | Path) -> None:
-        """The adapted weights, for `load`; rollouts that no gradient step has been taken on yet are not kept."""
+        """Save the adapted weights, for `load`. Rollouts since the last gradient step are not saved."""
         self._check_begun()
         torch.save(self.state_dict(), path)
 
     def load(self, path: str | Path) -> MetaAgent:
-        """Take up adapted weights saved by an agent of the same run; returns itself."""
+        """Load adapted weights saved by an agent of the same run; returns itself."""
         try:
             self.load_state_dict(torch.load(path, weights_only=True, map_location=self._device()))
         except Exception as error:  # torch raises what it comes to in a file of another kind, and gives unsafe advice
@@ -110,51 +109,48 @@ class MetaAgent:
         if {n: p.shape[1:] for n, p in params.items()} != {n: w.shape for n, w in meta.items()}:
             raise KeyError("their names or shapes differ")
         self.begin(len(next(iter(params.values()))))
-        self._take(params)
+        self._take(params, self.actor.noise)
         self.steps = steps
 
     def _check_begun(self) -> None:
         if not self.num_envs:
             raise MetarlError("call begin(num_envs) first, or load")
 
-    def _take(self, params: Params) -> None:
+    def _take(self, params: Params, noise: ActionNoise) -> None:
         """Act by copies of these weights from now on."""
-        self.params = {name: value.detach().clone() for name, value in params.items()}
-        self._see_std()
-
-    def _see_std(self) -> None:
-        self._log_std = log_std_of(self.params, torch.empty(self.num_envs, device=self._device())).flatten(1, 2)
+        self.actor.begin({name: value.detach().clone() for name, value in params.items()}, noise)
 
     def _end_episode(self) -> None:
-        self._shots.append(self._slot.stacked(self.num_envs, 1))
-        self._slot, self._over = Slot(), torch.zeros_like(self._over)
-        if len(self._shots) == self.policy.settings.trial_shots:
+        columns = [torch.stack(column, 1).unsqueeze(1) for column in zip(*self._rows, strict=True)]  # [B, 1, T, ...]
+        self._episodes.append(columns)
+        self._rows, self._over = [], torch.zeros_like(self._over)
+        if len(self._episodes) == self.policy.settings.trial_shots:
             self._adapt()
-            self._shots = []
+            self._episodes = []
 
     def _adapt(self) -> None:
         policy, settings = self.policy, self.policy.settings
-        phase = policy.phase(self.params, *_side_by_side(self._shots))
-        credit(phase, policy.baseline, settings.gamma, settings.lam)
+        batch = policy.make_batch(self.params, *_side_by_side(self._episodes))
+        compute_advantages(batch, policy.baseline, settings.gamma, settings.gae_lambda)
         with torch.enable_grad():
-            adapted = policy.adapt(self.params, phase)
-        broken = faults.first_broken(adapted)
+            adapted = policy.adapt(self.params, batch)
+        broken = non_finite.first_broken(adapted)
         if broken is not None:
             raise MetarlError(
                 f"the gradient step of environment {broken} is not finite: lower inner_lr, as in "
                 "metarl.load(run_dir, inner_lr=...), or look at the rewards it was given"
             )
-        self._take(adapted)
+        self._take(adapted, self.actor.noise)
         self.steps += 1
 
     def _device(self) -> torch.device:
         return next(self.policy.network.parameters()).device
 
 
-def _side_by_side(shots: list[list[Tensor]]) -> list[Tensor]:
+def _side_by_side(episodes: list[list[Tensor]]) -> list[Tensor]:
     """Episodes [B, 1, T, ...] of different lengths as one batch [B, shots, T, ...], filled up with rest."""
-    longest = max(shot[-1].shape[2] for shot in shots)
+    longest = max(episode[-1].shape[2] for episode in episodes)
     return [
         torch.cat([torch.cat([x, x.new_zeros(*x.shape[:2], longest - x.shape[2], *x.shape[3:])], 2) for x in column], 1)
-        for column in zip(*shots, strict=True)
+        for column in zip(*episodes, strict=True)
     ]

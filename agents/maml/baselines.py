@@ -8,28 +8,28 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
-from metarl import parallel
-from metarl.agents.networks import mlp
-from metarl.counted import generator
+from metarl.agents.networks.actor_critic import mlp
+from metarl.core.rng import generator
+from metarl.runtime import distributed
 
 
-class Earned(NamedTuple):
-    """What M tasks x N rollouts saw and earned in one phase."""
+class BaselineData(NamedTuple):
+    """What M tasks x N rollouts saw and earned in one batch."""
 
     obs: Tensor  # [M, N, T, *observation], normalised
     returns: Tensor  # to go, [M, N, T]
-    own: Tensor  # [M, N, T]
+    mask: Tensor  # [M, N, T]
 
 
 class Baseline(Protocol):
-    """obs [M, N, T, *observation], normalised; returns-to-go, own, values [M, N, T]."""
+    """obs [M, N, T, *observation], normalised; returns-to-go, mask, values [M, N, T]."""
 
-    def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
+    def values(self, obs: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
         """What to expect in each step, before the advantage is taken."""
         ...
 
-    def learn(self, phases: Sequence[Earned]) -> None:
-        """What was to be expected in the phases of an update."""
+    def learn(self, batches: Sequence[BaselineData]) -> None:
+        """What was to be expected in the batches of an update."""
 
 
 class LinearBaseline(nn.Module):
@@ -40,15 +40,15 @@ class LinearBaseline(nn.Module):
 
     ridge = 1e-5
 
-    def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
+    def values(self, obs: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
         # In double precision, so that the small ridge is enough for features that are constant.
-        x = (self.features(obs) * own.flatten(1).unsqueeze(-1)).double()  # [M, S, F]
-        y = (returns * own).flatten(1).unsqueeze(-1).double()
+        x = (self.features(obs) * mask.flatten(1).unsqueeze(-1)).double()  # [M, S, F]
+        y = (returns * mask).flatten(1).unsqueeze(-1).double()
         ridge = self.ridge * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
         weights = torch.linalg.solve(x.mT @ x + ridge, x.mT @ y)
         return (x @ weights).view_as(returns).to(returns.dtype)
 
-    def learn(self, phases: Sequence[Earned]) -> None:
+    def learn(self, batches: Sequence[BaselineData]) -> None:
         """Nothing is kept."""
 
     @staticmethod
@@ -78,27 +78,27 @@ class ValueBaseline(nn.Module):
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))  # saved, so that minibatches go on
 
     @torch.no_grad()
-    def values(self, obs: Tensor, returns: Tensor, own: Tensor) -> Tensor:
+    def values(self, obs: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
         return self.shift + self.scale * self._out(obs)
 
-    def learn(self, phases: Sequence[Earned]) -> None:
-        # All phases at once: targets of one unit, the one that predictions are in.
-        x = torch.cat([self._inputs(phase.obs)[phase.own.bool()] for phase in phases])
-        returns = torch.cat([phase.returns[phase.own.bool()] for phase in phases])
-        mean, std = parallel.mean_and_std(returns, correction=0)
+    def learn(self, batches: Sequence[BaselineData]) -> None:
+        # All batches at once: targets of one unit, the one that predictions are in.
+        x = torch.cat([self._inputs(batch.obs)[batch.mask.bool()] for batch in batches])
+        returns = torch.cat([batch.returns[batch.mask.bool()] for batch in batches])
+        mean, std = distributed.mean_and_std(returns, correction=0)
         self.shift.copy_(mean)
         self.scale.copy_(std.clamp(min=1e-6))
         target = (returns - self.shift) / self.scale
         shuffle = generator(int(self.updates), "value baseline")
-        steps = parallel.span(len(x))
+        steps = distributed.span(len(x))
         for _ in range(self.epochs):
             for index in torch.randperm(steps.whole, generator=shuffle).split(4096):
-                here = steps.own(index).to(x.device)
-                loss = (self.network(x[here]).squeeze(-1) - target[here]).square().sum() / max(len(here), 1)
+                here, weight = steps.local(index.to(x.device))
+                loss = (self.network(x[here]).squeeze(-1) - target[here]).square().sum() / len(here)
                 self.optimizer.zero_grad()
                 loss.backward()
-                gradients = [weight.grad for weight in self.network.parameters() if weight.grad is not None]
-                parallel.mean_(gradients, len(here))
+                gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+                distributed.average_(gradients, len(here) * weight)
                 self.optimizer.step()
         self.updates += 1
 

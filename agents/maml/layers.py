@@ -12,7 +12,7 @@ Layer = tuple[Tensor, Tensor]  # weight [M, I, O], bias [M, O]
 NARROW = 16  # columns: below, the processor's matrix products are several times slower than with as few rows
 
 
-def run(x: Tensor, layers: Sequence[Layer], activation: Callable[[Tensor], Tensor]) -> list[Tensor]:
+def forward(x: Tensor, layers: Sequence[Layer], activation: Callable[[Tensor], Tensor]) -> list[Tensor]:
     """What goes into each layer [M, N, I], and last what comes out of the last one, which is linear."""
     seen = [x]
     for weight, bias in layers[:-1]:

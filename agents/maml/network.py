@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from metarl.agents.maml import tanh_compiled
-from metarl.agents.maml.layers import Layer, run, tanh
+from metarl.agents.maml.layers import Layer, forward, tanh
 from metarl.agents.maml.tanh_layers import tanh_layers
 
 Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set for each task
@@ -56,12 +55,9 @@ class Network(nn.Module):
         if len(self.shape) == 3:
             x = self._convolve(params, x)
         layers = self.layers_of(params)
-        if self.activation is tanh and not x.requires_grad:
-            if torch.is_grad_enabled():
-                return tanh_layers(x, layers)
-            if x.shape[1] > 1 and tanh_compiled.serve(x, layers):  # one row is not worth ordering weights for
-                return tanh_compiled.run(x, layers)[1]
-        return run(x, layers, self.activation)[-1].contiguous()
+        if self.activation is tanh and not x.requires_grad and torch.is_grad_enabled():
+            return tanh_layers(x, layers)
+        return forward(x, layers, self.activation)[-1].contiguous()
 
     def layers_of(self, params: Params) -> list[Layer]:
         """Weights and biases of the fully connected layers, the head last."""

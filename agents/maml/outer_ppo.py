@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
 import torch
 
-from metarl import parallel
-from metarl.agents.maml import faults
+from metarl.agents.maml import non_finite
+from metarl.agents.maml.adaptation_batch import AdaptationBatch
 from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.sampling import MetaBatch
+from metarl.runtime import distributed
+from metarl.tasks.task_set import TaskSet
 
 
 class OuterPPO:
@@ -19,27 +21,27 @@ class OuterPPO:
 
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
-        self.weights = [*policy.network.parameters(), *policy.rates.values]
+        self.weights = [*policy.network.parameters(), *policy.step_sizes.values]
         self.optimizer = torch.optim.Adam(self.weights, policy.settings.outer_lr, eps=1e-5, fused=True)
 
-    def step(self, batch: MetaBatch) -> dict[str, float]:
-        steps = [self._gradient_step(batch) for _ in range(self.policy.settings.outer_steps)]
+    def step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
+        steps = [self._gradient_step(batches, tasks) for _ in range(self.policy.settings.outer_epochs)]
         return {**steps[-1], "outer_loss": steps[0]["outer_loss"]}
 
-    def _gradient_step(self, batch: MetaBatch) -> dict[str, float]:
-        settings, phases = self.policy.settings, batch.phases
-        now = replay(self.policy, phases)
-        loss = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(self.policy, phases, now)
+    def _gradient_step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
+        settings = self.policy.settings
+        now = replay(self.policy, batches)
+        loss = clipped_surrogate(batches[-1], now.ratio, settings.clip_coef) + penalties(self.policy, batches, now)
         self.optimizer.zero_grad()
         loss.backward()
-        parallel.mean_([weight.grad for weight in self.weights if weight.grad is not None])
+        distributed.average_([weight.grad for weight in self.weights if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
         with torch.no_grad():
-            kl = divergence(self.policy, phases[-1], now.law).mean()
+            kl = divergence(self.policy, batches[-1], now.dist).mean()
         figures = {"outer_loss": loss, "grad_norm": norm, "kl": kl, "inner_kl": now.inner_kl.mean()}
         metrics = dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))  # waits once
         if not isfinite(metrics["grad_norm"]):
-            raise faults.of_outer_step(self.policy, self.weights, phases, batch.tasks)
+            raise non_finite.of_outer_step(self.policy, self.weights, batches, tasks)
         self.optimizer.step()
         return metrics
 

@@ -1,20 +1,22 @@
 r"""The outer loop by Reptile (Nichol et al. 2018): $\theta \leftarrow \theta + \epsilon (\overline{\theta_i'} -
 \theta)$.
 
-No second derivatives, and no query set: the last phase, too, is one to adapt on, so that there are always two inner
+No second derivatives, and no query set: the last batch, too, is one to adapt on, so that there are always two inner
 steps or more, without which Reptile is joint training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from metarl import parallel
-from metarl.agents.maml import faults
+from metarl.agents.maml import non_finite
+from metarl.agents.maml.adaptation_batch import AdaptationBatch
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.sampling import MetaBatch
+from metarl.runtime import distributed
+from metarl.tasks.task_set import TaskSet
 
 
 class OuterReptile:
@@ -23,14 +25,14 @@ class OuterReptile:
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
 
-    def step(self, batch: MetaBatch) -> dict[str, float]:
-        policy, phases = self.policy, batch.phases
-        params = {name: value.detach() for name, value in policy.network.params(len(phases[0].reward)).items()}
-        for phase in phases:
-            params = {name: value.detach() for name, value in policy.adapt(params, phase).items()}
-            faults.check_inner(params, batch.tasks)
+    def step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
+        policy = self.policy
+        params = policy.initial_params(len(tasks))
+        for batch in batches:
+            params = {name: value.detach() for name, value in policy.adapt(params, batch).items()}
+            non_finite.check_inner(params, tasks)
         adapted = {name: value.mean(0) for name, value in params.items()}
-        parallel.mean_(list(adapted.values()))
+        distributed.average_(list(adapted.values()))
         moved = 0.0
         with torch.no_grad():
             for name, weight in policy.network.meta.items():

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl import parallel
-from metarl.agents.action_laws import Law
-from metarl.agents.maml import faults
-from metarl.agents.maml.experience import Phase
+from metarl.agents.action_distributions import ActionDistribution
+from metarl.agents.maml import non_finite
+from metarl.agents.maml.adaptation_batch import AdaptationBatch
 from metarl.agents.maml.objective import Replay, divergence, penalties, replay, surrogate
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.sampling import MetaBatch
 from metarl.agents.maml.surrogates import per_task_mean
+from metarl.runtime import distributed
+from metarl.tasks.task_set import TaskSet
 
 BACKTRACK = 0.8
 
@@ -32,43 +32,43 @@ class OuterTRPO:
 
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
-        self.weights = [*policy.network.parameters(), *policy.rates.values]
+        self.weights = [*policy.network.parameters(), *policy.step_sizes.values]
 
-    def step(self, batch: MetaBatch) -> dict[str, float]:
-        settings, phases = self.policy.settings, batch.phases
-        loss, now = self._loss(phases)
+    def step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
+        settings = self.policy.settings
+        loss, now = self._loss(batches)
         gradient = _flat(torch.autograd.grad(loss, self.weights, retain_graph=True))
         loss = loss.detach()
-        parallel.mean_([gradient, loss])
+        distributed.average_([gradient, loss])
         before, norm = torch.stack([loss, gradient.norm()]).tolist()
         if not isfinite(norm):
-            raise faults.of_outer_step(self.policy, self.weights, phases, batch.tasks)
-        curvature = Curvature(now.law, phases[-1].share, self.weights)
+            raise non_finite.of_outer_step(self.policy, self.weights, batches, tasks)
+        curvature = Curvature(now.dist, batches[-1].weight, self.weights)
 
         def product(v: Tensor) -> Tensor:
             bent = curvature(v)
-            parallel.mean_([bent])
+            distributed.average_([bent])
             return bent + settings.cg_damping * v
 
         direction = conjugate_gradient(product, gradient, settings.cg_steps)
         length = (2 * settings.max_kl / direction.dot(product(direction)).clamp(min=1e-12)).sqrt()
-        scale, after, kl = self._search(phases, before, -length * direction)
+        scale, after, kl = self._search(batches, before, -length * direction)
         return {"outer_loss": before, "outer_change": after - before, "kl": kl, "step": scale}
 
-    def _loss(self, phases: Sequence[Phase], differentiable: bool = True) -> tuple[Tensor, Replay]:
-        now = replay(self.policy, phases, differentiable)
-        return surrogate(phases[-1], now.ratio) + penalties(self.policy, phases, now), now
+    def _loss(self, batches: Sequence[AdaptationBatch], differentiable: bool = True) -> tuple[Tensor, Replay]:
+        now = replay(self.policy, batches, differentiable)
+        return surrogate(batches[-1], now.ratio) + penalties(self.policy, batches, now), now
 
-    def _search(self, phases: Sequence[Phase], before: float, way: Tensor) -> tuple[float, float, float]:
+    def _search(self, batches: Sequence[AdaptationBatch], before: float, way: Tensor) -> tuple[float, float, float]:
         """The longest step on the way that improves the objective within the bound: its share, loss and divergence."""
         settings, start = self.policy.settings, [weight.detach().clone() for weight in self.weights]
         scale = 1.0
         for _ in range(settings.line_search_steps):
             self._set(start, scale * way)
-            loss, now = self._loss(phases, differentiable=False)
+            loss, now = self._loss(batches, differentiable=False)
             with torch.no_grad():
-                figures = torch.stack([loss, divergence(self.policy, phases[-1], now.law).mean()])
-            parallel.mean_([figures])  # so that all processes take the same step
+                figures = torch.stack([loss, divergence(self.policy, batches[-1], now.dist).mean()])
+            distributed.average_([figures])  # so that all processes take the same step
             loss, kl = figures.tolist()  # the one place that waits for the device: most often the first try will do
             if loss < before and kl <= settings.max_kl:
                 return scale, loss, kl
@@ -91,13 +91,13 @@ class OuterTRPO:
 class Curvature:
     """v -> J^T F' J v, each product by two passes through graphs that are built once."""
 
-    def __init__(self, law: Law, share: Tensor, weights: Sequence[Tensor]) -> None:
+    def __init__(self, dist: ActionDistribution, share: Tensor, weights: Sequence[Tensor]) -> None:
         self.weights = weights
-        self.outputs = [out for out in law if out.requires_grad]
+        self.outputs = [out for out in dist if out.requires_grad]
         self.fixed = [out.detach().requires_grad_() for out in self.outputs]
-        old = type(law)(*(out.detach() for out in law))
+        old = type(dist)(*(out.detach() for out in dist))
         given = iter(self.fixed)
-        new = type(law)(*(next(given) if out.requires_grad else out for out in law))
+        new = type(dist)(*(next(given) if out.requires_grad else out for out in dist))
         divergence = per_task_mean(old.kl(new), share).mean()  # type: ignore[arg-type]
         self.slope = torch.autograd.grad(divergence, self.fixed, create_graph=True)
         # J v is the derivative of J^T u, which is linear in u, along v.

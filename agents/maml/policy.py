@@ -1,4 +1,4 @@
-"""What a trained agent of the MAML family consists of: initial weights, step sizes, normalisation, baseline."""
+"""The parts of a trained agent of the MAML family: initial weights, step sizes, normalisation, baseline."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.action_laws import Law
-from metarl.agents.actions import actions_of
+from metarl.agents.action_distributions import ActionDistribution
+from metarl.agents.action_spaces import action_space_of
+from metarl.agents.maml.adaptation_batch import AdaptationBatch
 from metarl.agents.maml.baselines import LinearBaseline, ValueBaseline
-from metarl.agents.maml.experience import Phase, law_of, log_std_of
-from metarl.agents.maml.inner import Rates, Rule
+from metarl.agents.maml.inner_update import StepSizes
 from metarl.agents.maml.network import Network, Params
 from metarl.agents.maml.settings import MAMLSettings
-from metarl.agents.maml.surrogates import SURROGATES, shares
-from metarl.agents.normalization import RunningNorm
+from metarl.agents.maml.surrogates import SURROGATES, step_weights
+from metarl.agents.networks.normalization import RunningNorm
 from metarl.errors import MetarlError
 
 HEAD_GAIN = 0.1  # a small last layer: actions start near the middle of the box
@@ -30,46 +30,61 @@ class MetaPolicy(nn.Module):
             raise MetarlError(f"this agent sees vectors, or planes [height, width, channels], not {observation_space}")
         self.settings = settings
         self.shape: tuple[int, ...] = observation_space.shape
-        self.actions = actions_of(action_space)
+        self.actions = action_space_of(action_space)
         self.network = Network(
             self.shape, self.actions.outputs, settings.hidden_size, settings.layers, self.actions.stds,
             settings.initial_std, head_gain=HEAD_GAIN,
         )  # fmt: skip
-        self.rates = Rates(self.network, settings.inner_lr, settings.learn_rates, settings.head_only)
+        self.step_sizes = StepSizes(self.network, settings.inner_lr, settings.learn_rates, settings.head_only)
         self.norm = RunningNorm(self.shape) if settings.normalize and len(self.shape) == 1 else None
         self.baseline = self._baseline()
 
-    def see(self, obs: Tensor) -> Tensor:
-        """Observations as the network sees them."""
+    def initial_params(self, tasks: int) -> Params:
+        """Return the initial weights for each of M tasks, detached."""
+        return {name: value.detach() for name, value in self.network.params(tasks).items()}
+
+    def normalize(self, obs: Tensor) -> Tensor:
+        """Return observations as the network takes them."""
         return obs if self.norm is None else self.norm(obs)
 
-    @property
-    def rule(self) -> Rule:
-        return self.rates.rule(self.settings.first_order)
+    def dist(self, params: Params, obs: Tensor) -> ActionDistribution:
+        """Return the distribution of actions in normalised observations [M, N, T, *shape]."""
+        dist_params = self.network(params, obs.flatten(1, 2)).view(*obs.shape[:3], -1)
+        return self.actions.dist(dist_params, self.log_std(params))
 
-    def law(self, params: Params, obs: Tensor) -> Law:
-        """The law of actions in normalised observations [M, N, T, *shape]."""
-        return law_of(self.network, self.actions, params, obs)
+    def log_std(self, params: Params) -> Tensor:
+        """Return [M, 1, 1, A] (A = 0 where actions are discrete)."""
+        if "log_std" in params:
+            return params["log_std"][:, None, None]
+        weight = next(iter(params.values()))
+        return weight.new_zeros(len(weight), 1, 1, 0)
 
-    def adapt(self, params: Params, phase: Phase, differentiable: bool = False, law: Law | None = None) -> Params:
-        """The weights after one inner step on a phase's experience.
+    def adapt(
+        self, params: Params, batch: AdaptationBatch, differentiable: bool = False,
+        dist: ActionDistribution | None = None,
+    ) -> Params:  # fmt: skip
+        """Return the weights after one inner step on a batch.
 
-        law: of actions in the phase under `params`, as a function of them, where it is known already.
+        dist: of actions in the batch under `params`, as a function of them, where it is known already.
         """
 
         def losses(given: Params) -> Tensor:
-            log_prob = (law or self.law(given, phase.obs)).log_prob(phase.action)
-            return SURROGATES[self.settings.surrogate](log_prob, phase.log_prob, phase.advantage, phase.share)
+            log_prob = (dist or self.dist(given, batch.obs)).log_prob(batch.action)
+            return SURROGATES[self.settings.surrogate](log_prob, batch.log_prob, batch.advantage, batch.weight)
 
-        return self.rule.step(params, losses, differentiable)
+        return self.step_sizes.inner_update(self.settings.first_order).step(params, losses, differentiable)
 
     @torch.no_grad()
-    def phase(self, params: Params, obs: Tensor, action: Tensor, out: Tensor, reward: Tensor, own: Tensor) -> Phase:
-        """Experience [M, N, T, ...] under `params` in raw observations, without credit yet."""
-        obs = self.see(obs)
-        log_std = log_std_of(params, reward).detach()
-        log_prob = self.actions.law(out, log_std).log_prob(action)
-        return Phase(obs, action, out, log_std, log_prob, reward, own, shares(own), torch.zeros_like(reward))
+    def make_batch(
+        self, params: Params, obs: Tensor, action: Tensor, dist_params: Tensor, reward: Tensor, mask: Tensor
+    ) -> AdaptationBatch:
+        """Return experience [M, N, T, ...] under `params`, without advantages yet. obs: raw; mask: float32."""
+        log_std = self.log_std(params).detach()
+        log_prob = self.actions.dist(dist_params, log_std).log_prob(action)
+        return AdaptationBatch(
+            self.normalize(obs), action, dist_params, log_std, log_prob, reward, mask, step_weights(mask),
+            torch.zeros_like(reward),
+        )  # fmt: skip
 
     def _baseline(self) -> LinearBaseline | ValueBaseline:
         if self.settings.baseline == "linear":

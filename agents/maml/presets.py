@@ -8,13 +8,13 @@ from typing import Any
 
 import gymnasium as gym
 
-from metarl.agent import AgentType, Control
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.learner import MetaLearner
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings, Outer
 from metarl.agents.maml.surrogates import SurrogateName
 from metarl.agents.maml.tuned import TUNED
+from metarl.core.agent import AgentType, Control
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ _DECLINED = {
 def _lived_by(settings: MAMLSettings) -> tuple[str, ...]:
     """What a trained agent adapts by; learned step sizes are part of it."""
     fixed = () if settings.learn_rates else ("inner_lr", "head_only")
-    return ("trial_shots", "trial_steps", *fixed, "surrogate", "gamma", "lam")
+    return ("trial_shots", "trial_steps", *fixed, "surrogate", "gamma", "gae_lambda")
 
 
 def _preset(name: str, settings: type[MAMLSettings], about: str) -> AgentType:
@@ -105,8 +105,8 @@ def _preset(name: str, settings: type[MAMLSettings], about: str) -> AgentType:
         MetaLearner,
         _restore,
         tuned=TUNED,
-        declined=_DECLINED,
-        lived_by=_lived_by,
+        unsupported_settings=_DECLINED,
+        changeable_settings=_lived_by,
         controls=UNADAPTED,
         about=about,
     )

@@ -34,11 +34,11 @@ class MAMLSettings:
     """the inner loop's estimator: log-likelihood, likelihood-ratio (LVC) or dice"""
     outer: Outer = "ppo"
     """the outer loop's optimiser: trpo, ppo or reptile"""
-    outer_steps: int = 5
+    outer_epochs: int = 5
     """ppo: gradient steps on a meta-batch"""
     outer_lr: float = 3e-3
     """ppo: of Adam; reptile: the share of the way to the adapted weights"""
-    clip: float = 0.3
+    clip_coef: float = 0.3
     """ppo: how far a probability ratio may leave 1 before its gradient is cut"""
     inner_kl_coef: float = 0.0
     """weight of the KL divergence of the pre-update policies from those that sampled (ProMP)"""
@@ -56,7 +56,7 @@ class MAMLSettings:
     """ppo: gradients are scaled down to this norm"""
     gamma: float = 0.99
     """discount per env step"""
-    lam: float = 1.0
+    gae_lambda: float = 1.0
     """lambda of generalised advantages"""
     baseline: Literal["linear", "value"] = "linear"
     """linear features fitted to each task anew, or one value network"""
@@ -75,13 +75,13 @@ class MAMLSettings:
 
     def __post_init__(self) -> None:
         check_whole(
-            self, "num_envs", "meta_batch_size", "inner_steps", "outer_steps", "cg_steps", "line_search_steps",
+            self, "num_envs", "meta_batch_size", "inner_steps", "outer_epochs", "cg_steps", "line_search_steps",
             "hidden_size", "layers", "trial_shots", low=1,
         )  # fmt: skip
         check_whole(self, "trial_steps", low=-1)
-        check_number(self, "inner_lr", "outer_lr", "clip", "max_kl", "max_grad_norm", "initial_std", above=0)
+        check_number(self, "inner_lr", "outer_lr", "clip_coef", "max_kl", "max_grad_norm", "initial_std", above=0)
         check_number(self, "inner_kl_coef", "exploration_coef", "cg_damping", low=0)
-        check_number(self, "gamma", "lam", low=0, high=1)
+        check_number(self, "gamma", "gae_lambda", low=0, high=1)
         for name, known in (
             ("surrogate", tuple(SURROGATES)), ("outer", ("trpo", "ppo", "reptile")), ("baseline", ("linear", "value")),
         ):  # fmt: skip

@@ -11,8 +11,8 @@ derivative of $x$ along $v = (\dot W, \dot b)$, that is (Pearlmutter 1994)
 
 and $\dot z_L$ for $u$. The outputs' own gradient by some $u'$ goes backwards through the same products, so that both
 are one pass that starts from $\dot\delta_L = u'$. Autograd takes more passes over the activations, each through main
-memory. Four passes do it here: `run` (outputs), `pull` ($J^\top u$), `push` (forwards, above) and `bend` (backwards);
-in compiled loops (tanh_compiled.py, tanh_loops.c) where they serve, as torch operations (tanh_torch.py) elsewhere.
+memory. The four passes are in tanh_passes.py: `forward` (outputs), `vjp` ($J^\top u$), `jvp` (forwards, above) and
+`second_backward` (backwards, above).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metarl.agents.maml import tanh_compiled, tanh_torch
+from metarl.agents.maml import tanh_passes
 from metarl.agents.maml.layers import Layer, tanh
-from metarl.agents.maml.layers import run as run_layers
+from metarl.agents.maml.layers import forward as layers_forward
 
 
 def tanh_layers(x: Tensor, layers: Sequence[Layer]) -> Tensor:
@@ -37,8 +37,7 @@ class _Pushed(NamedTuple):
     """What waits, halfway through its second derivative, for the gradient of the outputs."""
 
     pass_: int  # autograd's number of the backward pass that it belongs to
-    kept: Any  # of it, by the passes
-    delta: Any  # of u, likewise
+    kept: tanh_passes.Tangents
     u: Tensor
     along: list[Layer]
 
@@ -46,13 +45,12 @@ class _Pushed(NamedTuple):
 class _Run:
     """What one forward pass leaves to the passes that differentiate it."""
 
-    def __init__(self, passes: Any, seen: Any) -> None:
-        self.passes = passes  # tanh_compiled or tanh_torch
+    def __init__(self, seen: tanh_passes.Activations) -> None:
         self.seen = seen
         self._pushed: list[_Pushed] = []
 
-    def wait(self, kept: Any, delta: Any, u: Tensor, along: list[Layer]) -> None:
-        self._pushed = [*self.waited(), _Pushed(_backward_pass(), kept, delta, u.detach(), along)]
+    def wait(self, kept: tanh_passes.Tangents, u: Tensor, along: list[Layer]) -> None:
+        self._pushed = [*self.waited(), _Pushed(_backward_pass(), kept, u.detach(), along)]
 
     def waited(self) -> list[_Pushed]:
         """What this backward pass left; what another left that broke off or did not come here is dropped."""
@@ -70,9 +68,8 @@ class _Outputs(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, *weights: Tensor) -> Tensor:
         layers = _layers(weights)
-        passes = tanh_compiled if tanh_compiled.serve(x, layers) else tanh_torch
-        seen, out = passes.run(x, layers)
-        ctx.run = _Run(passes, seen)
+        seen, out = tanh_passes.forward(x, layers)
+        ctx.run = _Run(seen)
         ctx.save_for_backward(x, out, *weights)
         return out
 
@@ -81,11 +78,11 @@ class _Outputs(torch.autograd.Function):
         x, out, *weights = ctx.saved_tensors
         waited = ctx.run.waited()
         if not waited:
-            return None, *_Pulled.apply(ctx.run, torch.is_grad_enabled(), x, out, u, *weights)
+            return None, *_Pulled.apply(ctx.run, x, out, u, *weights)
         found, layers, seen = [], _layers(weights), ctx.run.seen
         for i, pushed in enumerate(waited):
             last = torch.zeros_like(u) if i else u  # it is the same for all that wait, and counts once
-            found.append(ctx.run.passes.bend(seen, pushed.delta, pushed.kept, pushed.u, last, layers, pushed.along))
+            found.append(tanh_passes.second_backward(seen, pushed.kept, pushed.u, last, layers, pushed.along))
         return None, *(sum(parts[1:], parts[0]) for parts in zip(*found, strict=True))
 
 
@@ -93,21 +90,20 @@ class _Pulled(torch.autograd.Function):
     """u, weights -> J^T u. To it the outputs are an input, so that autograd goes back to them after this."""
 
     @staticmethod
-    def forward(ctx: Any, run: _Run, again: bool, x: Tensor, out: Tensor, u: Tensor, *weights: Tensor) -> Any:
+    def forward(ctx: Any, run: _Run, x: Tensor, out: Tensor, u: Tensor, *weights: Tensor) -> Any:
         ctx.save_for_backward(x, u, *weights)
         ctx.run = run
-        found, ctx.delta = run.passes.pull(run.seen, u, _layers(weights), again)
-        return tuple(found)
+        return tuple(tanh_passes.vjp(run.seen, u, _layers(weights)))
 
     @staticmethod
     def backward(ctx: Any, *v: Tensor) -> Any:  # type: ignore[override]
         x, u, *weights = ctx.saved_tensors
         if torch.is_grad_enabled():  # it will be differentiated again, as TRPO's curvature is
-            return None, None, None, None, *_by_autograd(x, u, weights, v)
+            return None, None, None, *_by_autograd(x, u, weights, v)
         along = _layers(v)
-        kept, pushed = ctx.run.passes.push(ctx.run.seen, _layers(weights), along)
-        ctx.run.wait(kept, ctx.delta, u, along)
-        return None, None, None, None, pushed, *(None for _ in weights)
+        kept, pushed = tanh_passes.jvp(ctx.run.seen, _layers(weights), along)
+        ctx.run.wait(kept, u, along)
+        return None, None, None, pushed, *(None for _ in weights)
 
 
 def _by_autograd(x: Tensor, u: Tensor, weights: Sequence[Tensor], v: Sequence[Tensor]) -> Sequence[Tensor]:
@@ -115,7 +111,7 @@ def _by_autograd(x: Tensor, u: Tensor, weights: Sequence[Tensor], v: Sequence[Te
     u, *weights = (  # apart: u is itself a function of the weights
         given.view_as(given) if given.requires_grad else given.detach().requires_grad_() for given in (u, *weights)
     )
-    out = run_layers(x, _layers(weights), tanh)[-1]
+    out = layers_forward(x, _layers(weights), tanh)[-1]
     pulled = torch.autograd.grad(out, weights, u, create_graph=True)
     return torch.autograd.grad(pulled, [u, *weights], v, create_graph=True, materialize_grads=True)
 

@@ -1,1 +1,1 @@
-"""References: agents that are handed the law the tasks are drawn from, and no weights. One file each."""
+"""References: agents that are handed the distribution the tasks are drawn from, and no weights. One file each."""

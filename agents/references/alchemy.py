@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.checks import check_whole
-from metarl.counted import numpy_generator
+from metarl.core.agent import AgentType
+from metarl.core.rng import numpy_generator
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 STONES, POTIONS, COLOURS, BEST = 3, 12, 6, 7
 CUBE = np.array(list(product((-1, 1), repeat=3)))[:, ::-1]  # corner v has +1 on axis a if bit a of v is set
@@ -38,7 +38,7 @@ class AlchemySettings:
 
 
 class Chemistries:
-    """What chemistries do, and how likely each is: `moves` [laws, corner, colour], `looks` [looks, corner, feature]."""
+    """What chemistries do, and how likely each is: `moves` [distributions, corner, colour], `looks` [looks, corner, feature]."""
 
     def __init__(self) -> None:
         graphs, prior = zip(*_graphs(), strict=True)
@@ -46,7 +46,7 @@ class Chemistries:
             [(axes[c // 2], ways[c // 2] * (-1) ** c) for c in range(COLOURS)]
             for axes, ways in product(permutations(range(3)), product((1, -1), repeat=3))
         ]
-        self.moves = np.array([_law(graph, effects) for graph in graphs for effects in potions])
+        self.moves = np.array([_dist(graph, effects) for graph in graphs for effects in potions])
         self.prior = np.repeat(np.array(prior) / len(potions), len(potions))
         self.looks = np.array([_look(mirror, turn) for mirror in CUBE for turn in range(4)])
 
@@ -73,7 +73,7 @@ def _connected(graph: set[tuple[int, int]]) -> bool:
     return bool((np.linalg.matrix_power(steps, 7) > 0).all())
 
 
-def _law(graph: set[tuple[int, int]], effects: list[tuple[int, int]]) -> list[list[int]]:
+def _dist(graph: set[tuple[int, int]], effects: list[tuple[int, int]]) -> list[list[int]]:
     return [
         [v ^ 1 << axis if CUBE[v, axis] != way and (v, axis) in graph else v for axis, way in effects] for v in range(8)
     ]
@@ -92,8 +92,10 @@ class Table:
 
     def __init__(self, known: Chemistries, rng: np.random.Generator) -> None:
         self.known, self.rng = known, rng
-        self.belief = np.repeat(known.prior[None] / len(known.looks), len(known.looks), axis=0)  # [looks, laws]
-        self.played: tuple[int, int] | None = None  # look, law
+        self.belief = np.repeat(
+            known.prior[None] / len(known.looks), len(known.looks), axis=0
+        )  # [looks, distributions]
+        self.played: tuple[int, int] | None = None  # look, distribution
 
     def see(self, row: np.ndarray) -> None:
         """The next observation: what no stone there can look like is ruled out."""
@@ -106,17 +108,17 @@ class Table:
         self.belief[~same.any(2)[:, self.there].all(1)] = 0
 
     def learn(self, stone: int, colour: int, before: np.ndarray) -> None:
-        """A stone was dipped: laws by which it would be elsewhere now are ruled out. before: its corners, [looks]."""
+        """A stone was dipped: distributions by which it would be elsewhere now are ruled out. before: its corners, [looks]."""
         for look in np.flatnonzero(self.belief.any(1)):
             self.belief[look] *= self.known.moves[:, before[look], colour] == self.corner[look, stone]
 
     def choose(self) -> int:
         if self.played is None or self.belief[self.played] == 0:
             weights = self.belief.ravel() / self.belief.sum()
-            look, law = np.unravel_index(self.rng.choice(weights.size, p=weights), self.belief.shape)
-            self.played = int(look), int(law)
-        look, law = self.played
-        plans = [self._plan(int(self.corner[look, i]), self.known.moves[law]) for i in range(STONES)]
+            look, dist = np.unravel_index(self.rng.choice(weights.size, p=weights), self.belief.shape)
+            self.played = int(look), int(dist)
+        look, dist = self.played
+        plans = [self._plan(int(self.corner[look, i]), self.known.moves[dist]) for i in range(STONES)]
         gains = [gain if there else 0.0 for (gain, _), there in zip(plans, self.there, strict=True)]
         worth = np.where(self.there, WORTH[self.corner[look]], -9)
         if worth.max() == WORTH[BEST]:
@@ -149,10 +151,10 @@ class Table:
         look, _ = self.played or (0, 0)
         if not (self.there.any() and self.full.any()):
             return 0
-        stone, law = int(np.flatnonzero(self.there)[0]), self.belief[look] / self.belief[look].sum()
+        stone, dist = int(np.flatnonzero(self.there)[0]), self.belief[look] / self.belief[look].sum()
         corner = int(self.corner[look, stone])
         stock = set(self.colours[self.full].tolist())
-        sure = {c: abs(float(law @ (self.known.moves[:, corner, c] != corner)) - 0.5) for c in stock}
+        sure = {c: abs(float(dist @ (self.known.moves[:, corner, c] != corner)) - 0.5) for c in stock}
         colour = min(sure, key=lambda c: sure[c])
         return self._dip(stone, colour) if sure[colour] < 0.499 else 0
 

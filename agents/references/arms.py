@@ -8,9 +8,9 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from metarl.counted import generator
+from metarl.core.rng import generator
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 
 class ArmsAgent(ABC):

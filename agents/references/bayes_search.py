@@ -9,10 +9,10 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.agents.references.cells import CellsAgent
 from metarl.agents.references.search_plan import Plan, Search, best_search
 from metarl.checks import check_number, check_whole
+from metarl.core.agent import AgentType
 from metarl.errors import MetarlError
 
 

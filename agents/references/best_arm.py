@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import gymnasium as gym
 from torch import Tensor, stack
 
-from metarl.agent import AgentType
+from metarl.core.agent import AgentType
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 
 @dataclass(frozen=True)

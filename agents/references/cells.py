@@ -8,8 +8,8 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 STAY, UP, RIGHT, DOWN, LEFT = range(5)
 

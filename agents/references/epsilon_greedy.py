@@ -8,9 +8,9 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.agents.references.arms import ArmsAgent
 from metarl.checks import check_number, check_whole
+from metarl.core.agent import AgentType
 
 
 @dataclass(frozen=True)

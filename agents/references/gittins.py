@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import gymnasium as gym
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.agents.references.arms import ArmsAgent
 from metarl.agents.references.gittins_index import discounted_indices, finite_horizon_indices
 from metarl.checks import check_number, check_whole
+from metarl.core.agent import AgentType
 from metarl.errors import MetarlError
 
 

@@ -6,10 +6,10 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.agents.references.tables import TableSettings, expected, greedy_plan
+from metarl.core.agent import AgentType
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 
 class KnownTableAgent:

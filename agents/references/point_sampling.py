@@ -9,11 +9,11 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.checks import check_number, check_whole
-from metarl.counted import generator
+from metarl.core.agent import AgentType
+from metarl.core.rng import generator
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 SPEED = 0.1  # a full step along each axis
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from metarl.agent import AgentType
 from metarl.agents.references.tables import Backup, TableAgent, TableSettings, expected
+from metarl.core.agent import AgentType
 
 
 class PSRLAgent(TableAgent):

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metarl.counted import numpy_generator
+from metarl.core.rng import numpy_generator
 
 MOVES = np.array([(0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)])  # stay, up, right, down, left
 

@@ -8,8 +8,8 @@ import gymnasium as gym
 import numpy as np
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.agents.references.cells import CellsAgent
+from metarl.core.agent import AgentType
 from metarl.errors import MetarlError
 
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from metarl.checks import check_whole
-from metarl.counted import numpy_generator
+from metarl.core.rng import numpy_generator
+from metarl.core.trials import Step
 from metarl.errors import MetarlError
-from metarl.trials import Step
 
 Backup = Callable[[Tensor], Tensor]  # values of the next states [B, S] -> values of actions [B, S, A]
 
@@ -36,7 +36,7 @@ class TableAgent(ABC):
     """Plans at the start of each episode from what it has seen, and follows the plan.
 
     Believes, before the first step, that rows of the transitions are Dirichlet(1) and mean rewards N(1, 1), observed
-    with noise N(0, 1): the law of the MDP distributions.
+    with noise N(0, 1): the distribution of the MDP distributions.
     """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: TableSettings) -> None:

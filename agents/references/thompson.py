@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.agent import AgentType
 from metarl.agents.references.arms import ArmsAgent
 from metarl.checks import check_whole
-from metarl.counted import numpy_generator
+from metarl.core.agent import AgentType
+from metarl.core.rng import numpy_generator
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """The folder of a benchmark: what was planned, and where each cell's files lie.
 
-benchmark.json                                  the plan: suite, entrants, seeds, hashes of the frozen tasks
+benchmark.json                                  the plan: suite, methods, seeds, hashes of the frozen tasks
 tasks/DISTRIBUTION-PANEL.json                   the frozen tasks themselves
 cells/DISTRIBUTION/ENTRANT/seed-0/run/          a training run, as `metarl train` leaves it, or single tasks learned
-cells/DISTRIBUTION/ENTRANT/seed-0/eval.npz      what the entrant lived through; a cell that has it is finished
+cells/DISTRIBUTION/ENTRANT/seed-0/eval.npz      what the method lived through; a cell that has it is finished
 cells/DISTRIBUTION/ENTRANT/seed-0/failed.json   why there is none
 """
 
@@ -19,27 +19,27 @@ from pathlib import Path
 from typing import Any
 
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.suites.entrant import Entrant
+from metarl.benchmarks.suites.method import Method
 from metarl.benchmarks.suites.scratch import SCRATCH
-from metarl.benchmarks.suites.suite import Family, Suite
+from metarl.benchmarks.suites.suite import Suite, SuiteEntry
 from metarl.errors import MetarlError
-from metarl.run import EVAL, write_atomically, writing
-from metarl.tasks import TaskSet
+from metarl.tasks.task_set import TaskSet
+from metarl.training.run_dir import EVAL, write_atomically, writing
 
 PLAN, FAILED = "benchmark.json", "failed.json"
 FORMAT, SCHEMA = "metarl benchmark", 2
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One entrant, trained with one seed, on one distribution."""
+class RunKey:
+    """One method, trained with one seed, on one distribution."""
 
-    family: str
-    entrant: str
+    entry: str
+    method: str
     seed: int
 
     def __str__(self) -> str:
-        return f"{self.entrant} on {self.family}, seed {self.seed}"
+        return f"{self.method} on {self.entry}, seed {self.seed}"
 
 
 class Folder:
@@ -60,8 +60,8 @@ class Folder:
         return suites.from_json(self.plan["suite"])
 
     @cached_property
-    def entrants(self) -> dict[str, Entrant]:
-        return {name: Entrant.from_json(name, data) for name, data in self.plan["entrants"].items()}
+    def methods(self) -> dict[str, Method]:
+        return {name: Method.from_json(name, data) for name, data in self.plan["methods"].items()}
 
     @staticmethod
     def open(path: str | Path) -> Folder:
@@ -76,7 +76,7 @@ class Folder:
             if plan["schema"] != SCHEMA:
                 raise MetarlError(f"{file} has schema {plan['schema']!r}, this metarl reads {SCHEMA}: upgrade metarl")
             folder = Folder(Path(path), plan)
-            _ = folder.suite, folder.entrants, plan["hashes"], plan["seeds"]
+            _ = folder.suite, folder.methods, plan["hashes"], plan["seeds"]
         except (KeyError, OSError, TypeError, ValueError) as error:
             if isinstance(error, MetarlError):
                 raise
@@ -87,7 +87,7 @@ class Folder:
 
     @staticmethod
     def begin(
-        path: str | Path, suite: Suite, entrants: Mapping[str, Entrant], seeds: int,
+        path: str | Path, suite: Suite, methods: Mapping[str, Method], seeds: int,
         distributions: Sequence[str] = (), steps: int | None = None,
     ) -> Folder:  # fmt: skip
         """Make the folder, or go on with what an earlier call began: more agents, seeds and distributions may join.
@@ -95,79 +95,82 @@ class Folder:
         distributions, steps: see Suite.limited.
         """
         path = Path(path)
-        tasks = {f.label: {panel: suite.tasks(f, panel) for panel in f.panels} for f in suite.families}
-        hashes = {label: {panel: frozen.hash for panel, frozen in panels.items()} for label, panels in tasks.items()}
+        tasks = {f.label: {eval_set: suite.tasks(f, eval_set) for eval_set in f.eval_sets} for f in suite.entries}
+        hashes = {
+            label: {eval_set: frozen.hash for eval_set, frozen in eval_sets.items()}
+            for label, eval_sets in tasks.items()
+        }
         plan = {
             "format": FORMAT, "schema": SCHEMA, "suite": suite.to_json(), "seeds": seeds, "hashes": hashes,
             "limits": {"distributions": list(distributions), "steps": steps},
-            "entrants": {name: entrant.to_json() for name, entrant in entrants.items()},
+            "methods": {name: method.to_json() for name, method in methods.items()},
             "command": shlex.join(["metarl", *sys.argv[1:]]),
         }  # fmt: skip
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             plan = _joined(path, Folder.open(path).plan, plan)
         with writing(path, "give another --out"):
             (path / "tasks").mkdir(parents=True, exist_ok=True)
-            for label, panels in tasks.items():
-                for panel, frozen in panels.items():
-                    frozen.save(path / "tasks" / f"{label}-{panel}.json")
+            for label, eval_sets in tasks.items():
+                for eval_set, frozen in eval_sets.items():
+                    frozen.save(path / "tasks" / f"{label}-{eval_set}.json")
             write_atomically(path / PLAN, (json.dumps(plan, indent=1) + "\n").encode())
         return Folder.open(path)
 
-    def cells(self) -> Iterator[Cell]:
+    def run_keys(self) -> Iterator[RunKey]:
         """Every cell of the plan. Who learns nothing beforehand has one seed; who only measures others (a reference, a
         ceiling) lives on the families that name it."""
-        measures = {name for family in self.suite.families for name in (family.reference, family.ceiling)}
+        measures = {name for entry in self.suite.entries for name in (entry.reference, entry.ceiling)}
         measures -= {*self.suite.controls, *self.suite.agents}
-        for family in self.suite.families:
-            for entrant in self.entrants.values():
-                if entrant.name in measures - {family.reference, family.ceiling}:
+        for entry in self.suite.entries:
+            for method in self.methods.values():
+                if method.name in measures - {entry.reference, entry.ceiling}:
                     continue
-                for seed in range(self._seeds(family, entrant)):
-                    yield Cell(family.label, entrant.name, seed)
+                for seed in range(self._seeds(entry, method)):
+                    yield RunKey(entry.label, method.name, seed)
 
-    def _seeds(self, family: Family, entrant: Entrant) -> int:
-        if entrant.scratch:
-            return min(self.plan["seeds"], family.scratch.seeds) if family.scratch else 0
-        return self.plan["seeds"] if entrant.trains else 1
+    def _seeds(self, entry: SuiteEntry, method: Method) -> int:
+        if method.scratch:
+            return min(self.plan["seeds"], entry.scratch.seeds) if entry.scratch else 0
+        return self.plan["seeds"] if method.trains else 1
 
-    def at(self, cell: Cell) -> Path:
+    def at(self, run_key: RunKey) -> Path:
         """The cell's own folder."""
-        return self.path / "cells" / cell.family / self.entrants[cell.entrant].folder / f"seed-{cell.seed}"
+        return self.path / "cells" / run_key.entry / self.methods[run_key.method].folder / f"seed-{run_key.seed}"
 
-    def run_dir(self, cell: Cell) -> Path:
+    def run_dir(self, run_key: RunKey) -> Path:
         """Where the training that the cell lives from is kept."""
-        owner = self.entrants[cell.entrant].owner
-        return self.at(Cell(cell.family, owner, cell.seed)) / "run"
+        owner = self.methods[run_key.method].owner
+        return self.at(RunKey(run_key.entry, owner, run_key.seed)) / "run"
 
-    def finished(self, cell: Cell) -> bool:
-        return (self.at(cell) / EVAL).is_file()
+    def finished(self, run_key: RunKey) -> bool:
+        return (self.at(run_key) / EVAL).is_file()
 
-    def failure(self, cell: Cell) -> str | None:
+    def failure(self, run_key: RunKey) -> str | None:
         """Why the cell failed; None if it did not."""
-        file = self.at(cell) / FAILED
+        file = self.at(run_key) / FAILED
         try:
-            return None if self.finished(cell) or not file.is_file() else json.loads(file.read_text())["reason"]
+            return None if self.finished(run_key) or not file.is_file() else json.loads(file.read_text())["reason"]
         except (KeyError, TypeError, ValueError):
             return "for a reason that was not written down"
 
-    def fail(self, cell: Cell, reason: str, details: str = "") -> None:
+    def fail(self, run_key: RunKey, reason: str, details: str = "") -> None:
         """Note that the cell failed. The next call tries again."""
-        self.at(cell).mkdir(parents=True, exist_ok=True)
+        self.at(run_key).mkdir(parents=True, exist_ok=True)
         text = json.dumps({"reason": reason, "details": details}, indent=1)
-        write_atomically(self.at(cell) / FAILED, (text + "\n").encode())
+        write_atomically(self.at(run_key) / FAILED, (text + "\n").encode())
 
-    def tasks(self, family: Family, panel: str) -> TaskSet:
-        """The frozen tasks of a panel; MetarlError if they are not those of the plan."""
-        if panel == SCRATCH:
-            return self.tasks(family, family.scored)[: family.scratch.tasks if family.scratch else 0]
-        frozen = TaskSet.load(self.path / "tasks" / f"{family.label}-{panel}.json")
-        if frozen.hash != self.hash(family, panel):
-            raise MetarlError(f"{self.path}: the tasks of {family.label}, {panel}, are not those that it began with")
+    def tasks(self, entry: SuiteEntry, eval_set: str) -> TaskSet:
+        """The frozen tasks of an eval set; MetarlError if they are not those of the plan."""
+        if eval_set == SCRATCH:
+            return self.tasks(entry, entry.scored)[: entry.scratch.tasks if entry.scratch else 0]
+        frozen = TaskSet.load(self.path / "tasks" / f"{entry.label}-{eval_set}.json")
+        if frozen.hash != self.hash(entry, eval_set):
+            raise MetarlError(f"{self.path}: the tasks of {entry.label}, {eval_set}, are not those that it began with")
         return frozen
 
-    def hash(self, family: Family, panel: str) -> str:
-        """Of the tasks that the plan says for a panel."""
-        return self.tasks(family, panel).hash if panel == SCRATCH else self.plan["hashes"][family.label][panel]
+    def hash(self, entry: SuiteEntry, eval_set: str) -> str:
+        """Of the tasks that the plan says for an eval set."""
+        return self.tasks(entry, eval_set).hash if eval_set == SCRATCH else self.plan["hashes"][entry.label][eval_set]
 
 
 def _joined(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,13 +178,13 @@ def _joined(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[
     for key in ("suite", "hashes"):
         if (where := _difference(was[key], now[key])) is not None:
             raise MetarlError(f"{path} was begun with another {key} (they differ in {where}): give another --out")
-    for name, entrant in now["entrants"].items():
-        if was["entrants"].get(name, entrant) != entrant:
-            where = _difference(was["entrants"][name], entrant)
+    for name, method in now["methods"].items():
+        if was["methods"].get(name, method) != method:
+            where = _difference(was["methods"][name], method)
             raise MetarlError(f"{path} was begun with another {name} (it differs in {where}): give another --out")
-    everybody = {**was["entrants"], **now["entrants"]}
+    everybody = {**was["methods"], **now["methods"]}
     limits = _both(path, was["limits"], now["limits"])
-    return {**now, "entrants": everybody, "seeds": max(was["seeds"], now["seeds"]), "limits": limits}
+    return {**now, "methods": everybody, "seeds": max(was["seeds"], now["seeds"]), "limits": limits}
 
 
 def _both(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,26 +21,26 @@ from pathlib import Path
 
 import torch
 
-from metarl import devices, threads
 from metarl.benchmarks.job.folder import Folder
-from metarl.benchmarks.job.unit import Unit, units
+from metarl.benchmarks.job.job import Job, jobs
 from metarl.benchmarks.job.worker import to_line
 from metarl.errors import MetarlError
-from metarl.training import Interrupted
+from metarl.runtime import devices, threads
+from metarl.training.train import Interrupted
 
-LOCK_WAIT_S = 10.0  # for the processes of a job that was killed a moment ago to notice
+LOCK_WAIT_S = 10.0  # for the processes of a schedule that was killed a moment ago to notice
 SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass
-class Job:
+class Schedule:
     """Work in progress, shared by one thread for each process."""
 
     folder: Folder
     device: str
     say: Callable[[str], None]
     lock: int  # file descriptor
-    left: queue.SimpleQueue[Unit] = field(default_factory=queue.SimpleQueue)
+    left: queue.SimpleQueue[Job] = field(default_factory=queue.SimpleQueue)
     total: int = 0
     done: int = 0
     failures: dict[str, str] = field(default_factory=dict)
@@ -51,106 +51,110 @@ class Job:
     steps_total: int = 0
     steps_done: int = 0
 
-    def tell(self, unit: Unit, failures: dict[str, str]) -> None:
-        """Note what became of a unit, and say so."""
+    def tell(self, job: Job, failures: dict[str, str]) -> None:
+        """Note what became of a job, and say so."""
         with self.guard:
             self.done += 1
-            self.steps_done += unit.steps
+            self.steps_done += job.steps
             self.failures |= failures
             spent = time.perf_counter() - self.began
             share = self.steps_done / self.steps_total if self.steps_total else self.done / self.total
             left = f", about {max(0.0, spent / share - spent) / 60:.1f} min left" if 0 < share < 1 else ""
-            self.say(f"{self.done} of {self.total}: {unit.owner} on {unit.family}, seed {unit.seed}{left}")
-            for cell, reason in failures.items():
-                self.say(f"  failed: {cell}: {reason}")
+            self.say(f"{self.done} of {self.total}: {job.owner} on {job.entry}, seed {job.seed}{left}")
+            for run_key, reason in failures.items():
+                self.say(f"  failed: {run_key}: {reason}")
 
 
 def carry_out(folder: Folder, device: str, processes: int | None, say: Callable[[str], None]) -> dict[str, str]:
-    """Do all that is left to do; {cell: why it failed}. Interrupted where the user asked to stop."""
-    families = [family.distribution for family in folder.suite.families]
-    if line := devices.said(device, *families):
+    """Do all that is left to do; {run_key: why it failed}. Interrupted where the user asked to stop."""
+    entries = [entry.distribution for entry in folder.suite.entries]
+    if line := devices.said(device, *entries):
         say(line)
-    device = devices.pick_device(device, *families)
+    device = devices.pick_device(device, *entries)
     with _locked(folder.path) as lock:
-        job = Job(folder, device, say, lock)
-        todo = sorted(units(folder), key=_urgency)
-        for unit in todo:
-            job.left.put(unit)
-        job.total, job.steps_total = len(todo), sum(unit.steps for unit in todo)
+        schedule = Schedule(folder, device, say, lock)
+        todo = sorted(jobs(folder), key=_urgency)
+        for job in todo:
+            schedule.left.put(job)
+        schedule.total, schedule.steps_total = len(todo), sum(job.steps for job in todo)
         count = min(len(todo), processes or (torch.cuda.device_count() if device == "cuda" else threads.available()))
-        workers = [threading.Thread(target=_serve, args=(job, i)) for i in range(count)]
+        workers = [threading.Thread(target=_serve, args=(schedule, i)) for i in range(count)]
         for worker in workers:
             worker.start()
-        _wait(job, workers)
-    if job.fault is not None:
-        raise job.fault
-    if job.stopped:
+        _wait(schedule, workers)
+    if schedule.fault is not None:
+        raise schedule.fault
+    if schedule.stopped:
         raise Interrupted(f"stopped; what is finished is kept in {folder.path}: the same command goes on")
-    return job.failures
+    return schedule.failures
 
 
-def _urgency(unit: Unit) -> tuple[bool, int, int]:
+def _urgency(job: Job) -> tuple[bool, int, int]:
     """Seconds of work before trainings, long trainings before short ones, so that they end together; of equal ones one
     seed of everybody before the next, so that there is something to compare soon."""
-    return unit.steps > 0, -unit.steps, unit.seed
+    return job.steps > 0, -job.steps, job.seed
 
 
-def _wait(job: Job, workers: list[threading.Thread]) -> None:
+def _wait(schedule: Schedule, workers: list[threading.Thread]) -> None:
     """Until all have ended; Ctrl-C reaches the processes as well, which finish the update they are at."""
     while any(worker.is_alive() for worker in workers):
         try:
             for worker in workers:
                 worker.join(0.5)
         except KeyboardInterrupt:
-            if job.stopped:
+            if schedule.stopped:
                 raise
-            job.stopped = True
-            job.say("stopping: every process saves what it has (once more to stop at once)")
+            schedule.stopped = True
+            schedule.say("stopping: every process saves what it has (once more to stop at once)")
 
 
-def _serve(job: Job, index: int) -> None:
-    """Feed one process until nothing is left; a process that dies fails its unit and is followed by another."""
+def _serve(schedule: Schedule, index: int) -> None:
+    """Feed one process until nothing is left; a process that dies fails its job and is followed by another."""
     process: subprocess.Popen[str] | None = None
     try:
-        while not job.stopped and job.fault is None:
+        while not schedule.stopped and schedule.fault is None:
             try:
-                unit = job.left.get_nowait()
+                job = schedule.left.get_nowait()
             except queue.Empty:
                 return
-            process = process or _start(job, index)
-            answer = _ask(process, unit)
+            process = process or _start(schedule, index)
+            answer = _ask(process, job)
             if answer is None:
                 code, process = _end(process), None
-                if job.stopped:
+                if schedule.stopped:
                     return
-                for cell in unit.cells:
-                    job.folder.fail(cell, f"its process ended with status {code}", _log(job, index).read_text()[-4000:])
-                answer = {"failures": {str(cell): f"its process ended with status {code}" for cell in unit.cells}}
+                for run_key in job.run_keys:
+                    schedule.folder.fail(
+                        run_key, f"its process ended with status {code}", _log(schedule, index).read_text()[-4000:]
+                    )
+                answer = {
+                    "failures": {str(run_key): f"its process ended with status {code}" for run_key in job.run_keys}
+                }
             if "interrupted" in answer:
-                job.stopped = True
+                schedule.stopped = True
                 return
-            job.tell(unit, answer["failures"])
+            schedule.tell(job, answer["failures"])
     except BaseException as error:  # to be raised where the user is
-        job.fault = error
+        schedule.fault = error
     finally:
         if process is not None:
             _end(process)
 
 
-def _start(job: Job, index: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "metarl.benchmarks.job.worker", str(job.folder.path), job.device]
-    environment = os.environ | SINGLE | ({"CUDA_VISIBLE_DEVICES": str(index)} if job.device == "cuda" else {})
-    with _log(job, index).open("a") as log:
+def _start(schedule: Schedule, index: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "metarl.benchmarks.job.worker", str(schedule.folder.path), schedule.device]
+    environment = os.environ | SINGLE | ({"CUDA_VISIBLE_DEVICES": str(index)} if schedule.device == "cuda" else {})
+    with _log(schedule, index).open("a") as log:
         return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environment,
-            pass_fds=(job.lock,),
+            pass_fds=(schedule.lock,),
         )  # fmt: skip
 
 
-def _ask(process: subprocess.Popen[str], unit: Unit) -> dict | None:
+def _ask(process: subprocess.Popen[str], job: Job) -> dict | None:
     """The process's answer; None where it died."""
     try:
-        process.stdin.write(to_line(unit))  # pyright: ignore[reportOptionalMemberAccess]
+        process.stdin.write(to_line(job))  # pyright: ignore[reportOptionalMemberAccess]
         process.stdin.flush()  # pyright: ignore[reportOptionalMemberAccess]
         line = process.stdout.readline()  # pyright: ignore[reportOptionalMemberAccess]
     except BrokenPipeError:
@@ -166,13 +170,13 @@ def _end(process: subprocess.Popen[str]) -> int:
     return process.wait()
 
 
-def _log(job: Job, index: int) -> Path:
-    return job.folder.path / f"worker-{index}.log"
+def _log(schedule: Schedule, index: int) -> Path:
+    return schedule.folder.path / f"worker-{index}.log"
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """One job at a time in a folder. Its processes hold the lock too, so it is free only when all of them are gone."""
+    """One schedule at a time in a folder. Its processes hold the lock too, so it is free only when all of them are gone."""
     file = os.open(path / ".lock", os.O_CREAT | os.O_RDWR)
     try:
         end = time.monotonic() + LOCK_WAIT_S
@@ -182,7 +186,9 @@ def _locked(path: Path) -> Iterator[int]:
                 break
             except BlockingIOError:
                 if time.monotonic() > end:
-                    raise MetarlError(f"another job is at work in {path}: wait for it, or give another --out") from None
+                    raise MetarlError(
+                        f"another schedule is at work in {path}: wait for it, or give another --out"
+                    ) from None
                 time.sleep(0.2)
         yield file
     finally:

@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl import evaluation
-from metarl.benchmarks.suites.entrant import Entrant
+from metarl.benchmarks.suites.method import Method
 from metarl.benchmarks.suites.scratch import Scratch
-from metarl.benchmarks.suites.suite import Family
-from metarl.evaluation import Lifetimes
-from metarl.faces.stable import StableVecEnv
-from metarl.run import NEW
-from metarl.tasks import TaskSet
-from metarl.training import Interrupted, stop_signal
-from metarl.trials import Step, Trials
+from metarl.benchmarks.suites.suite import SuiteEntry
+from metarl.core.trials import Step, Trials
+from metarl.gym_api.sb3 import StableVecEnv
+from metarl.tasks.task_set import TaskSet
+from metarl.training import evaluate
+from metarl.training.evaluate import EvalResult
+from metarl.training.run_dir import NEW
+from metarl.training.train import Interrupted, stop_signal
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Curves:
     """What was learned on N tasks: M tests of E episodes."""
 
-    lives: Lifetimes  # reward [M, H, N, E]: a test in the place of an episode
+    lives: EvalResult  # reward [M, H, N, E]: a test in the place of an episode
     env_steps: list[int]  # [M], taken on a task before each test
     seconds: float
 
@@ -56,22 +56,22 @@ class Learned:
     def observe(self, step: Step) -> None: ...
 
 
-def learn(entrant: Entrant, family: Family, tasks: TaskSet, seed: int, at: Path) -> Curves:
+def learn(method: Method, entry: SuiteEntry, tasks: TaskSet, seed: int, at: Path) -> Curves:
     """Learn each of the tasks alone; those that are done already are read from the folder `at`."""
     at.mkdir(parents=True, exist_ok=True)
     with stop_signal(lambda _: None) as stop:
-        parts = [_kept(at / f"task-{i}.npz", entrant, family, tasks[i], seed, stop) for i in range(len(tasks))]
-    reward, lived = (np.concatenate([part[name] for part in parts], 2) for name in ("reward", "lived"))
+        parts = [_kept(at / f"task-{i}.npz", method, entry, tasks[i], seed, stop) for i in range(len(tasks))]
+    reward, lived = (np.concatenate([part[name] for part in parts], 2) for name in ("reward", "mask"))
     diverged = sum(int(part["diverged"]) for part in parts)
     env_steps = parts[0]["env_steps"].tolist()  # the same for all: only rollouts of one size are taken
-    return Curves(Lifetimes(tasks, reward, lived, diverged), env_steps, sum(float(p["seconds"]) for p in parts))
+    return Curves(EvalResult(tasks, reward, lived, diverged), env_steps, sum(float(p["seconds"]) for p in parts))
 
 
 def _kept(
-    file: Path, entrant: Entrant, family: Family, task: TaskSet, seed: int, stop: list[int]
+    file: Path, method: Method, entry: SuiteEntry, task: TaskSet, seed: int, stop: list[int]
 ) -> dict[str, np.ndarray]:
     if not file.exists():
-        found = _learn_one(entrant, family, task, seed, stop)
+        found = _learn_one(method, entry, task, seed, stop)
         temporary = file.with_name(file.name + NEW)
         with temporary.open("wb") as out:
             np.savez_compressed(out, allow_pickle=False, **found)
@@ -81,11 +81,11 @@ def _kept(
 
 
 def _learn_one(
-    entrant: Entrant, family: Family, task: TaskSet, seed: int, stop: list[int]
+    method: Method, entry: SuiteEntry, task: TaskSet, seed: int, stop: list[int]
 ) -> dict[str, np.ndarray | float | int]:
-    how, began = _how(family), time.perf_counter()
-    algorithm = _begin(entrant, family, task, seed)
-    test = replace(family.distribution, episodes=1).make(how.replicates)
+    how, began = _how(entry), time.perf_counter()
+    algorithm = _begin(method, entry, task, seed)
+    test = replace(entry.distribution, episodes=1).make(how.replicates)
     try:
         tests = list(_tests(algorithm, test, task, how, stop))
     finally:
@@ -93,37 +93,37 @@ def _learn_one(
         algorithm.get_env().close()  # pyright: ignore[reportOptionalMemberAccess]
     return {
         "reward": np.concatenate([lives.reward for _, lives in tests]),
-        "lived": np.concatenate([lives.lived for _, lives in tests]),
+        "mask": np.concatenate([lives.mask for _, lives in tests]),
         "diverged": sum(lives.diverged for _, lives in tests), "env_steps": np.array([steps for steps, _ in tests]),
         "seconds": time.perf_counter() - began,
     }  # fmt: skip
 
 
-def _begin(entrant: Entrant, family: Family, task: TaskSet, seed: int) -> BaseAlgorithm:
+def _begin(method: Method, entry: SuiteEntry, task: TaskSet, seed: int) -> BaseAlgorithm:
     """The algorithm, new, with observations and rewards normalised as stable-baselines3 does it."""
     from stable_baselines3.common.vec_env import VecNormalize
 
-    how = _how(family)
-    settings: dict[str, Any] = {"policy": "MlpPolicy", **entrant.settings, **how.settings}
-    env = StableVecEnv(family.distribution, how.num_envs, task=task)
+    how = _how(entry)
+    settings: dict[str, Any] = {"policy": "MlpPolicy", **method.settings, **how.settings}
+    env = StableVecEnv(entry.distribution, how.num_envs, task=task)
     normalized = VecNormalize(env, gamma=settings.get("gamma", 0.99))
-    return entrant.algorithm(env=normalized, seed=seed, device="cpu", **settings)
+    return method.algorithm(env=normalized, seed=seed, device="cpu", **settings)
 
 
 def _tests(
     algorithm: BaseAlgorithm, env: Trials, task: TaskSet, how: Scratch, stop: list[int]
-) -> Iterator[tuple[int, Lifetimes]]:
+) -> Iterator[tuple[int, EvalResult]]:
     """(env steps so far, what the mean policy earns), before anything is learned and at every mark."""
-    yield 0, evaluation.live(Learned(algorithm), env, task, how.replicates)
+    yield 0, evaluate.evaluate_agent(Learned(algorithm), env, task, how.replicates)
     for mark in range(1, how.marks + 1):
         if stop:
             raise Interrupted("stopped: the task that was being learned begins anew next time")
         left = mark * how.steps // how.marks - algorithm.num_timesteps
         if left > 0:
             algorithm.learn(left, reset_num_timesteps=False)
-        yield algorithm.num_timesteps, evaluation.live(Learned(algorithm), env, task, how.replicates)
+        yield algorithm.num_timesteps, evaluate.evaluate_agent(Learned(algorithm), env, task, how.replicates)
 
 
-def _how(family: Family) -> Scratch:
-    assert family.scratch is not None  # or there was no cell
-    return family.scratch
+def _how(entry: SuiteEntry) -> Scratch:
+    assert entry.scratch is not None  # or there was no cell
+    return entry.scratch

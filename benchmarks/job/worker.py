@@ -12,19 +12,19 @@ import sys
 import threading
 from dataclasses import asdict
 
-from metarl.benchmarks.job.folder import Cell, Folder
-from metarl.benchmarks.job.unit import Unit, work
-from metarl.training import Interrupted
+from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.job import Job, work
+from metarl.training.train import Interrupted
 
 
-def to_line(unit: Unit) -> str:
+def to_line(job: Job) -> str:
     """A unit as a line of text."""
-    return json.dumps(asdict(unit)) + "\n"
+    return json.dumps(asdict(job)) + "\n"
 
 
-def from_line(line: str) -> Unit:
+def from_line(line: str) -> Job:
     data = json.loads(line)
-    return Unit(**{**data, "cells": tuple(Cell(**cell) for cell in data["cells"])})
+    return Job(**{**data, "run_keys": tuple(RunKey(**run_key) for run_key in data["run_keys"])})
 
 
 def _lines() -> queue.Queue[str]:
@@ -46,9 +46,9 @@ def _main(path: str, device: str) -> None:
     os.dup2(2, 1)  # what an agent prints goes to the log
     lines, folder = _lines(), Folder.open(path)
     while True:
-        unit = from_line(lines.get())
+        job = from_line(lines.get())
         try:
-            answers.write(json.dumps({"failures": work(folder, unit, device)}) + "\n")
+            answers.write(json.dumps({"failures": work(folder, job, device)}) + "\n")
         except Interrupted:
             answers.write(json.dumps({"interrupted": True}) + "\n")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metarl.benchmarks.report.style import Look, looks
-from metarl.benchmarks.scores import LEVELS
+from metarl.benchmarks.results.scores import LEVELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,19 +22,19 @@ MOST_EPISODES_INSIDE = 10  # whose inside is drawn
 def figures(document: Document) -> Iterator[tuple[str, str, Figure]]:
     """(file name, what it shows, figure), in the order of the page; nothing is drawn of what has no scale."""
     if document["headline"]:
-        yield "headline", "AUAC of every entrant, over all distributions and on each", headline(document)
+        yield "headline", "AUAC of every method, over all distributions and on each", headline(document)
     for d in document["distributions"]:
         name = d["name"]
         if d["scratch"]:
             yield f"{name}-scratch", f"adapting beside learning from scratch on {name}", from_scratch(document, d)
-        if d["reference"] is None or not d["entrants"]:
+        if d["reference"] is None or not d["methods"]:
             continue
         yield f"{name}-adaptation", f"adaptation curves on {name}", adaptation(document, d, d["scored"])
-        if any("long" in e["panels"] for e in d["entrants"].values()):
+        if any("long" in e["eval_sets"] for e in d["methods"].values()):
             yield f"{name}-long", f"adaptation over a long lifetime on {name}", adaptation(document, d, "long")
         yield f"{name}-solved", f"solved fraction on {name}", solved(document, d)
         yield f"{name}-tasks", f"AUAC by task on {name}", heat_map(document, d)
-        if len(d["panels"]) > 1:
+        if len(d["eval_sets"]) > 1:
             yield f"{name}-splits", f"train, test and ood tasks of {name}", splits(document, d)
         yield f"{name}-profile", f"performance profile on {name}", profiles(document, d)
 
@@ -52,9 +52,9 @@ def _new(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Ax
 
 
 def headline(document: Document) -> Figure:
-    """A dot with its interval for each entrant, small dots for seeds; the overall score, then each distribution."""
+    """A dot with its interval for each method, small dots for seeds; the overall score, then each distribution."""
     look = looks(document)
-    names = [row["entrant"] for row in document["headline"]]
+    names = [row["method"] for row in document["headline"]]
     scored = [d for d in document["distributions"] if d["reference"] is not None]
     columns = ([None] if len(scored) > 1 else []) + scored
     figure, axes = _new(2.2 + 2.6 * len(columns), 0.9 + 0.34 * len(names), len(columns))
@@ -62,10 +62,10 @@ def headline(document: Document) -> Figure:
         for at, name in enumerate(reversed(names)):
             colour = look[name].colour
             if d is None:
-                row = next(row for row in document["headline"] if row["entrant"] == name)
+                row = next(row for row in document["headline"] if row["method"] == name)
                 value, low, high = row["auac"], row["low"], row["high"]
             else:
-                auac = d["entrants"][name]["panels"][d["scored"]]["auac"]
+                auac = d["methods"][name]["eval_sets"][d["scored"]]["auac"]
                 value, low, high = auac["iqm"], auac["low"], auac["high"]
                 axis.plot(auac["seeds"], [at] * len(auac["seeds"]), "o", color=colour, ms=3.5, alpha=0.35, mew=0)
             if low is not None:
@@ -80,23 +80,23 @@ def headline(document: Document) -> Figure:
     return figure
 
 
-def adaptation(document: Document, d: Document, panel: str) -> Figure:
+def adaptation(document: Document, d: Document, eval_set: str) -> Figure:
     """Score against experience; thin lines are seeds, bands the interval, dashed lines the starts of episodes.
 
     A lifetime of many episodes has a point for each of them, a short one also shows what happens inside.
     """
     look = looks(document)
     figure, (axis,) = _new(8.4, 3.8)
-    horizon, episodes = d["horizon"], max(len(data["returns"]) for _, data in _panels(d, panel))
+    horizon, episodes = d["horizon"], max(len(data["returns"]) for _, data in _panels(d, eval_set))
     inside = episodes <= MOST_EPISODES_INSIDE
-    for name, data in _panels(d, panel):
+    for name, data in _panels(d, eval_set):
         curve = data["curve" if inside else "by_episode"]
         for k, part in enumerate(_parts(len(curve["x"]), episodes)):  # a gap: the state starts anew
             _stroke(axis, curve, part, look[name], name if k == 0 else None)
     for k in range(1, episodes) if inside else ():
         axis.axvline(k * horizon, color="#999999", lw=0.7, ls="--", zorder=0)
     axis.set_xlim(0, episodes * horizon)
-    what = "a training task" if d["panels"][panel]["split"] == "train" else "a task never seen before"
+    what = "a training task" if d["eval_sets"][eval_set]["split"] == "train" else "a task never seen before"
     axis.set_xlabel(f"env steps on {what} ({episodes} episodes of at most {horizon})")
     axis.set_ylabel("score: 0 random, 1 reference")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -104,7 +104,7 @@ def adaptation(document: Document, d: Document, panel: str) -> Figure:
 
 
 def _stroke(axis: Axes, curve: Document, part: slice, look: Look, label: str | None) -> None:
-    """One entrant's line over a part of a curve, with its band and its seeds."""
+    """One method's line over a part of a curve, with its band and its seeds."""
     x = curve["x"][part]
     axis.plot(x, curve["mean"][part], look.line, color=look.colour, lw=look.width, label=label)
     if curve["low"] is not None:
@@ -166,9 +166,9 @@ def from_scratch(document: Document, d: Document) -> Figure:
 
 
 def heat_map(document: Document, d: Document) -> Figure:
-    """AUAC of each entrant on each task, sorted by the tasks' first parameter."""
+    """AUAC of each method on each task, sorted by the tasks' first parameter."""
     rows = [(name, data["by_task"]) for name, data in _panels(d, d["scored"]) if name != "random"]
-    values = d["panels"][d["scored"]]["values"]
+    values = d["eval_sets"][d["scored"]]["values"]
     order, ticks, label = _sorted(values, len(rows[0][1]))
     figure, (axis,) = _new(8.4, 1.3 + 0.34 * len(rows))
     image = axis.imshow(
@@ -198,15 +198,15 @@ def _sorted(values: Mapping[str, Any], n: int) -> tuple[np.ndarray, tuple[list[i
 def splits(document: Document, d: Document) -> Figure:
     """AUAC on tasks trained on, unseen ones, and such from outside of the training support."""
     look = looks(document)
-    there = [panel for panel in ("train", "test", "ood") if panel in d["panels"]]
+    there = [eval_set for eval_set in ("train", "test", "ood") if eval_set in d["eval_sets"]]
     names = [name for name, _ in _panels(d, d["scored"]) if name != "random"]
     figure, (axis,) = _new(8.4, 3.0)
     for i, name in enumerate(names):
         shift = (i - (len(names) - 1) / 2) * 0.11
         points = [
-            (k, d["entrants"][name]["panels"][p]["auac"])
+            (k, d["methods"][name]["eval_sets"][p]["auac"])
             for k, p in enumerate(there)
-            if p in d["entrants"][name]["panels"]
+            if p in d["methods"][name]["eval_sets"]
         ]
         x = [k + shift for k, _ in points]
         axis.plot(x, [auac["iqm"] for _, auac in points], look[name].line, color=look[name].colour, lw=0.8, alpha=0.6)
@@ -214,8 +214,12 @@ def splits(document: Document, d: Document) -> Figure:
         for at, (_, auac) in zip(x, points, strict=True):
             if auac["low"] is not None:
                 axis.plot((at, at), (auac["low"], auac["high"]), color=look[name].colour, lw=2.5, alpha=0.5)
-    titles = {"train": "training tasks", "test": "unseen tasks, same law", "ood": "outside the training support"}
-    axis.set_xticks(range(len(there)), [titles[panel] for panel in there])
+    titles = {
+        "train": "training tasks",
+        "test": "unseen tasks, same distribution",
+        "ood": "outside the training support",
+    }
+    axis.set_xticks(range(len(there)), [titles[eval_set] for eval_set in there])
     axis.set_ylabel("AUAC")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
@@ -241,7 +245,7 @@ def profiles(document: Document, d: Document) -> Figure:
     return figure
 
 
-def _panels(d: Document, panel: str) -> Iterator[tuple[str, Document]]:
-    for name, entrant in d["entrants"].items():
-        if "auac" in entrant["panels"].get(panel, {}):
-            yield name, entrant["panels"][panel]
+def _panels(d: Document, eval_set: str) -> Iterator[tuple[str, Document]]:
+    for name, method in d["methods"].items():
+        if "auac" in method["eval_sets"].get(eval_set, {}):
+            yield name, method["eval_sets"][eval_set]

@@ -10,7 +10,7 @@ from typing import Any
 
 from metarl.benchmarks.report import tables
 from metarl.benchmarks.report.figures import SOLVED
-from metarl.benchmarks.report.sentences import answers, ends, notices, verdicts
+from metarl.benchmarks.report.sentences import anchors, answers, notices, verdicts
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -35,7 +35,7 @@ CAPTIONS = {
 def page(document: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     """The whole page. figures: name -> (what it shows, SVG)."""
     name = document["suite"]["name"]
-    scored = [d for d in document["distributions"] if d["entrants"]]
+    scored = [d for d in document["distributions"] if d["methods"]]
     links = " ".join(f'<a href="#{escape(d["name"])}">{escape(d["name"])}</a>' for d in scored)
     parts = [
         f"<h1>How fast do they adapt? The suite {escape(name)}</h1>",
@@ -70,9 +70,9 @@ def _notices(document: Document) -> str:
 def _distribution(document: Document, d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     name = d["name"]
     reference = d["reference"]
-    count = d["panels"][d["scored"]]["tasks"]
+    count = d["eval_sets"][d["scored"]]["tasks"]
     size = f"{d['episodes']} episodes of {d['horizon']} steps on each of {count} {d['scored']} tasks"
-    scale = "" if reference is None else " " + ends(reference)
+    scale = "" if reference is None else " " + anchors(reference)
     parts = [f'<h2 id="{escape(name)}">{escape(name)}</h2><p class="quiet">{escape(size)}.{escape(scale)}</p>']
     parts.append(_list(verdicts(document, d)))
     for kind, title in (("adaptation", "Adaptation"), ("long", "A long lifetime")):
@@ -105,18 +105,18 @@ def _made(document: Document) -> str:
         for m in document["machines"]
     )
     hashes = Table(
-        ("distribution", "panel", "tasks", "SHA-256 of the frozen tasks"),
+        ("distribution", "eval_set", "tasks", "SHA-256 of the frozen tasks"),
         [
-            (d["name"], panel, str(p["tasks"]), p["hash"])
+            (d["name"], eval_set, str(p["tasks"]), p["hash"])
             for d in document["distributions"]
-            for panel, p in d["panels"].items()
+            for eval_set, p in d["eval_sets"].items()
         ],
     )
-    entrants = Table(
-        ("entrant", "agent", "lives from the training of", "settings changed", "actions"),
+    methods = Table(
+        ("method", "agent", "lives from the training of", "settings changed", "actions"),
         [
             (name, e["agent"], e["of"] or "itself", _settings(e), "its mean" if e["deterministic"] else "drawn")
-            for name, e in document["entrants"].items()
+            for name, e in document["methods"].items()
         ],
     )  # fmt: skip
     s = document["statistics"]
@@ -127,12 +127,12 @@ def _made(document: Document) -> str:
     )
     return (
         f'<h2 id="made">How this was made</h2><pre>{commands}</pre><ul class="quiet">{machines}</ul>'
-        f'{_table(entrants)}{_table(hashes)}<p class="quiet">{escape(note)}</p>'
+        f'{_table(methods)}{_table(hashes)}<p class="quiet">{escape(note)}</p>'
     )
 
 
-def _settings(entrant: Document) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in entrant["settings"].items()) or "none"
+def _settings(method: Document) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in method["settings"].items()) or "none"
 
 
 def _titled(title: str, content: str) -> str:
@@ -152,6 +152,6 @@ def _figure(figures: Mapping[str, tuple[str, bytes]], name: str, kind: str) -> s
 
 def _table(table: Table) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(run_key)}</td>" for run_key in row) + "</tr>" for row in table.rows)
     note = f'<p class="quiet">{escape(table.note)}</p>' if table.note else ""
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'

@@ -25,7 +25,7 @@ def verdicts(document: Document, d: Document) -> list[str]:
 
     A pair is told once, by the agent that ranks higher overall; all other pairs are in the tables.
     """
-    agents = [row["entrant"] for row in document["headline"] if not row["control"]]
+    agents = [row["method"] for row in document["headline"] if not row["control"]]
     pairs = [row for row in d["comparisons"] if row.get("low") is not None and _telling(document, agents, row)]
     lines = []
     for agent in agents:
@@ -37,7 +37,7 @@ def verdicts(document: Document, d: Document) -> list[str]:
 
 def notices(document: Document) -> list[str]:
     """What a reader must know before the numbers: failures, what is missing, warnings."""
-    lines = [f"Failed: {failure['cell']}: {failure['reason']}" for failure in document["failures"]]
+    lines = [f"Failed: {failure['run_key']}: {failure['reason']}" for failure in document["failures"]]
     if document["unfinished"]:
         shown = "; ".join(document["unfinished"][:5])
         more = len(document["unfinished"]) - 5
@@ -49,14 +49,14 @@ def notices(document: Document) -> list[str]:
     return lines + [f"Warning: {warning}" for warning in document["warnings"]]
 
 
-def ends(reference: Document) -> str:
+def anchors(reference: Document) -> str:
     """What the scores of a distribution mean, and whose returns they are made of."""
     floor, best, ceiling = (reference[name] for name in ("floor", "best", "ceiling"))
-    known = f" As good as exploring can be: {_end(ceiling)}." if ceiling else ""
-    return f"Score 0 is a return of {_end(floor)}, 1 is {_end(best)}; means over tasks.{known}"
+    known = f" As good as exploring can be: {_anchor(ceiling)}." if ceiling else ""
+    return f"Score 0 is a return of {_anchor(floor)}, 1 is {_anchor(best)}; means over tasks.{known}"
 
 
-def _end(end: Document) -> str:
+def _anchor(end: Document) -> str:
     error = "" if end["error"] is None else f" ± {end['error']:.2g}"
     return f"{end['return']:.4g}{error} ({end['by']})"
 
@@ -96,7 +96,7 @@ def _spared(curve: Document, row: Document) -> str:
 def _telling(document: Document, agents: Sequence[str], row: Document) -> bool:
     """Whether two agents are compared, or an agent with a control made of it."""
     a, b = row["a"], row["b"]
-    made_of = {name: entrant["of"] for name, entrant in document["entrants"].items()}
+    made_of = {name: method["of"] for name, method in document["methods"].items()}
     return (a in agents and b in agents) or (a in agents and made_of[b] == a) or (b in agents and made_of[a] == b)
 
 
@@ -104,7 +104,7 @@ def _agent(row: Document, unseen: bool) -> str:
     where = " on tasks it never trained on" if unseen else ""
     spread = "" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"
     return (
-        f"Over its whole lifetime{where}, {row['entrant']} earns {row['auac']:.2f}{spread} of "
+        f"Over its whole lifetime{where}, {row['method']} earns {row['auac']:.2f}{spread} of "
         "what being told the task earns over acting at random."
     )
 

@@ -1,4 +1,4 @@
-"""How entrants look, the same in every figure: agents in colours, controls in greys, what shares weights dashed."""
+"""How methods look, the same in every figure: agents in colours, controls in greys, what shares weights dashed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BEST, FLOOR = "#111111", "#c4c4c4"
 
 
 class Look(NamedTuple):
-    """Of one entrant's line."""
+    """Of one method's line."""
 
     colour: str
     line: str
@@ -19,17 +19,17 @@ class Look(NamedTuple):
 
 
 def looks(document: Mapping[str, Any]) -> dict[str, Look]:
-    """A look for every entrant of a report."""
-    entrants: Mapping[str, Mapping[str, Any]] = document["entrants"]
+    """A look for every method of a report."""
+    methods: Mapping[str, Mapping[str, Any]] = document["methods"]
     best = {d["reference_entrant"] for d in document["distributions"]}
     found: dict[str, Look] = {}
-    colours, greys = iter(COLOURS * len(entrants)), iter(GREYS * len(entrants))
-    for name in _owners_first(entrants):
-        own = entrants[name]
+    colours, greys = iter(COLOURS * len(methods)), iter(GREYS * len(methods))
+    for name in _owners_first(methods):
+        own = methods[name]
         if name == "random":
             found[name] = Look(FLOOR, "-", 1.2)
         elif name in best:
-            everywhere = all(name in d["entrants"] for d in document["distributions"])
+            everywhere = all(name in d["methods"] for d in document["distributions"])
             found[name] = Look(
                 BEST, "-" if everywhere else ":", 1.2
             )  # one told the task, and one that knows it exactly
@@ -42,5 +42,5 @@ def looks(document: Mapping[str, Any]) -> dict[str, Look]:
     return found
 
 
-def _owners_first(entrants: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    return sorted(entrants, key=lambda name: entrants[name]["of"] is not None)
+def _owners_first(methods: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    return sorted(methods, key=lambda name: methods[name]["of"] is not None)

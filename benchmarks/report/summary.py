@@ -1,4 +1,4 @@
-"""Numbers of one score of one entrant, as plain data: what the tables print."""
+"""Numbers of one score of one method, as plain data: what the tables print."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sample:
 
     @staticmethod
     def of(scores: np.ndarray, who: str, where: str, trained: bool) -> Sample:
-        """scores: [S, N, ...]. An entrant that nothing was learned for has no seeds to vary."""
+        """scores: [S, N, ...]. An method that nothing was learned for has no seeds to vary."""
         return Sample(
             Resampling.draw(len(scores), scores.shape[1], who, where), trained and len(scores) >= FEWEST_SEEDS
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from metarl.benchmarks.scores import LEVELS
+from metarl.benchmarks.results.scores import LEVELS
 from metarl.benchmarks.statistics.bootstrap import FEWEST_SEEDS
 
 Document = Mapping[str, Any]
@@ -26,23 +26,23 @@ def headline(document: Document) -> Table:
     for row in document["headline"]:
         role = "control" if row["control"] else "agent"
         auac = _spread(row["auac"], row["low"], row["high"])
-        rows.append((row["entrant"], role, auac, _rank(row), _seeds(row["seeds"], row["trained"])))
+        rows.append((row["method"], role, auac, _rank(row), _seeds(row["seeds"], row["trained"])))
     return Table(
-        ("entrant", "role", "AUAC", "rank", "seeds"), rows,
+        ("method", "role", "AUAC", "rank", "seeds"), rows,
         "AUAC: mean score over the whole lifetime, 0 is acting at random, 1 is being told the task (IQM over seeds and "
         "tasks, averaged over distributions). In brackets: 95 % intervals, of ranks too, by a bootstrap over seeds and "
         "tasks. The ends of the scale are not ranked.",
     )  # fmt: skip
 
 
-def scores(d: Document, panel: str) -> Table:
-    """Everybody on one panel."""
+def scores(d: Document, eval_set: str) -> Table:
+    """Everybody on one eval set."""
     columns = (
-        "entrant", "AUAC", "mean", "median", "first episode", "last episode", "gain", "regret", "20th percentile",
+        "method", "AUAC", "mean", "median", "first episode", "last episode", "gain", "regret", "20th percentile",
         "forgetting",
     )  # fmt: skip
     rows = []
-    for name, data in _scored(d, panel):
+    for name, data in _scored(d, eval_set):
         auac = data["auac"]
         rows.append((
             name, _interval(auac), _number(auac["mean"]), _number(auac["median"]), _interval(data["first"]),
@@ -55,12 +55,12 @@ def scores(d: Document, panel: str) -> Table:
     ))  # fmt: skip
 
 
-def experience(d: Document, panel: str) -> Table:
+def experience(d: Document, eval_set: str) -> Table:
     """Raw returns, and how soon the reference is reached."""
-    columns = ("entrant", "return, first → last episode", *(f"steps to {level:g} (solved)" for level in LEVELS))
+    columns = ("method", "return, first → last episode", *(f"steps to {level:g} (solved)" for level in LEVELS))
     rows = []
-    for name, entrant in d["entrants"].items():
-        data = entrant["panels"].get(panel)
+    for name, method in d["methods"].items():
+        data = method["eval_sets"].get(eval_set)
         if data is not None:
             reached = [data["reached"][str(level)] if "reached" in data else None for level in LEVELS]
             returns = f"{data['returns'][0]:.4g} → {data['returns'][-1]:.4g}"
@@ -71,10 +71,10 @@ def experience(d: Document, panel: str) -> Table:
     ))  # fmt: skip
 
 
-def _scored(d: Document, panel: str) -> Iterator[tuple[str, Document]]:
-    for name, entrant in d["entrants"].items():
-        if "auac" in entrant["panels"].get(panel, {}):
-            yield name, entrant["panels"][panel]
+def _scored(d: Document, eval_set: str) -> Iterator[tuple[str, Document]]:
+    for name, method in d["methods"].items():
+        if "auac" in method["eval_sets"].get(eval_set, {}):
+            yield name, method["eval_sets"][eval_set]
 
 
 def comparisons(d: Document) -> Table:
@@ -98,11 +98,11 @@ def gaps(d: Document) -> Table:
     """Generalisation."""
     kinds = ("train - test", "test - ood")
     rows = [
-        (name, *(_gap(entrant["gaps"][kind]) for kind in kinds))
-        for name, entrant in d["entrants"].items()
-        if any(entrant["gaps"].values())
+        (name, *(_gap(method["gaps"][kind]) for kind in kinds))
+        for name, method in d["methods"].items()
+        if any(method["gaps"].values())
     ]
-    return Table(("entrant", "train − test", "test − ood"), rows, "How much AUAC is lost on tasks never trained on.")
+    return Table(("method", "train − test", "test − ood"), rows, "How much AUAC is lost on tasks never trained on.")
 
 
 def saved(d: Document) -> Table:
@@ -127,17 +127,17 @@ def saved(d: Document) -> Table:
 def costs(d: Document) -> Table:
     """What it took."""
     rows = []
-    for name, entrant in d["entrants"].items():
-        cost = entrant["cost"]
+    for name, method in d["methods"].items():
+        cost = method["cost"]
         steps, seconds = cost["env_steps"], cost["train_seconds"]
         rows.append((
             name, MISSING if steps is None else _of(steps, d["budget"].get(name)),
             MISSING if seconds is None else f"{seconds / 60:.1f}",
             f"{cost['live_seconds']:.1f}", f"{cost['peak_memory'] / 2**30:.2f}", str(cost["diverged"]),
-            _seeds(entrant["seeds"], entrant["trained"]),
+            _seeds(method["seeds"], method["trained"]),
         ))  # fmt: skip
     columns = (
-        "entrant",
+        "method",
         "env steps to train",
         "minutes to train",
         "seconds to evaluate",

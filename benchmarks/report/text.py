@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metarl.benchmarks.report import tables
-from metarl.benchmarks.report.sentences import answers, ends, notices, verdicts
+from metarl.benchmarks.report.sentences import anchors, answers, notices, verdicts
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -23,8 +23,8 @@ def markdown(document: Document) -> str:
     if document["headline"]:
         lines += [_table(tables.headline(document)), ""]
     for d in document["distributions"]:
-        if d["entrants"]:
-            lines += [f"## {d['name']}", "", *([ends(d["reference"]), ""] if d["reference"] else [])]
+        if d["methods"]:
+            lines += [f"## {d['name']}", "", *([anchors(d["reference"]), ""] if d["reference"] else [])]
             lines += [*(f"- {line}" for line in verdicts(document, d)), ""]
             lines += [_table(tables.scores(d, d["scored"])), ""]
             lines += [_table(tables.experience(d, d["scored"])), ""]
@@ -32,31 +32,32 @@ def markdown(document: Document) -> str:
             lines += [_table(tables.saved(d)), ""]
         if d["comparisons"]:
             lines += [_table(tables.comparisons(d)), ""]
-        if d["entrants"]:
+        if d["methods"]:
             lines += [_table(tables.costs(d)), ""]
     lines += ["## How this was made", "", "```", *(source["command"] for source in document["sources"]), "```", ""]
     for d in document["distributions"]:
         lines += [
-            f"- {d['name']}, {panel}: {p['tasks']} tasks, SHA-256 `{p['hash']}`" for panel, p in d["panels"].items()
+            f"- {d['name']}, {eval_set}: {p['tasks']} tasks, SHA-256 `{p['hash']}`"
+            for eval_set, p in d["eval_sets"].items()
         ]
     lines += [f"- {m['cpu']}, {m['cores']} cores; {_versions(m)}" for m in document["machines"]]
     return "\n".join(lines) + "\n"
 
 
 def as_csv(document: Document) -> str:
-    """A row for each distribution, panel, entrant and score."""
+    """A row for each distribution, eval set, method and score."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("distribution", "panel", "entrant", "seeds", "score", "iqm", "low", "high", "mean", "median"))
+    writer.writerow(("distribution", "eval_set", "method", "seeds", "score", "iqm", "low", "high", "mean", "median"))
     for d in document["distributions"]:
-        for name, entrant in d["entrants"].items():
-            for panel, data in entrant["panels"].items():
+        for name, method in d["methods"].items():
+            for eval_set, data in method["eval_sets"].items():
                 for score in SCORES if "auac" in data else ():
                     s = data[score]
                     numbers = (
                         "" if s[key] is None else repr(s[key]) for key in ("iqm", "low", "high", "mean", "median")
                     )
-                    writer.writerow((d["name"], panel, name, len(data["seeds"]), score, *numbers))
+                    writer.writerow((d["name"], eval_set, name, len(data["seeds"]), score, *numbers))
     return out.getvalue()
 
 

@@ -37,7 +37,7 @@ class Resampling:
     def draw(num_seeds: int, num_tasks: int, who: str, where: str, repetitions: int = REPETITIONS) -> Resampling:
         """who: whose training seeds these are, so that entrants that share trained weights get the same ones; where:
         whose tasks, so that agents met on the same tasks differ by more than the draw of those."""
-        from metarl.counted import numpy_generator  # torch's, which `metarl --help` does not wait for
+        from metarl.core.rng import numpy_generator  # torch's, which `metarl --help` does not wait for
 
         seeds = numpy_generator("bootstrap seeds", who).integers(num_seeds, size=(repetitions, num_seeds))
         tasks = numpy_generator("bootstrap tasks", where).integers(num_tasks, size=(repetitions, num_tasks))

@@ -8,7 +8,7 @@ from typing import Any
 
 from metarl.checks import check_whole
 
-SCRATCH = "scratch"  # what its lives are kept under, beside the panels
+SCRATCH = "scratch"  # what its lives are kept under, beside the eval sets
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Scratch:
     steps: int
     """env steps on each task"""
     tasks: int = 8
-    """the first so many of the scored panel"""
+    """the first so many of the scored eval set"""
     seeds: int = 1
     """trainings on each task; the tasks are trainings of their own already"""
     marks: int = 20

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
-from metarl.distribution import TaskDistribution
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.adapters.extra import need
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.errors import MetarlError, unknown
-from metarl.laws import Choice
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
+from metarl.tasks.samplers import Choice
+from metarl.tasks.task_distribution import TaskDistribution
 
 SCREEN = (105, 80, 3)  # every other pixel of 210 x 160, the brighter of the last two frames, for objects flicker
 MOST_NOOPS = 30  # frames without action that an episode begins with, at most: start states differ by these alone
@@ -75,7 +75,7 @@ class AtariSimulation(GameSimulation):
                 if value not in known:
                     raise MetarlError(f"the game has no {name} {value}: choose among {list(known)}")
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         mode, difficulty = self.task["mode"].tolist(), self.task["difficulty"].tolist()
         noops = random.integers("no-ops", MOST_NOOPS + 1).tolist()
         for i in torch.nonzero(mask).flatten().tolist():
@@ -87,7 +87,7 @@ class AtariSimulation(GameSimulation):
                 console.act(0)
             self._seen[i] = console.getScreenRGB()[::2, ::2]
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         reward, over = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, bool)
         chosen = action.tolist()
         for i in torch.nonzero(active).flatten().tolist():

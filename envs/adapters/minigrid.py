@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
-from metarl.distribution import TaskDistribution
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.adapters.extra import need
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
-from metarl.laws import Integers
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
+from metarl.tasks.samplers import Integers
+from metarl.tasks.task_distribution import TaskDistribution
 
 VIEW = (7, 7, 3)  # what lies in each cell before the agent: object, colour and state, as MiniGrid numbers them
 
@@ -64,12 +64,12 @@ class MiniGridSimulation(GameSimulation):
         self.observation_space = gym.spaces.Box(0, 255, VIEW, np.uint8)
         self.action_space = gym.spaces.Discrete(int(self._envs[0].action_space.n))
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         levels = self.task["level"].tolist()
         for i in torch.nonzero(mask).flatten().tolist():
             self._seen[i] = self._envs[i].reset(seed=levels[i])[0]["image"]
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         reward, over = np.zeros(self.num_envs, np.float32), np.zeros(self.num_envs, bool)
         chosen = action.tolist()
         for i in torch.nonzero(active).flatten().tolist():

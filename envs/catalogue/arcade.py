@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from metarl.distribution import TaskDistribution
 from metarl.envs.games.rule_grid.rulesets import Rulesets
-from metarl.laws import Choice, Fixed, Integers, Permutation, Uniform, Union
+from metarl.tasks.samplers import Choice, Fixed, Integers, Permutation, Uniform, Union
+from metarl.tasks.task_distribution import TaskDistribution
 
 TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # something is worth having
 TWO_GOALS = Choice(((1.0, -1.0), (-1.0, 1.0)))
@@ -81,7 +81,7 @@ ARCADE = (
     ),
     TaskDistribution(
         "AlchemyBottlenecks", world="SymbolicAlchemy",
-        parameters={**PERCEPTION, "graph": Union(*GRAPHS.laws[:3])}, ood={"graph": GRAPHS.laws[3]},
+        parameters={**PERCEPTION, "graph": Union(*GRAPHS.samplers[:3])}, ood={"graph": GRAPHS.samplers[3]},
         horizon=20, episodes=10,
         tests="Alchemy with up to two bottlenecks; ood: three",
     ),

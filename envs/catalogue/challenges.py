@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import pi
 from typing import Any
 
-from metarl.distribution import TaskDistribution
-from metarl.laws import Arc, Choice, Disc, Fixed, Integers, LogUniform, Permutation, Uniform, Union
+from metarl.tasks.samplers import Arc, Choice, Disc, Fixed, Integers, LogUniform, Permutation, Uniform, Union
+from metarl.tasks.task_distribution import TaskDistribution
 
 TRIAL: dict[str, Any] = {"horizon": 200, "episodes": 2}
 FORWARD: dict[str, Any] = {"world": "HalfCheetah", "goal": "advance", **TRIAL}  # 1 m/s earns 1 a step

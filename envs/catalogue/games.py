@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import pi
 
-from metarl.distribution import TaskDistribution
-from metarl.laws import Arc, Choice, Dirichlet, Integers, Normal, Permutation, Uniform, Union
+from metarl.tasks.samplers import Arc, Choice, Dirichlet, Integers, Normal, Permutation, Uniform, Union
+from metarl.tasks.task_distribution import TaskDistribution
 
 
 def _bandit(arms: int, pulls: int) -> TaskDistribution:

@@ -1,6 +1,6 @@
 """The classical families of meta-RL on robots, as their papers and public codes define them.
 
-Where a published law has a fault, the family without a suffix mends it, and the one called Classic keeps it.
+Where a published sampler has a fault, the family without a suffix mends it, and the one called Classic keeps it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import pi
 from typing import Any
 
-from metarl.distribution import TaskDistribution
-from metarl.laws import Arc, Choice, Disc, LogUniform, Uniform, Union
+from metarl.tasks.samplers import Arc, Choice, Disc, LogUniform, Uniform, Union
+from metarl.tasks.task_distribution import TaskDistribution
 
 TRIAL: dict[str, Any] = {"horizon": 200, "episodes": 2}
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings, bars
 from metarl.errors import MetarlError
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
 
 
 class Bandit(Game):
@@ -54,7 +54,7 @@ class ArmsSimulation(GameSimulation):
         self.action_space = gym.spaces.Discrete(arms)
         self.pulled = torch.full((lanes.num_envs,), -1, device=lanes.device)  # for pictures
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         """Nothing to put back: a bandit has no state."""
 
     def observe(self) -> Tensor:
@@ -82,7 +82,7 @@ class BernoulliSimulation(ArmsSimulation):
         else:
             self.probabilities = self.task["probabilities"].float()
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         self.pulled = action
         chance = self.probabilities.gather(1, action[:, None])[:, 0]
         reward = (random.uniform("pay") < chance).logical_and_(active).float()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome
 from metarl.envs.games.game import Colour, Game, Lanes, Settings
 from metarl.envs.games.grid import ACTIONS, GridSimulation, place
-from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.tasks.parameter import Parameter
 
 
 class DarkKeyDoor(Game):
@@ -52,11 +52,11 @@ class DarkKeyDoorSimulation(GridSimulation):
         super().__init__(parameters, lanes, size, start=None)
         self.held = self.nobody
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         super().reset(mask, random)
         self.held = self.held & ~mask
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         self.walk(action, active)
         found = (self.cell == self.places["key"]) & ~self.held & active
         self.held = self.held | found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome
 from metarl.envs.games.game import Game, Lanes, Settings
 from metarl.envs.games.grid import ACTIONS, GridSimulation, place
-from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.tasks.parameter import Parameter
 
 
 class DarkRoom(Game):
@@ -42,7 +42,7 @@ class DarkRoomSimulation(GridSimulation):
         super().__init__(parameters, lanes, size, start=(size // 2) * (size + 1))
         self.may_terminate = once
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         self.walk(action, active)
         found = (self.cell == self.places["goal"]).logical_and_(active)
         reward = found.float()

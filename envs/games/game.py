@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metarl.core.simulation import Simulation
+from metarl.core.world import World
 from metarl.errors import MetarlError, unknown
-from metarl.parameters import Parameter
-from metarl.world import Simulation, World
+from metarl.tasks.parameter import Parameter
 
 if TYPE_CHECKING:
-    from metarl.distribution import TaskDistribution
+    from metarl.tasks.world_config import WorldConfig
 
 Settings = Mapping[str, Any]
 Colour = tuple[int, int, int]  # red, green, blue
@@ -40,30 +41,28 @@ class Game(World):
     def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> Simulation:
         """B games side by side."""
 
-    def settings(self, distribution: TaskDistribution) -> Settings:
+    def settings(self, config: WorldConfig) -> Settings:
         """The distribution's settings over the defaults; MetarlError for an unknown name or a value of another type."""
-        for name, value in distribution.settings.items():
+        for name, value in config.settings.items():
             if name not in self.defaults:
                 raise unknown(f"setting of {self.name}", name, self.defaults)
             kind = type(self.defaults[name])
             if type(value) is not kind and not (kind is float and type(value) is int):
-                raise MetarlError(f"{distribution.name}: the setting {name} is a {kind.__name__}, got {value!r}")
+                raise MetarlError(f"{config.name}: the setting {name} is a {kind.__name__}, got {value!r}")
             if kind is int and value < 1:
-                raise MetarlError(f"{distribution.name}: the setting {name} must be at least 1, got {value}")
-        return {**self.defaults, **distribution.settings}
+                raise MetarlError(f"{config.name}: the setting {name} must be at least 1, got {value}")
+        return {**self.defaults, **config.settings}
 
-    def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
-        if distribution.goal is not None:
-            raise MetarlError(f"{distribution.name}: the game {self.name} has its goal in its rules: leave goal out")
-        return self.understood(self.settings(distribution))
+    def parameters(self, config: WorldConfig) -> tuple[Parameter, ...]:
+        if config.goal is not None:
+            raise MetarlError(f"{config.name}: the game {self.name} has its goal in its rules: leave goal out")
+        return self.understood(self.settings(config))
 
-    def build(
-        self, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
-    ) -> Simulation:
+    def build(self, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None) -> Simulation:
         if engine is not None:
-            raise MetarlError(f"{distribution.name}: a game runs on no physics engine: leave engine out")
-        parameters = self.parameters(distribution)
-        return self.simulation(self.settings(distribution), parameters, Lanes(num_envs, device))
+            raise MetarlError(f"{config.name}: a game runs on no physics engine: leave engine out")
+        parameters = self.parameters(config)
+        return self.simulation(self.settings(config), parameters, Lanes(num_envs, device))
 
     def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
         return {"rules": f"{self.name} {self.rules}"}

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome
 from metarl.envs.games.bandit import ArmsSimulation
 from metarl.envs.games.game import Game, Lanes, Settings, bars
-from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.tasks.parameter import Parameter
 
 
 class GaussianBandit(Game):
@@ -45,7 +45,7 @@ class GaussianSimulation(ArmsSimulation):
         super().assign(task, mask)
         self.means = self.task["means"].float()
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         self.pulled = action
         reward = self.means.gather(1, action[:, None])[:, 0] + self.noise * random.normal("pay")
         reward = reward * active

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance
 from metarl.envs.games.game import Colour, GameSimulation, Lanes, ruled
-from metarl.parameters import Parameter
-from metarl.world import Appearance
+from metarl.tasks.parameter import Parameter
 
 STEPS = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))  # (dx, dy): stay, up, right, down, left
 FLOOR, LINE, AGENT = (235, 235, 235), (205, 205, 205), (240, 140, 40)
@@ -60,7 +60,7 @@ class GridSimulation(GameSimulation):
         self.places = {n: v[:, 0] + self.size * v[:, 1] for n, v in self.task.items() if n != ACTIONS.name}
         self._permuted = ACTIONS.name in task
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         start = random.integers("start", self.size**2) if self.start is None else self.start
         self.cell = torch.where(mask, start, self.cell)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome
 from metarl.envs.games.game import Game, Lanes, Settings
 from metarl.envs.games.grid import ACTIONS, GridSimulation, place
-from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.tasks.parameter import Parameter
 
 
 class GridNavi(Game):
@@ -40,7 +40,7 @@ class GridNavi(Game):
 class GridNaviSimulation(GridSimulation):
     """B walkers."""
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         self.walk(action, active)
         reward = torch.where(self.cell == self.places["goal"], 1.0, -0.1).mul_(active)
         self.reward_terms = {"goal": reward}

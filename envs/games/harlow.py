@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
-from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.tasks.parameter import Parameter
 
 NEVER = 10**6
 
@@ -56,13 +56,13 @@ class HarlowSimulation(GameSimulation):
         self.left = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)  # which object is left
         self.time = torch.zeros_like(self.left)
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         drawn = random.uniform("objects", (2, self.features)) * 2 - 1
         self.objects = torch.where(mask[:, None, None], drawn, self.objects)
         self.left = torch.where(mask, random.integers("first sides", 2), self.left)
         self.time = self.time.masked_fill(mask, 0)
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         chosen = self.left ^ action
         better = self._better()
         lucky = random.uniform("pay") < self.task["reliability"]

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import NAN_ACTION, Appearance, Outcome
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.errors import MetarlError, unknown
-from metarl.parameters import Parameter
-from metarl.world import NAN_ACTION, Appearance, Outcome
+from metarl.tasks.parameter import Parameter
 
 SPEED = 0.1  # a full step along each axis
 FELT = ("near", "inside")
@@ -68,10 +68,10 @@ class PointNavSimulation(GameSimulation):
         super().assign(task, mask)
         self.goal, self.wind = self.task["goal"].float(), self.task["wind"].float()
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         self.point = self.point.masked_fill(mask[:, None], 0.0)
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         nan = action.isnan().any(1) & active
         move = torch.add(self.wind, action.nan_to_num(nan=0.0).clamp_(-1.0, 1.0), alpha=SPEED)
         self.point = torch.where(active[:, None], self.point + move, self.point)

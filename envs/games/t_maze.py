@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings, ruled
 from metarl.envs.games.grid import AGENT, FLOOR
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
 
 FORWARD, UP, BACK, DOWN = range(4)
 WIDEST, WIDEST_DRAWN = 60, 15  # cells of a corridor that text and pictures show
@@ -61,11 +61,11 @@ class TMazeSimulation(GameSimulation):
         self.x = self.y = self.time = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)
         self.side = torch.ones_like(self.x)
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         self.x, self.y, self.time = (v.masked_fill(mask, 0) for v in (self.x, self.y, self.time))
         self.side = torch.where(mask, 2 * random.integers("side", 2) - 1, self.side)
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         length = self.task["length"]
         self.time = self.time + active
         inside = active & (self.y == 0)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
 
 
 class TabularMDP(Game):
@@ -62,10 +62,10 @@ class TabularSimulation(GameSimulation):
         # The last state needs no threshold: it is what is left.
         self.thresholds = self.task["transitions"].float().cumsum(3)[..., :-1].flatten(0, 2).contiguous()
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         self.state = self.state.masked_fill(mask, 0)
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         at = torch.add(self._row + action, self.state, alpha=self.actions)
         reward = (self.means.index_select(0, at) + self.noise * random.normal("reward")) * active
         thresholds, drawn = self.thresholds.index_select(0, at), random.uniform("next state")[:, None]

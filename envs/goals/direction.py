@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from metarl.envs.goals.goal import Goal, Motion
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class Direction(Goal):

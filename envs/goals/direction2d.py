@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metarl.envs.goals.goal import Goal, Motion
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class Direction2d(Goal):

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 
 from torch import Tensor
 
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class Motion(NamedTuple):

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from metarl.envs.goals.goal import Goal, Motion
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class Reach(Goal):

@@ -22,7 +22,7 @@ class ModelChanges:
             name: (value := physics.default(name).double()).expand(physics.num_envs, *value.shape) for name in names
         }
         for name in names:
-            physics.field(name)  # in its place from now on: a step may be recorded
+            physics.field(name)  # in its place from now on: a step may be captured
         self._derives = any(p.derived_constants for p in perturbations)
 
     def values(self, task: Task) -> Fields:

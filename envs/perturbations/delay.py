@@ -6,9 +6,9 @@ import mujoco
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 LONGEST = 16  # steps
 
@@ -48,7 +48,7 @@ class Late(Channel):
         self._rows = torch.arange(shape[0], device=device)
         self._starts_empty = starts_empty
 
-    def send(self, value: Tensor, task: Task, now: Counted) -> Tensor:
+    def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
         self._ring[now.step % len(self._ring), self._rows] = value.double()
         sent = now.step - task[self._parameter]
         late = self._ring[sent.clamp(min=0) % len(self._ring), self._rows].to(value.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 from metarl.envs.perturbations.perturbation import Task
 from metarl.envs.perturbations.switch import AFTER
 from metarl.errors import unknown
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 Labels = Mapping[str, tuple[str, ...]]  # vector parameter -> the names of its elements, in order
 

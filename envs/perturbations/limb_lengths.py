@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metarl.envs.perturbations.elements import names_of
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 CAPSULE = int(mujoco.mjtGeom.mjGEOM_CAPSULE)
 ALIGNED = 0.999  # cosine between a capsule's axis and a principal axis of its body

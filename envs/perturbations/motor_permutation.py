@@ -6,9 +6,9 @@ import mujoco
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class MotorPermutation(Perturbation):
@@ -31,7 +31,7 @@ class MotorPermutation(Perturbation):
 class Wiring(Channel):
     """Nothing to remember."""
 
-    def send(self, value: Tensor, task: Task, now: Counted) -> Tensor:
+    def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
         wires = task["motor_permutation"]
         return value.gather(1, (wires.abs() - 1).clamp(min=0)) * wires.sign()
 

@@ -6,9 +6,9 @@ import mujoco
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class ObservationNoise(Perturbation):
@@ -27,7 +27,7 @@ class ObservationNoise(Perturbation):
 class Noise(Channel):
     """Nothing to remember: the numbers of each time are counted."""
 
-    def send(self, value: Tensor, task: Task, now: Counted) -> Tensor:
+    def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
         return value + task["observation_noise"][:, None] * now.normal(
             "observation noise", value.shape[1:], value.dtype
         )

@@ -6,7 +6,7 @@ import mujoco
 import torch
 
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 TORSO = 1  # the first body: body 0 is the world
 

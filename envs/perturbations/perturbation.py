@@ -10,8 +10,8 @@ import mujoco
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
-from metarl.parameters import Parameter
+from metarl.core.rng import CounterRNG
+from metarl.tasks.parameter import Parameter
 
 Fields = dict[str, Tensor]  # model field -> [B, ...], float64, rows independent
 Task = Mapping[str, Tensor]  # parameter -> [B, *shape]
@@ -25,7 +25,7 @@ class Channel(ABC):
     """
 
     @abstractmethod
-    def send(self, value: Tensor, task: Task, now: Counted) -> Tensor:
+    def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
         """What comes out when `value` [B, n] goes in at time `now.step`; the same when it is sent again.
 
         `now`: random numbers of this time of the episode; `now.step`: int64 [B].

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.changes import ModelChanges
 from metarl.envs.perturbations.elements import gathered
@@ -58,20 +58,20 @@ class Perturbed:
             self._changes.write(self._first, mask & self._switched)
             self._hold(self._switched & ~mask)
 
-    def advance(self, active: Tensor, now: Counted) -> None:
+    def advance(self, active: Tensor, now: CounterRNG) -> None:
         """Switch the active environments whose time has come."""
         if self._switches:
             switched = self._switched | active & (now.step >= self._given[TIME])
             self._changes.write(self._second, switched & ~self._switched)
             self._hold(switched)
 
-    def act(self, action: Tensor, now: Counted) -> Tensor:
+    def act(self, action: Tensor, now: CounterRNG) -> Tensor:
         """What reaches the motors, [B, nu] in [-1, 1]."""
         for channel in self._actions:
             action = channel.send(action, self.task, now)
         return action
 
-    def sense(self, observation: Tensor, now: Counted) -> Tensor:
+    def sense(self, observation: Tensor, now: CounterRNG) -> Tensor:
         """What is seen, [B, n]."""
         for channel in self._observations:
             observation = channel.send(observation, self.task, now)

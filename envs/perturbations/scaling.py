@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metarl.envs.perturbations.elements import names_of
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task, wide
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 Shape = Callable[[mujoco.MjModel], tuple[int, ...]]
 LOW, HIGH = 1e-3, 1e3  # of factors

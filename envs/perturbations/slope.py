@@ -8,7 +8,7 @@ import mujoco
 import torch
 
 from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 
 class Slope(Perturbation):

@@ -9,7 +9,7 @@ import mujoco
 
 from metarl.envs.perturbations.perturbation import Perturbation, Task
 from metarl.errors import MetarlError
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 AFTER, TIME = "_after", "switch_time"
 

@@ -78,7 +78,7 @@ class Physics(ABC):
         None where it is known without waiting for the device that none did.
         """
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """On a GPU: `work`, which steps or resets these simulations, as a graph; what replays it."""
         raise NotImplementedError(f"the engine {self.engine!r} runs on no GPU")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from metarl.envs.physics import timers
 from metarl.envs.physics.contract import Physics
 from metarl.errors import MetarlError
-from metarl.threads import physics_threads
+from metarl.runtime.threads import physics_threads
 
 # MuJoCo resets a simulation by itself when one of these is raised, and only counts it.
 _BLOW_UPS = [

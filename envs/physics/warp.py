@@ -1,7 +1,7 @@
 """Physics on an NVIDIA GPU: MuJoCo Warp, float32. On CPU it runs the same kernels, for tests.
 
 All worlds are stepped, those at rest too, which are then put back: who rests is never known to the host. Nothing here
-waits for the device, so that a step can be recorded with what surrounds it.
+waits for the device, so that a step can be captured with what surrounds it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import warp as wp
 from torch import Tensor
 
 from metarl.envs.physics.contract import ANY_ROOM, Physics, Room
-from metarl.envs.physics.recorded import Recorded, on, record_with_torch
+from metarl.envs.physics.warp_graphs import WarpGraph, capture_with_torch, on
 from metarl.envs.physics.warp_memory import check_memory
 from metarl.envs.physics.warp_model import Fields
 from metarl.errors import MetarlError
@@ -77,12 +77,12 @@ class WarpPhysics(Physics):
         self._derived = {name: self._view(name) for name in derived}
         carried = (self._view(name) for name in _CARRIED)
         self._carried = [Carried(now, now.clone(), now.clone()) for now in carried if now.numel()]
-        self._recorded = False  # in a graph that holds more than physics
+        self._captured = False  # in a graph that holds more than physics
         self._qacc, self._overflow = self._view("qacc"), self._view("overflow")
         self._dropped = torch.zeros_like(self._overflow)  # since last asked
-        self.substeps = Recorded(self._launch_substeps, self.device)
-        self.derive = Recorded(self._launch_derived, self.device)
-        self.constants = Recorded(lambda: mjw.set_const(self.device_model, self.device_data), self.device)
+        self.substeps = WarpGraph(self._launch_substeps, self.device)
+        self.derive = WarpGraph(self._launch_derived, self.device)
+        self.constants = WarpGraph(lambda: mjw.set_const(self.device_model, self.device_data), self.device)
         self._fields = Fields(model, self.device_model, num_envs, self.device)
 
     def data(self, name: str) -> Tensor:
@@ -90,10 +90,10 @@ class WarpPhysics(Physics):
 
     def field(self, name: str) -> Tensor:
         if name not in self._fields:
-            if self._recorded:
-                raise MetarlError(f"a step was recorded without {name} as a field: ask for it before the first step")
-            for recorded in (self.substeps, self.derive, self.constants):
-                recorded.forget()
+            if self._captured:
+                raise MetarlError(f"a step was captured without {name} as a field: ask for it before the first step")
+            for captured in (self.substeps, self.derive, self.constants):
+                captured.forget()
         return self._fields[name]
 
     def refresh(self, mask: Tensor) -> None:
@@ -125,9 +125,9 @@ class WarpPhysics(Physics):
         self._bring_up_to_date()
         return diverged
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        self._recorded = True
-        return record_with_torch(work, self.device)
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        self._captured = True
+        return capture_with_torch(work, self.device)
 
     def overflowed(self) -> Tensor:
         return (self._overflow & _DROPPED) != 0

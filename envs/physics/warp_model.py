@@ -9,7 +9,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from metarl.envs.physics.recorded import on
+from metarl.envs.physics.warp_graphs import on
 from metarl.errors import MetarlError
 
 # What mj_setConst reads.

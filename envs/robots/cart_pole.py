@@ -40,7 +40,7 @@ class CartPole(Robot):
     observation = ("position", "velocity")
     qpos_noise = 0.01
     qvel_noise = 0.01
-    qvel_law = "uniform"
+    qvel_sampler = "uniform"
 
     def tilt(self, physics: Physics) -> Tensor:
         return torch.stack([physics.qpos[:, 1], physics.qvel[:, 1]], 1)

@@ -79,7 +79,7 @@ class Humanoid(Robot):
     }  # fmt: skip
     qpos_noise = 0.01
     qvel_noise = 0.01
-    qvel_law = "uniform"
+    qvel_sampler = "uniform"
 
     def place(self, physics: Physics) -> Tensor:
         return physics.data("subtree_com")[:, 1, :2]

@@ -48,7 +48,7 @@ class Pendulum(Robot):
     weights = {"control": 1e-3}
     qpos_noise = pi
     qvel_noise = 1.0
-    qvel_law = "uniform"
+    qvel_sampler = "uniform"
 
     def tilt(self, physics: Physics) -> Tensor:
         return torch.cat([physics.qpos, physics.qvel], 1)

@@ -45,7 +45,7 @@ class Reacher(Robot):
     weights = {"control": 1.0}
     qpos_noise = 0.1
     qvel_noise = 0.005
-    qvel_law = "uniform"
+    qvel_sampler = "uniform"
 
     def place(self, physics: Physics) -> Tensor:
         return physics.data("xpos")[:, 3, :2]

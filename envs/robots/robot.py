@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.linalg import vector_norm
 
 from metarl import registry
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Simulation
+from metarl.core.world import World
 from metarl.envs.goals.goal import Goal
 from metarl.envs.perturbations.elements import named_elements, split
 from metarl.envs.perturbations.perturbation import Perturbation
@@ -24,11 +26,10 @@ from metarl.envs.physics import ANY_ROOM, INSTALL, Physics, Room, default_engine
 from metarl.envs.robots.floor_contacts import OF_CONTACTS, compiled
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
-from metarl.parameters import Parameter
-from metarl.world import Simulation, World
+from metarl.tasks.parameter import Parameter
 
 if TYPE_CHECKING:
-    from metarl.distribution import TaskDistribution
+    from metarl.tasks.world_config import WorldConfig
 
 SETTINGS = ("observation", "weights", "fall_ends", "frame_skip")
 
@@ -53,7 +54,7 @@ class Robot(World):
     room: Room = ANY_ROOM  # what a GPU keeps room for: less is faster, what does not fit is dropped and flagged
     qpos_noise: float = 0.0  # a start position is the model's plus U(-noise, noise)
     qvel_noise: float = 0.0  # a start velocity is noise * N(0, 1), or U(-noise, noise)
-    qvel_law: Literal["normal", "uniform"] = "normal"
+    qvel_sampler: Literal["normal", "uniform"] = "normal"
 
     def place(self, physics: Physics) -> Tensor:
         """[B, d]: what goals of velocity, direction and place speak of, m."""
@@ -67,13 +68,13 @@ class Robot(World):
         """bool [B], or None for a robot that cannot fall."""
         return None
 
-    def start(self, physics: Physics, random: Counted) -> tuple[Tensor, Tensor]:
+    def start(self, physics: Physics, random: CounterRNG) -> tuple[Tensor, Tensor]:
         """Start states qpos [B, nq] and qvel [B, nv]."""
         nq, nv = physics.qpos.shape[1], physics.qvel.shape[1]
         qpos = physics.default("qpos0") + self.qpos_noise * _plus_minus_1(random, "start position", nq)
         for at in self._quaternions:
             qpos[:, at : at + 4] /= vector_norm(qpos[:, at : at + 4], dim=1, keepdim=True)
-        if self.qvel_law == "uniform":
+        if self.qvel_sampler == "uniform":
             return qpos, self.qvel_noise * _plus_minus_1(random, "start velocity", nv)
         return qpos, self.qvel_noise * random.normal("start velocity", (nv,), torch.float64)
 
@@ -126,11 +127,11 @@ class Robot(World):
         offset = {int(mujoco.mjtJoint.mjJNT_FREE): 3, int(mujoco.mjtJoint.mjJNT_BALL): 0}
         return [int(at) + offset[int(kind)] for kind, at in joints if int(kind) in offset]
 
-    def parameters(self, distribution: TaskDistribution) -> tuple[Parameter, ...]:
-        self._check_settings(distribution)
+    def parameters(self, config: WorldConfig) -> tuple[Parameter, ...]:
+        self._check_settings(config)
         owners: dict[str, str] = {}
         known: list[Parameter] = []
-        for owner, parameters in self._owners(distribution):
+        for owner, parameters in self._owners(config):
             for parameter in parameters:
                 if parameter.name in owners:
                     raise MetarlError(
@@ -138,24 +139,24 @@ class Robot(World):
                     )
                 owners[parameter.name] = owner
                 known.append(parameter)
-        named = _named(distribution)
+        named = config.parameters
         labels = {name: names for p in self.perturbations() for name, names in p.labels(self.model).items()}
         known += named_elements({p.name: p for p in known}, labels, named)
         return (*known, *second_values({p.name: p for p in known}, named))
 
-    def configured(self, distribution: TaskDistribution) -> tuple[list[Perturbation], list[Parameter]]:
+    def configured(self, config: WorldConfig) -> tuple[list[Perturbation], list[Parameter]]:
         """The perturbations that these tasks need, and every parameter that goal and perturbations will ask for."""
-        vectors = {split(name)[0] for name in distribution.specs}
-        known = {parameter.name: parameter for parameter in self.parameters(distribution)}
+        vectors = {split(name)[0] for name in config.parameters}
+        known = {parameter.name: parameter for parameter in self.parameters(config)}
         perturbations = [p for p in self.perturbations() if vectors & {q.name for q in p.parameters(self.model)}]
-        asked = [q.name for owner in (self.goal(distribution), *perturbations) for q in _parameters(owner, self.model)]
-        asked += [first for name in distribution.specs for first in (name.removesuffix(AFTER), name)]
+        asked = [q.name for owner in (self.goal(config), *perturbations) for q in _parameters(owner, self.model)]
+        asked += [first for name in config.parameters for first in (name.removesuffix(AFTER), name)]
         return perturbations, [known[name] for name in dict.fromkeys(asked)]
 
-    def goal(self, distribution: TaskDistribution) -> Goal:
-        if distribution.goal is None:
-            raise MetarlError(f"{distribution.name}: a robot needs a goal: {', '.join(registry.names('goal'))}")
-        goal: Goal = registry.find("goal", distribution.goal)
+    def goal(self, config: WorldConfig) -> Goal:
+        if config.goal is None:
+            raise MetarlError(f"{config.name}: a robot needs a goal: {', '.join(registry.names('goal'))}")
+        goal: Goal = registry.find("goal", config.goal)
         return goal
 
     def goals(self) -> list[Goal]:
@@ -179,12 +180,10 @@ class Robot(World):
     def perturbations(self) -> list[Perturbation]:
         return [registry.find("perturbation", name) for name in registry.names("perturbation")]
 
-    def build(
-        self, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
-    ) -> Simulation:
+    def build(self, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None) -> Simulation:
         from metarl.envs.robots.simulation import RobotSimulation
 
-        return RobotSimulation(self, distribution, num_envs, device, engine)
+        return RobotSimulation(self, config, num_envs, device, engine)
 
     def unfit(self, device: str) -> str | None:
         missing = device == "cuda" and find_spec("mujoco_warp") is None
@@ -195,44 +194,37 @@ class Robot(World):
         model, engine = sha256(text.encode()).hexdigest(), default_engine(device)
         return {"model_sha256": model, "mujoco": mujoco.__version__, "engine": engine}
 
-    def _owners(self, distribution: TaskDistribution) -> list[tuple[str, tuple[Parameter, ...]]]:
-        goal = self.goal(distribution)
+    def _owners(self, config: WorldConfig) -> list[tuple[str, tuple[Parameter, ...]]]:
+        goal = self.goal(config)
         return [
             (f"goal {goal.name!r}", goal.parameters),
             *((f"perturbation {p.name!r}", p.parameters(self.model)) for p in self.perturbations()),
         ]
 
-    def _check_settings(self, distribution: TaskDistribution) -> None:
-        for key in distribution.settings:
+    def _check_settings(self, config: WorldConfig) -> None:
+        for key in config.settings:
             if key not in SETTINGS:
                 raise unknown(f"setting of the robot {self.name}", key, SETTINGS)
-        parts = distribution.settings.get("observation", self.observation)
+        parts = config.settings.get("observation", self.observation)
         if isinstance(parts, str) or not parts:
-            raise MetarlError(f"{distribution.name}: the setting observation lists parts, such as {self.observation}")
+            raise MetarlError(f"{config.name}: the setting observation lists parts, such as {self.observation}")
         for part in parts:
             if part not in self.observation_parts:
                 raise unknown(f"observation part of {self.name}", part, self.observation_parts)
-        weights = distribution.settings.get("weights", {})
+        weights = config.settings.get("weights", {})
         if not isinstance(weights, Mapping) or not all(isinstance(w, int | float) for w in weights.values()):
-            raise MetarlError(f"{distribution.name}: the setting weights maps reward terms to numbers, got {weights!r}")
-        fall_ends = distribution.settings.get("fall_ends", True)
+            raise MetarlError(f"{config.name}: the setting weights maps reward terms to numbers, got {weights!r}")
+        fall_ends = config.settings.get("fall_ends", True)
         if not isinstance(fall_ends, bool):
-            raise MetarlError(f"{distribution.name}: the setting fall_ends is True or False, got {fall_ends!r}")
-        skip = distribution.settings.get("frame_skip", self.frame_skip)
+            raise MetarlError(f"{config.name}: the setting fall_ends is True or False, got {fall_ends!r}")
+        skip = config.settings.get("frame_skip", self.frame_skip)
         if not isinstance(skip, int) or isinstance(skip, bool) or skip < 1:
-            raise MetarlError(
-                f"{distribution.name}: the setting frame_skip is a whole number of at least 1, got {skip!r}"
-            )
+            raise MetarlError(f"{config.name}: the setting frame_skip is a whole number of at least 1, got {skip!r}")
 
 
-def _plus_minus_1(random: Counted, purpose: str, n: int) -> Tensor:
+def _plus_minus_1(random: CounterRNG, purpose: str, n: int) -> Tensor:
     """[B, n], uniform on [-1, 1)."""
     return 2 * random.uniform(purpose, (n,), torch.float64) - 1
-
-
-def _named(distribution: TaskDistribution) -> list[str]:
-    """Every parameter that varies."""
-    return [name for names in distribution.parameters for name in ([names] if isinstance(names, str) else names)]
 
 
 def _parameters(owner: Goal | Perturbation, model: mujoco.MjModel) -> tuple[Parameter, ...]:

@@ -13,32 +13,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import NAN_ACTION, OVERFLOW, Outcome, Simulation
 from metarl.envs.goals.goal import Motion
 from metarl.envs.perturbations.perturbed import Perturbed
 from metarl.envs.physics import make_physics
 from metarl.envs.robots.drawing import draw, make_renderer
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError, unknown
-from metarl.parameters import Parameter
-from metarl.world import NAN_ACTION, OVERFLOW, Outcome, Simulation
+from metarl.tasks.parameter import Parameter
 
 if TYPE_CHECKING:
-    from metarl.distribution import TaskDistribution
+    from metarl.tasks.world_config import WorldConfig
 
 
 class RobotSimulation(Simulation):
     """B robots on one device, each with a task of its own."""
 
     def __init__(
-        self, robot: Robot, distribution: TaskDistribution, num_envs: int, device: torch.device, engine: str | None
+        self, robot: Robot, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None
     ) -> None:
         self.robot = robot
-        self.goal = robot.goal(distribution)
+        self.goal = robot.goal(config)
         self.num_envs = num_envs
         self.device = device
-        perturbations, known = robot.configured(distribution)  # which checks the settings
-        settings = distribution.settings
+        perturbations, known = robot.configured(config)  # which checks the settings
+        settings = config.settings
         parts = settings.get("observation", robot.observation)
         self._weights = {**robot.weights, **settings.get("weights", {})}
         self._terms = {name: term for name, term in robot.reward_terms.items() if self._weights.get(name)}
@@ -48,7 +48,7 @@ class RobotSimulation(Simulation):
         model = robot.model_under(perturbations)
         self.physics = make_physics(model, num_envs, skip, device, engine, derived, robot.room)
         if lacking := robot.lacks(self.goal, self.physics):
-            raise MetarlError(f"{distribution.name}: the goal {self.goal.name!r} {lacking}")
+            raise MetarlError(f"{config.name}: the goal {self.goal.name!r} {lacking}")
         self._parts = [robot.observation_parts[part] for part in parts]
         self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
         self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
@@ -63,17 +63,17 @@ class RobotSimulation(Simulation):
         self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
         self.render_fps = round(1 / self.physics.dt)
         self._renderer: mujoco.Renderer | None = None
-        self._weight_column = self._weights_of_terms(distribution.name)
+        self._weight_column = self._weights_of_terms(config.name)
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
         self._perturbed.assign(task, mask)
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         self._perturbed.begin(mask)
         self.physics.reset(mask, *self.robot.start(self.physics, random))
         self._sense(random)
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         everyone, nan = self._seen_at_once(action, active)
         if nan is not None:
             action = action.nan_to_num(nan=0.0)
@@ -96,7 +96,7 @@ class RobotSimulation(Simulation):
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
         terminated = self._nobody if fallen is None else fallen & active
         if self._perturbed.senses:
-            self._sense(Counted(random.streams, random.episode, random.step + active))
+            self._sense(CounterRNG(random.streams, random.episode, random.step + active))
         return Outcome(reward, terminated, self._flags(nan, active), diverged)
 
     def _seen_at_once(self, action: Tensor, active: Tensor) -> tuple[bool, Tensor | None]:
@@ -104,7 +104,7 @@ class RobotSimulation(Simulation):
 
         Known is what can be looked at, in one look where the usual holds; a GPU is not waited for.
         """
-        if self.physics.at_hand and not self.recorded:
+        if self.physics.at_hand and not self.graphed:
             everyone = bool(active.all())
             if not isnan(float(action.sum())):  # infinities of both signs make a NaN, too: then each is looked at
                 return everyone, None
@@ -112,8 +112,8 @@ class RobotSimulation(Simulation):
             everyone = False
         return everyone, action.isnan().any(1) & active
 
-    def record(self, work: Callable[[], None]) -> Callable[[], None]:
-        return self.physics.record(work)
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        return self.physics.capture(work)
 
     def trouble(self) -> str | None:
         told = self.physics.trouble()
@@ -141,7 +141,7 @@ class RobotSimulation(Simulation):
     def _exact_observation(self) -> Tensor:
         return torch.cat([part(self.physics) for part in self._parts], 1)
 
-    def _sense(self, now: Counted) -> None:
+    def _sense(self, now: CounterRNG) -> None:
         """Let what is to be seen at this time pass through noise and delay."""
         if self._perturbed.senses:
             self._seen = self._perturbed.sense(self._exact_observation(), now).float()

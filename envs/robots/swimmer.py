@@ -43,7 +43,7 @@ class Swimmer(Robot):
     weights = {"control": 1e-4}
     qpos_noise = 0.1
     qvel_noise = 0.1
-    qvel_law = "uniform"
+    qvel_sampler = "uniform"
 
     def place(self, physics: Physics) -> Tensor:
         return physics.qpos[:, :2]

@@ -43,7 +43,7 @@ class Walker2d(Robot):
     weights = {"control": 1e-3, "alive": 1.0}
     qpos_noise = 0.005
     qvel_noise = 0.005
-    qvel_law = "uniform"
+    qvel_sampler = "uniform"
 
     def tilt(self, physics: Physics) -> Tensor:
         return torch.stack([physics.qpos[:, 2], physics.qvel[:, 2]], 1)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from metarl.command import Command
+from metarl.cli.command import Command
 from metarl.errors import MetarlError, unknown
 
 OWN = {

@@ -16,10 +16,10 @@ from rich.table import Table
 from metarl import api
 from metarl.cli import parse
 from metarl.errors import MetarlError
-from metarl.run import EVAL, PICTURE
+from metarl.training.run_dir import EVAL, PICTURE
 
 if TYPE_CHECKING:
-    from metarl.evaluation import Lifetimes
+    from metarl.training.evaluate import EvalResult
 
 
 MOST_COLUMNS = 5  # episodes of a trial shown one by one
@@ -73,7 +73,7 @@ def _setting(given: str) -> tuple[str, Any]:
         return name, value
 
 
-def print_returns(results: Mapping[str, Mapping[str, Lifetimes]], console: Console | None = None) -> None:
+def print_returns(results: Mapping[str, Mapping[str, EvalResult]], console: Console | None = None) -> None:
     """Mean return of each episode (of some where there are many) and of the trial, and standard errors over tasks."""
     console = console or Console(highlight=False)
     episodes, _, tasks, replicates = next(iter(next(iter(results.values())).values())).reward.shape

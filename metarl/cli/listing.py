@@ -14,9 +14,9 @@ from rich.table import Table
 
 from metarl import registry
 from metarl.cli import parse
-from metarl.distribution import TaskDistribution
 from metarl.errors import MetarlError, unknown
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
+from metarl.tasks.task_distribution import TaskDistribution
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def distribution_rows() -> list[tuple[str, ...]]:
     rows = []
     for name in registry.names("distribution"):
         d: TaskDistribution = registry.find("distribution", name)
-        varies = "; ".join(f"{_label(names)} ~ {law}" for names, law in d.parameters.items())
+        varies = "; ".join(f"{_label(names)} ~ {sampler}" for names, sampler in d.parameters.items())
         rows.append((name, d.world, varies, f"{d.horizon} x {d.episodes}", ", ".join(d.splits), d.tests))
     return rows
 
@@ -117,12 +117,12 @@ def _distribution(console: Console, d: TaskDistribution) -> None:
         console.print(f"to {d.tests}")
     console.print(f"world {d.world}" + (f", goal {d.goal}" if d.goal else ""))
     console.print(f"{d.horizon} steps an episode at most (H), {d.episodes} episodes a trial (K)")
-    held_out = {"iid": "fresh draws from the same law", "disjoint": "no task is in two of them"}[d.split]
+    held_out = {"iid": "fresh draws from the same sampler", "disjoint": "no task is in two of them"}[d.split]
     console.print(f"splits {', '.join(d.splits)}" + (f": {held_out}" if "test" in d.splits else ""))
-    for label, laws in (("train", d.parameters), ("ood", d.ood)):
-        for names, law in laws.items():
-            console.print(f"  {label}: {_label(names)} ~ {law}", markup=False)
-    known = d.simulated_world.parameters(d)
+    for label, samplers in (("train", d.parameters), ("ood", d.ood)):
+        for names, sampler in samplers.items():
+            console.print(f"  {label}: {_label(names)} ~ {sampler}", markup=False)
+    known = d.simulated_world.parameters(d.world_config)
     console.print(_parameters("what varies", tuple(p for p in known if p.name in d.specs)))
     if others := tuple(p for p in known if p.name not in d.specs):
         console.print(_parameters("what could vary, and is neutral here", others))

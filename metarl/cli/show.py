@@ -12,15 +12,15 @@ import numpy as np
 import torch
 import tyro
 
-from metarl import pictures, registry
+from metarl import registry
 from metarl.checks import check_whole
-from metarl.cli import parse
-from metarl.counted import check_seed, generator
-from metarl.distribution import TaskDistribution
-from metarl.environment import Environment
+from metarl.cli import parse, pictures
+from metarl.core.environment import Environment
+from metarl.core.rng import check_seed, generator
+from metarl.core.simulation import Simulation
 from metarl.errors import MetarlError
-from metarl.tasks import TaskSet
-from metarl.world import Simulation
+from metarl.tasks.task_distribution import TaskDistribution
+from metarl.tasks.task_set import TaskSet
 
 LONGEST_SHEET = 40  # random steps before a contact sheet is taken, by default
 

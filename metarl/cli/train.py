@@ -6,15 +6,17 @@ import shlex
 from dataclasses import field, fields, make_dataclass
 from typing import Any
 
-from metarl import api, parallel, registry, threads
-from metarl.agent import AgentType
+from metarl import registry
 from metarl.cli import parse
-from metarl.companions import companions, is_companion
-from metarl.devices import pick_device
-from metarl.distribution import TaskDistribution
+from metarl.core.agent import AgentType
 from metarl.errors import MetarlError
-from metarl.run import CONFIG, Run
-from metarl.training import TrainOptions, run_path, train
+from metarl.runtime import distributed, threads
+from metarl.runtime.devices import pick_device
+from metarl.runtime.launch import is_launched_process, launch_processes
+from metarl.tasks.task_distribution import TaskDistribution
+from metarl.training.options import TrainOptions
+from metarl.training.run_dir import CONFIG, Run
+from metarl.training.train import run_path, train
 
 ABOUT = (
     "Meta-train an agent on a task distribution into a run directory. AGENT and DISTRIBUTION are names from `metarl "
@@ -34,18 +36,20 @@ def main(arguments: list[str]) -> None:
     if kind.learner is None:
         raise MetarlError(f"the agent {kind.name!r} has nothing to train: give it to `metarl evaluate` as --against")
     for name in (a[2:].partition("=")[0].replace("-", "_") for a in arguments if a.startswith("--")):
-        api.refuse_declined(kind, name)
-    options = _options(kind, api.make_settings(kind, distribution, {}))
+        kind.check_supported(name)
+    options = _options(kind, kind.make_settings(distribution, {}))
     chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", kind.about or ABOUT)
-    sources = {"agent": api.source(names[0]), "distribution": api.source(names[1])}
+    sources = {"agent": registry.source(names[0]), "distribution": registry.source(names[1])}
     try:
-        with companions(_processes(kind, distribution, chosen.settings, chosen.run), "metarl", ["train", *arguments]):
+        with launch_processes(
+            _processes(kind, distribution, chosen.settings, chosen.run), "metarl", ["train", *arguments]
+        ):
             run = train(kind, distribution, chosen.settings, chosen.run, sources)
-    except parallel.Lost:
-        if is_companion():  # the first process speaks for all
+    except distributed.PeerLost:
+        if is_launched_process():  # the first process speaks for all
             raise SystemExit(1) from None
         raise
-    if parallel.launched()[0] > 0:
+    if distributed.launched()[0] > 0:
         return
     path = shlex.quote(str(run.path))
     print(f"trained; the run is in {path}\nevaluate it on held-out tasks with: metarl evaluate {path}")
@@ -53,7 +57,7 @@ def main(arguments: list[str]) -> None:
 
 def _processes(kind: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions) -> int:
     """How many processes to be the first of: as asked, as the run was made by, or as many as the agent gains by."""
-    if parallel.launched()[1] > 1:
+    if distributed.launched()[1] > 1:
         return 1
     if options.processes is not None:
         return options.processes
@@ -62,7 +66,7 @@ def _processes(kind: AgentType, distribution: TaskDistribution, settings: Any, o
     path = run_path(kind, distribution, options)
     if options.resume and (path / CONFIG).exists():
         return Run.open(path).config.get("processes", 1)
-    return 1 if options.threads else kind.processes(settings, threads.available())
+    return 1 if options.threads else kind.best_processes(settings, threads.available())
 
 
 def _what_is_missing(names: list[str]) -> str:

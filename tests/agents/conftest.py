@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from metarl import Choice, Parameter, TaskDistribution, registry
-from metarl.world import Outcome, Simulation, World
+from metarl.core.simulation import Outcome, Simulation
+from metarl.core.world import World
 
 
 class GuessSimulation(Simulation):
@@ -44,11 +45,11 @@ class GuessSimulation(Simulation):
 class Guess(World):
     name = "Guess"
 
-    def parameters(self, distribution):
+    def parameters(self, config):
         return (Parameter("target", low=-1, high=1),)
 
-    def build(self, distribution, num_envs, device, engine):
-        return GuessSimulation(num_envs, device, bool(distribution.settings.get("fragile", False)))
+    def build(self, config, num_envs, device, engine):
+        return GuessSimulation(num_envs, device, bool(config.settings.get("fragile", False)))
 
 
 class PickSimulation(Simulation):
@@ -79,11 +80,11 @@ class PickSimulation(Simulation):
 class Pick(World):
     name = "Pick"
 
-    def parameters(self, distribution):
+    def parameters(self, config):
         return (Parameter("target", low=0, high=2, integer=True),)
 
-    def build(self, distribution, num_envs, device, engine):
-        return PickSimulation(num_envs, device, (4, 5, 2) if distribution.settings.get("planes") else (1,))
+    def build(self, config, num_envs, device, engine):
+        return PickSimulation(num_envs, device, (4, 5, 2) if config.settings.get("planes") else (1,))
 
 
 @pytest.fixture(params=["vector", "planes"])

@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from metarl.benchmarks.benchmark import begin, enter
+from metarl.benchmarks.commands.benchmark import begin, enter
 from metarl.benchmarks.job.folder import Folder
-from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.job.job import jobs, work
 from metarl.benchmarks.suites import suite as suites
 
 SMALL = {"num_envs": 4, "minibatches": 2, "epochs": 1, "hidden_size": 8, "head_size": 8}
 TINY: dict[str, Any] = {
     "name": "tiny", "about": "For tests.", "seeds": 2, "agents": ["rl2"], "controls": ["random", "oracle"],
-    "entrants": {
+    "methods": {
         "rl2": {"agent": "rl2", "settings": SMALL},
         "rl2, memory wiped": {"agent": "rl2", "of": "rl2", "settings": {"wipe_memory": True}, "control": True},
         "oracle": {"agent": "oracle", "settings": SMALL, "control": True},
@@ -25,7 +25,7 @@ TINY: dict[str, Any] = {
     },
     "distributions": [{
         "name": "PointGoalSparse", "steps": {"default": 960, "oracle": 480}, "episodes": 2,
-        "panels": {
+        "eval_sets": {
             "test": {"tasks": 5, "replicates": 2}, "ood": {"tasks": 3, "replicates": 2},
             "long": {"tasks": 2, "replicates": 1, "episodes": 4},
         },
@@ -45,8 +45,8 @@ def do(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> F
     """The whole job, in this process."""
     suite = suites.load(str(path))
     folder = begin(suite, enter(suite, agents), seeds, str(out))
-    for unit in list(units(folder)):
-        work(folder, unit, "cpu")
+    for job in list(jobs(folder)):
+        work(folder, job, "cpu")
     return folder
 
 

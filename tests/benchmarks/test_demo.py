@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from metarl import MetarlError
-from metarl.benchmarks.curves import COLUMNS, CurveOptions, curve
-from metarl.benchmarks.curves import run as print_curve
-from metarl.benchmarks.demo import DemoOptions, demo
-from metarl.run import METRICS, read_table
+from metarl.benchmarks.commands.curve import COLUMNS, CurveOptions, curve
+from metarl.benchmarks.commands.curve import run as print_curve
+from metarl.benchmarks.commands.demo import DemoOptions, demo
+from metarl.training.run_dir import METRICS, read_table
 
 
 def test_the_demo_trains_evaluates_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

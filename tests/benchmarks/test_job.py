@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 
 import metarl
-from metarl import evaluation, record
-from metarl.benchmarks.benchmark import BenchmarkOptions, begin, enter
-from metarl.benchmarks.collect import checked, collect
-from metarl.benchmarks.job.folder import Cell, Folder
-from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, enter
+from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.job import jobs, work
+from metarl.benchmarks.results.load_results import checked, collect
 from metarl.benchmarks.suites import suite as suites
 from metarl.cli import main
+from metarl.training import eval_file, evaluate
 
 Job = Callable[..., Folder]
 Suite = Callable[..., Path]
-FIRST = Cell("PointGoalSparse", "rl2", 0)
+FIRST = RunKey("PointGoalSparse", "rl2", 0)
 
 
 def files(folder: Folder) -> dict[str, int]:
@@ -37,29 +37,29 @@ def files(folder: Folder) -> dict[str, int]:
 
 
 def test_every_cell_is_lived_through_once_with_exact_quotas(finished: Folder) -> None:
-    cells = list(finished.cells())
-    assert len(cells) == 3 * 2 + 1  # rl2, its wiped self and the oracle with 2 seeds; random has no training
-    assert all(finished.finished(cell) for cell in cells)
+    run_keys = list(finished.run_keys())
+    assert len(run_keys) == 3 * 2 + 1  # rl2, its wiped self and the oracle with 2 seeds; random has no training
+    assert all(finished.finished(run_key) for run_key in run_keys)
     lived = checked(finished, FIRST)
-    assert {name: panel.reward.shape for name, panel in lived.panels.items()} == {
+    assert {name: eval_set.reward.shape for name, eval_set in lived.eval_sets.items()} == {
         "test": (2, 40, 5, 2), "ood": (2, 40, 3, 2), "long": (4, 40, 2, 1),
     }  # fmt: skip
-    assert (lived.panels["test"].steps == 40).all()
+    assert (lived.eval_sets["test"].steps == 40).all()
     assert lived.meta["training"]["env_steps"] == 960
-    assert list(units(finished)) == []
+    assert list(jobs(finished)) == []
 
 
 def test_a_cell_is_what_the_loaded_agent_does_on_the_frozen_tasks(finished: Folder) -> None:
     run = finished.run_dir(FIRST)
-    family = finished.suite.family("PointGoalSparse")
-    tasks = finished.tasks(family, "test")
+    entry = finished.suite.entry("PointGoalSparse")
+    tasks = finished.tasks(entry, "test")
     assert tasks == metarl.get("PointGoalSparse").tasks("test", 5, seed=0)
-    env = family.distribution.make(10)
-    lives = evaluation.live(metarl.load(run), env, tasks, 2)
-    cell = checked(finished, FIRST).panels["test"]
-    assert np.array_equal(cell.reward, lives.reward)
-    wiped = evaluation.live(metarl.load(run, wipe_memory=True), env, tasks, 2)
-    other = checked(finished, Cell("PointGoalSparse", "rl2, memory wiped", 0)).panels["test"]
+    env = entry.distribution.make(10)
+    lives = evaluate.evaluate_agent(metarl.load(run), env, tasks, 2)
+    run_key = checked(finished, FIRST).eval_sets["test"]
+    assert np.array_equal(run_key.reward, lives.reward)
+    wiped = evaluate.evaluate_agent(metarl.load(run, wipe_memory=True), env, tasks, 2)
+    other = checked(finished, RunKey("PointGoalSparse", "rl2, memory wiped", 0)).eval_sets["test"]
     assert np.array_equal(other.reward, wiped.reward)
 
 
@@ -69,18 +69,18 @@ def test_nothing_finished_is_done_twice_and_more_may_join(job: Job, suite_file: 
     grown = job(path, tmp_path / "out", agents=("rl2", "ppo"), seeds=2)
     after = files(grown)
     assert before.items() <= after.items()
-    assert grown.finished(Cell("PointGoalSparse", "ppo", 1))
+    assert grown.finished(RunKey("PointGoalSparse", "ppo", 1))
     assert files(job(path, tmp_path / "out", seeds=1)) == after  # fewer are asked for: nobody is forgotten
     assert Folder.open(tmp_path / "out").plan["seeds"] == 2
 
 
 def test_a_missing_evaluation_is_made_from_the_checkpoint_alone(job: Job, suite_file: Suite, tmp_path: Path) -> None:
     folder = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
-    was = checked(folder, FIRST).panels["test"].reward
+    was = checked(folder, FIRST).eval_sets["test"].reward
     rows = (folder.run_dir(FIRST) / "metrics.csv").read_bytes()
     (folder.at(FIRST) / "eval.npz").unlink()
     again = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
-    assert np.array_equal(checked(again, FIRST).panels["test"].reward, was)
+    assert np.array_equal(checked(again, FIRST).eval_sets["test"].reward, was)
     assert (again.run_dir(FIRST) / "metrics.csv").read_bytes() == rows
 
 
@@ -89,7 +89,7 @@ def test_a_missing_evaluation_is_made_from_the_checkpoint_alone(job: Job, suite_
 BAD = '''
 from dataclasses import dataclass
 import torch
-from metarl.agent import AgentType
+from metarl.core.agent import AgentType
 
 @dataclass(frozen=True)
 class Settings:
@@ -114,22 +114,22 @@ def test_an_agent_that_raises_or_acts_by_nan_fails_alone(job: Job, suite_file: S
     agents = (f"{tmp_path}/bad.py:RAISES", f"{tmp_path}/bad.py:NAN", "rl2")
     folder = job(suite_file(tmp_path), tmp_path / "out", agents, seeds=1)
     results = collect([folder.path])
-    assert {cell.entrant: reason for cell, reason in results.failures.items()} == {
+    assert {run_key.method: reason for run_key, reason in results.failures.items()} == {
         "raises": "ZeroDivisionError: as strangers do",
         "nan": "MetarlError: NaN action: the agent cannot be evaluated",
     }
-    assert results.present(folder.suite.families[0]) == ["rl2", "random", "oracle", "rl2, memory wiped"]
+    assert results.present(folder.suite.entries[0]) == ["rl2", "random", "oracle", "rl2, memory wiped"]
     assert not results.unfinished
 
 
 def test_a_run_that_never_finished_is_named(suite_file: Suite, tmp_path: Path) -> None:
     suite = suites.load(str(suite_file(tmp_path)))
     folder = begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
-    for unit in units(folder):
-        if unit.owner != "oracle":
-            work(folder, unit, "cpu")
+    for job in jobs(folder):
+        if job.owner != "oracle":
+            work(folder, job, "cpu")
     results = collect([folder.path])
-    assert results.unfinished == [Cell("PointGoalSparse", "oracle", 0)]
+    assert results.unfinished == [RunKey("PointGoalSparse", "oracle", 0)]
     assert "has no scores, only returns: 'random' and 'oracle' must both have finished" in results.warnings[0]
 
 
@@ -149,7 +149,7 @@ def test_damaged_and_foreign_files_are_named(
     file.write_bytes((finished.at(FIRST) / "eval.npz").read_bytes())
     harm(file)
     with pytest.raises(metarl.MetarlError, match=message):
-        record.read(file)
+        eval_file.read(file)
 
 
 def test_a_file_of_evaluate_is_no_cell(job: Job, suite_file: Suite, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_file_of_evaluate_is_no_cell(job: Job, suite_file: Suite, tmp_path: Pa
 
 def test_a_file_in_the_wrong_place_is_refused(job: Job, suite_file: Suite, tmp_path: Path) -> None:
     folder = job(suite_file(tmp_path), tmp_path / "out")
-    other = folder.at(Cell("PointGoalSparse", "rl2", 1)) / "eval.npz"
+    other = folder.at(RunKey("PointGoalSparse", "rl2", 1)) / "eval.npz"
     other.write_bytes((folder.at(FIRST) / "eval.npz").read_bytes())
     with pytest.raises(metarl.MetarlError, match=r"is of rl2 on PointGoalSparse, seed 0, not of .* seed 1"):
         collect([folder.path])
@@ -188,17 +188,20 @@ def test_a_folder_that_is_no_benchmark_is_left_alone(suite_file: Suite, tmp_path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"agents": ["rl3"]}, "unknown entrant, named in agents, 'rl3'; did you mean 'rl2'"),
+        ({"agents": ["rl3"]}, "unknown method, named in agents, 'rl3'; did you mean 'rl2'"),
         ({"seed": 3}, "unknown key of a suite 'seed'; did you mean 'seeds'"),
         (
-            {"distributions": [{"name": "PointGoalSparse", "steps": 0, "panels": {"test": {"tasks": 2}}}]},
+            {"distributions": [{"name": "PointGoalSparse", "steps": 0, "eval_sets": {"test": {"tasks": 2}}}]},
             "steps of def",
         ),
-        ({"distributions": [{"name": "X", "steps": 1, "panels": {"exam": {"tasks": 2}}}]}, "unknown panel of X 'exam'"),
-        ({"distributions": [{"name": "X", "steps": 1, "panels": {}}]}, "X has no panel"),
+        (
+            {"distributions": [{"name": "X", "steps": 1, "eval_sets": {"exam": {"tasks": 2}}}]},
+            "unknown eval set of X 'exam'",
+        ),
+        ({"distributions": [{"name": "X", "steps": 1, "eval_sets": {}}]}, "X has no eval set"),
         ({"distributions": [{"name": "X", "step": 1}]}, "cannot be read"),
         (
-            {"distributions": [{"name": "X", "steps": 1, "panels": {"test": {"tasks": 0}}}]},
+            {"distributions": [{"name": "X", "steps": 1, "eval_sets": {"test": {"tasks": 0}}}]},
             "tasks must be a whole numb",
         ),
     ],
@@ -242,8 +245,8 @@ def test_killed_and_given_again_the_job_ends_as_if_nothing_had_happened(
     assert subprocess.run([sys.executable, "-c", line], check=False, capture_output=True).returncode == 0
     assert (out / "report.html").exists()
     again = Folder.open(out)
-    for cell in again.cells():
-        ours, theirs = (checked(f, cell).panels["test"].reward for f in (again, finished))
+    for run_key in again.run_keys():
+        ours, theirs = (checked(f, run_key).eval_sets["test"].reward for f in (again, finished))
         assert np.array_equal(ours, theirs)
 
 
@@ -256,7 +259,7 @@ def test_a_process_that_dies_fails_its_cell_alone(suite_file: Suite, tmp_path: P
     assert main(["benchmark", *options, "--agents", f"{tmp_path}/dies.py:RAISES"]) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["failures"] == [
-        {"cell": "raises on PointGoalSparse, seed 0", "reason": "its process ended with status 9"}
+        {"run_key": "raises on PointGoalSparse, seed 0", "reason": "its process ended with status 9"}
     ]
     assert report["headline"]
     assert os.path.getsize(tmp_path / "out" / "report.html") > 10_000
@@ -264,9 +267,9 @@ def test_a_process_that_dies_fails_its_cell_alone(suite_file: Suite, tmp_path: P
 
 def test_a_ceiling_lives_on_its_own_family_alone(suite_file: Suite, tmp_path: Path) -> None:
     tiny = json.loads(suite_file(tmp_path).read_text())
-    (family,) = tiny["distributions"]
-    entrants = tiny["entrants"] | {"gittins": {"agent": "gittins", "control": True}}
-    bandit = {"steps": family["steps"], "name": "Bandit5N10", "ceiling": "gittins", "panels": {"test": {"tasks": 2}}}
-    suite = suites.load(str(suite_file(tmp_path, entrants=entrants, distributions=[family, bandit])))
+    (entry,) = tiny["distributions"]
+    methods = tiny["methods"] | {"gittins": {"agent": "gittins", "control": True}}
+    bandit = {"steps": entry["steps"], "name": "Bandit5N10", "ceiling": "gittins", "eval_sets": {"test": {"tasks": 2}}}
+    suite = suites.load(str(suite_file(tmp_path, methods=methods, distributions=[entry, bandit])))
     folder = begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
-    assert {cell.family for cell in folder.cells() if cell.entrant == "gittins"} == {"Bandit5N10"}
+    assert {run_key.entry for run_key in folder.run_keys() if run_key.method == "gittins"} == {"Bandit5N10"}

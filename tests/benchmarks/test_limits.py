@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import metarl
-from metarl.benchmarks.benchmark import BenchmarkOptions, begin, enter
-from metarl.benchmarks.collect import collect
+from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, enter
 from metarl.benchmarks.job.folder import Folder
-from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.job.job import jobs, work
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.sentences import notices
 from metarl.benchmarks.report.tables import costs
+from metarl.benchmarks.results.load_results import collect
 from metarl.benchmarks.suites import suite as suites
 from metarl.benchmarks.suites.scratch import Scratch
 from metarl.benchmarks.suites.suite import Suite
@@ -26,9 +26,9 @@ WHERE = "PointGoalSparse"
 @pytest.fixture
 def two(suite_file: Callable[..., Path], tmp_path: Path) -> Suite:
     """The tiny suite with a second distribution."""
-    family = json.loads(suite_file(tmp_path).read_text())["distributions"][0]
-    bandit = {**family, "name": "Bandit5N10", "panels": {"test": {"tasks": 2}}, "episodes": None}
-    return suites.load(str(suite_file(tmp_path, distributions=[family, bandit])))
+    entry = json.loads(suite_file(tmp_path).read_text())["distributions"][0]
+    bandit = {**entry, "name": "Bandit5N10", "eval_sets": {"test": {"tasks": 2}}, "episodes": None}
+    return suites.load(str(suite_file(tmp_path, distributions=[entry, bandit])))
 
 
 def start(suite: Suite, out: Path, *, of: tuple[str, ...] = (), steps: int | None = None) -> Folder:
@@ -37,9 +37,9 @@ def start(suite: Suite, out: Path, *, of: tuple[str, ...] = (), steps: int | Non
 
 def test_fewer_steps_and_distributions_are_done_and_said(two: Suite, tmp_path: Path) -> None:
     folder = start(two, tmp_path / "out", of=(WHERE,), steps=480)
-    assert {unit.owner: unit.steps for unit in units(folder)} == {"rl2": 480, "oracle": 480, "random": 0}
-    for unit in list(units(folder)):
-        work(folder, unit, "cpu")
+    assert {job.owner: job.steps for job in jobs(folder)} == {"rl2": 480, "oracle": 480, "random": 0}
+    for job in list(jobs(folder)):
+        work(folder, job, "cpu")
     data = document(collect([folder.path]))
     assert notices(data) == [
         "Preliminary: on PointGoalSparse fewer env steps of training than the suite says (rl2: 480 of 960).",
@@ -52,8 +52,8 @@ def test_fewer_steps_and_distributions_are_done_and_said(two: Suite, tmp_path: P
 def test_distributions_may_join_but_not_other_budgets(two: Suite, tmp_path: Path) -> None:
     out = tmp_path / "out"
     start(two, out, of=(WHERE,), steps=480)
-    assert [f.label for f in start(two, out, of=("Bandit5N10",), steps=480).suite.families] == [WHERE, "Bandit5N10"]
-    assert [f.label for f in start(two, out, steps=480).suite.families] == [WHERE, "Bandit5N10"]
+    assert [f.label for f in start(two, out, of=("Bandit5N10",), steps=480).suite.entries] == [WHERE, "Bandit5N10"]
+    assert [f.label for f in start(two, out, steps=480).suite.entries] == [WHERE, "Bandit5N10"]
     with pytest.raises(metarl.MetarlError, match=r"other env steps \(--steps: 480 there, those of the suite here\)"):
         start(two, out)
 
@@ -63,10 +63,10 @@ def test_results_of_different_budgets_are_not_put_together(two: Suite, tmp_path:
     with pytest.raises(metarl.MetarlError, match=r"rl2 learns for 960 env steps on PointGoalSparse in .* and for 480"):
         collect([whole.path, short.path])
     other = start(two, tmp_path / "c", of=("Bandit5N10",), steps=480)  # each distribution with one budget: it is said
-    together = document(collect([whole.path, other.path]))
-    assert [d["name"] for d in together["distributions"]] == [WHERE, "Bandit5N10"]
-    assert any("on Bandit5N10 fewer env steps" in line for line in notices(together))
-    assert not any("on PointGoalSparse fewer" in line for line in notices(together))
+    batched = document(collect([whole.path, other.path]))
+    assert [d["name"] for d in batched["distributions"]] == [WHERE, "Bandit5N10"]
+    assert any("on Bandit5N10 fewer env steps" in line for line in notices(batched))
+    assert not any("on PointGoalSparse fewer" in line for line in notices(batched))
 
 
 def test_another_suite_is_refused(two: Suite, suite_file: Callable[..., Path], tmp_path: Path) -> None:

@@ -15,14 +15,14 @@ import pytest
 from rich.console import Console
 
 import metarl
-from metarl import record
-from metarl.benchmarks.collect import checked, collect
-from metarl.benchmarks.job.folder import PLAN, Cell, Folder
-from metarl.benchmarks.report.command import ReportOptions, run, write_report
+from metarl.benchmarks.commands.report import ReportOptions, run, write_report
+from metarl.benchmarks.job.folder import PLAN, Folder, RunKey
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.sentences import answers, notices, verdicts
-from metarl.benchmarks.results import Lives
-from metarl.evaluation import Lifetimes
+from metarl.benchmarks.results.load_results import checked, collect
+from metarl.benchmarks.results.results import SeedResults
+from metarl.training import eval_file
+from metarl.training.evaluate import EvalResult
 
 Invent = Callable[..., Path]
 WHERE = "PointGoalSparse"
@@ -39,20 +39,20 @@ def invent(finished: Folder) -> Invent:
         shutil.copytree(finished.path / "tasks", out / "tasks")
         (out / PLAN).write_text(json.dumps({**finished.plan, "seeds": seeds}))
         folder = Folder.open(out)
-        meta = checked(finished, Cell(WHERE, "rl2", 0)).meta
-        for cell in folder.cells():
-            panels = {}
-            for panel, tasks in ((p, folder.tasks(folder.suite.families[0], p)) for p in ("test", "ood", "long")):
-                episodes = 4 if panel == "long" else 2
-                shift = 0.01 * (cell.seed - (seeds - 1) / 2) if folder.entrants[cell.entrant].trains else 0.0
+        meta = checked(finished, RunKey(WHERE, "rl2", 0)).meta
+        for run_key in folder.run_keys():
+            eval_sets = {}
+            for eval_set, tasks in ((p, folder.tasks(folder.suite.entries[0], p)) for p in ("test", "ood", "long")):
+                episodes = 4 if eval_set == "long" else 2
+                shift = 0.01 * (run_key.seed - (seeds - 1) / 2) if folder.methods[run_key.method].trains else 0.0
                 tilt = 0.02 * (np.arange(len(tasks)) - (len(tasks) - 1) / 2)
-                halves = np.repeat(rewards[cell.entrant], episodes // 2)
+                halves = np.repeat(rewards[run_key.method], episodes // 2)
                 reward = (halves[:, None, None, None] + shift + tilt[:, None]) * np.ones((episodes, 40, len(tasks), 2))
                 lived = np.ones(reward.shape, bool)
-                panels[panel] = {cell.entrant: Lifetimes(tasks, reward.astype(np.float32), lived, 0)}
-            own = {"entrant": cell.entrant, "seed": cell.seed, "trained": folder.entrants[cell.entrant].trains}
-            folder.at(cell).mkdir(parents=True)
-            record.write(folder.at(cell) / "eval.npz", panels, {**meta, **own})
+                eval_sets[eval_set] = {run_key.method: EvalResult(tasks, reward.astype(np.float32), lived, 0)}
+            own = {"method": run_key.method, "seed": run_key.seed, "trained": folder.methods[run_key.method].trains}
+            folder.at(run_key).mkdir(parents=True)
+            eval_file.write(folder.at(run_key) / "eval.npz", eval_sets, {**meta, **own})
         return out
 
     return make
@@ -80,43 +80,43 @@ def written(invented: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_ends_and_what_lies_between_score_where_theory_says(data: dict[str, Any]) -> None:
     """Told the task: 1 and flat. Random: 0. A quarter, then three quarters: 0.5, with a gain of 0.5. Wiped: flat."""
-    panels = {name: e["panels"]["test"] for name, e in data["distributions"][0]["entrants"].items()}
-    auac = {name: panel["auac"]["iqm"] for name, panel in panels.items()}
+    eval_sets = {name: e["eval_sets"]["test"] for name, e in data["distributions"][0]["methods"].items()}
+    auac = {name: eval_set["auac"]["iqm"] for name, eval_set in eval_sets.items()}
     assert auac == pytest.approx({"rl2": 0.5, "random": 0.0, "oracle": 1.0, "rl2, memory wiped": 0.25}, abs=1e-3)
-    gains = {name: panel["gain"]["mean"] for name, panel in panels.items()}
+    gains = {name: eval_set["gain"]["mean"] for name, eval_set in eval_sets.items()}
     assert gains == pytest.approx({"rl2": 0.5, "random": 0.0, "oracle": 0.0, "rl2, memory wiped": 0.0}, abs=1e-6)
-    assert panels["rl2"]["regret"] == pytest.approx(2 * 0.5, abs=1e-2)
-    assert panels["rl2"]["curve"]["mean"] == pytest.approx([0.25] * 10 + [0.75] * 10, abs=1e-6)
-    assert panels["rl2"]["reached"]["0.5"]["solved"] == 1.0
-    assert panels["rl2"]["reached"]["0.5"]["restricted_mean"] == 80  # by the end of the second episode
-    assert panels["rl2"]["reached"]["0.9"]["solved"] == 0.0
-    assert panels["oracle"]["reached"]["0.9"]["restricted_mean"] == 40
+    assert eval_sets["rl2"]["regret"] == pytest.approx(2 * 0.5, abs=1e-2)
+    assert eval_sets["rl2"]["curve"]["mean"] == pytest.approx([0.25] * 10 + [0.75] * 10, abs=1e-6)
+    assert eval_sets["rl2"]["reached"]["0.5"]["solved"] == 1.0
+    assert eval_sets["rl2"]["reached"]["0.5"]["restricted_mean"] == 80  # by the end of the second episode
+    assert eval_sets["rl2"]["reached"]["0.9"]["solved"] == 0.0
+    assert eval_sets["oracle"]["reached"]["0.9"]["restricted_mean"] == 40
 
 
 def test_intervals_comparisons_and_ranks(data: dict[str, Any]) -> None:
     d = data["distributions"][0]
-    auac = d["entrants"]["rl2"]["panels"]["test"]["auac"]
+    auac = d["methods"]["rl2"]["eval_sets"]["test"]["auac"]
     assert auac["low"] < 0.5 < auac["high"]
     assert auac["seeds"] == pytest.approx(0.5 + 0.01 * (np.arange(6) - 2.5), abs=2e-3)
-    assert d["entrants"]["random"]["panels"]["test"]["auac"]["low"] is None  # it has no seeds to vary
+    assert d["methods"]["random"]["eval_sets"]["test"]["auac"]["low"] is None  # it has no seeds to vary
     pair = next(row for row in d["comparisons"] if (row["a"], row["b"]) == ("rl2", "rl2, memory wiped"))
     assert pair["difference"] == pytest.approx(0.25, abs=1e-3)
     assert pair["low"] == pytest.approx(pair["high"], abs=1e-5)  # the same weights, the same tasks: drawn together
     assert pair["improvement"] == 1.0
     assert all("random" not in (row["a"], row["b"]) for row in d["comparisons"])
-    rows = {row["entrant"]: row for row in data["headline"]}
-    assert [row["entrant"] for row in data["headline"]] == ["oracle", "rl2", "rl2, memory wiped", "random"]
+    rows = {row["method"]: row for row in data["headline"]}
+    assert [row["method"] for row in data["headline"]] == ["oracle", "rl2", "rl2, memory wiped", "random"]
     assert (rows["rl2"]["rank"], rows["rl2"]["rank_low"], rows["rl2"]["rank_high"]) == (1, 1, 1)
     assert "rank" not in rows["oracle"]  # an end of the scale
-    assert d["entrants"]["rl2"]["gaps"]["test - ood"]["difference"] == pytest.approx(0.0, abs=0.02)
+    assert d["methods"]["rl2"]["gaps"]["test - ood"]["difference"] == pytest.approx(0.0, abs=0.02)
 
 
 def test_fewer_than_five_seeds_are_preliminary(invent: Invent, tmp_path: Path) -> None:
     few = document(collect([invent(tmp_path / "out", seeds=4)]))
-    row = few["distributions"][0]["entrants"]["rl2"]
+    row = few["distributions"][0]["methods"]["rl2"]
     assert row["preliminary"]
-    assert row["panels"]["test"]["auac"]["low"] is None
-    assert len(row["panels"]["test"]["auac"]["seeds"]) == 4
+    assert row["eval_sets"]["test"]["auac"]["low"] is None
+    assert len(row["eval_sets"]["test"]["auac"]["seeds"]) == 4
     assert all(row["low"] is None for row in few["headline"])
     assert any(line.startswith("Preliminary: fewer than 5") for line in answers(few))
 
@@ -130,9 +130,9 @@ def test_verdicts_tell_each_pair_once_and_only_what_the_intervals_bear() -> None
         pair("third", "ours", 0.1, -0.1, 0.3), pair("theirs", "third", -0.3, -0.5, -0.2),
         pair("wiped", "theirs", 1.0, 0.9, 1.1),
     ]  # fmt: skip
-    headline = [{"entrant": name, "control": name == "wiped"} for name in ("ours", "theirs", "third", "wiped")]
+    headline = [{"method": name, "control": name == "wiped"} for name in ("ours", "theirs", "third", "wiped")]
     made_of = {name: {"of": "ours" if name == "wiped" else None} for name in ("ours", "theirs", "third", "wiped")}
-    found = verdicts({"headline": headline, "entrants": made_of}, {"comparisons": rows, "scratch": None})
+    found = verdicts({"headline": headline, "methods": made_of}, {"comparisons": rows, "scratch": None})
     assert found == [
         "ours is better than theirs by 0.50 [0.30, 0.60] and wiped by 0.20 [0.10, 0.40]; "
         "it cannot be told apart from third.",
@@ -142,13 +142,13 @@ def test_verdicts_tell_each_pair_once_and_only_what_the_intervals_bear() -> None
 
 def test_rates_are_the_mean_reward_in_parts_of_an_episode() -> None:
     reward = np.random.default_rng(0).normal(size=(2, 23, 3, 2)).astype(np.float32)
-    lives = Lives.of(0, record.Lived(reward, np.full((2, 3, 2), 23), ""))
+    lives = SeedResults.of(0, eval_file.SavedEval(reward, np.full((2, 3, 2), 23), ""))
     edges = np.linspace(0, 23, 11).astype(int)
     for b in range(10):
         part = reward[:, edges[b] : edges[b + 1]].mean((1, 3))
         np.testing.assert_allclose(lives.rates[0, :, b], part, rtol=1e-5)
     assert lives.time[[0, 10]].tolist() == [1.0, 24.0]
-    assert Lives.of(0, record.Lived(reward[:, :4], np.full((2, 3, 2), 4), "")).rates.shape == (1, 2, 4, 3)
+    assert SeedResults.of(0, eval_file.SavedEval(reward[:, :4], np.full((2, 3, 2), 4), "")).rates.shape == (1, 2, 4, 3)
 
 
 # Files ----------------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def test_files_say_the_same(written: Path, data: dict[str, Any]) -> None:
     assert read["headline"] == json.loads(json.dumps(data["headline"]))
     assert "| rl2 | agent | 0.50 [" in (written / "report.md").read_text()
     rows = (written / "report.csv").read_text().splitlines()
-    assert rows[0].startswith("distribution,panel,entrant,seeds,score,iqm,low,high")
+    assert rows[0].startswith("distribution,eval set,method,seeds,score,iqm,low,high")
     assert f"{WHERE},test,rl2,6,auac," in "\n".join(rows)
     with np.load(written / "rliable.npz") as matrices:
         assert matrices["rl2"].shape == (6, 5)
@@ -216,11 +216,11 @@ def test_seeds_of_two_machines_go_together(invent: Invent, tmp_path: Path) -> No
         for path in out.rglob("seed-*"):
             if int(path.name[-1]) in gone and "random" not in str(path):
                 shutil.rmtree(path)
-    together = collect([a, b])
-    assert together.lives[WHERE, "rl2", "test"].seeds == tuple(range(6))
-    assert not together.unfinished
+    batched = collect([a, b])
+    assert batched.lives[WHERE, "rl2", "test"].seeds == tuple(range(6))
+    assert not batched.unfinished
     alone = collect([invent(tmp_path / "whole")])
-    ours, theirs = (r.lives[WHERE, "rl2", "test"].returns for r in (together, alone))
+    ours, theirs = (r.lives[WHERE, "rl2", "test"].returns for r in (batched, alone))
     assert np.array_equal(ours, theirs)
     run(ReportOptions((str(a), str(b)), out=str(tmp_path / "report")))
     assert (tmp_path / "report" / "report.html").exists()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metarl.benchmarks.references import Earned, Ends
-from metarl.benchmarks.scores import Scale, Scores, experience, restricted_mean, solved
+from metarl.benchmarks.results.references import Earned, ScoreAnchors
+from metarl.benchmarks.results.scores import Scale, Scores, experience, restricted_mean, solved
 from metarl.errors import MetarlError
 
 
@@ -68,12 +68,12 @@ def test_ends_are_means_over_lives_with_their_errors() -> None:
     rng = np.random.default_rng(1)
     floor, best = rng.normal(0, 1, (1, 4, 3, 8)), rng.normal(10, 2, (2, 4, 3, 8))
     low, high = (Earned.of(r, "hash", who, {}) for r, who in ((floor, "random"), (best, "oracle")))
-    ends = Ends(low, high)
+    anchors = ScoreAnchors(low, high)
     assert high.mean == pytest.approx(best.mean((0, 1, 3)))
     lives = best.mean(1)[:, 1].ravel()  # task 1: 2 seeds x 8 replicates
     assert high.error[1] == pytest.approx(lives.std(ddof=1) / 4)
-    assert ends.denominator == pytest.approx((best.mean((0, 1, 3)) - floor.mean((0, 1, 3))).mean())
+    assert anchors.denominator == pytest.approx((best.mean((0, 1, 3)) - floor.mean((0, 1, 3))).mean())
     with pytest.raises(MetarlError, match="earns no more than random"):
-        _ = Ends(high, low).denominator
+        _ = ScoreAnchors(high, low).denominator
     several = (low.error**2).sum() / 9 + (high.error**2).sum() / 9  # the error of a difference of means of 3
-    assert ends.denominator_error == pytest.approx(several**0.5)
+    assert anchors.denominator_error == pytest.approx(several**0.5)

@@ -12,23 +12,23 @@ import pytest
 import torch
 
 import metarl
-from metarl.benchmarks.benchmark import begin, enter
-from metarl.benchmarks.collect import checked, collect
-from metarl.benchmarks.job.folder import Cell, Folder
+from metarl.benchmarks.commands.benchmark import begin, enter
+from metarl.benchmarks.commands.verify import VerifyOptions, verify
+from metarl.benchmarks.job.folder import Folder, RunKey
 from metarl.benchmarks.job.scratch import Learned, learn
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.figures import figures
 from metarl.benchmarks.report.scratch import reached
 from metarl.benchmarks.report.sentences import verdicts
 from metarl.benchmarks.report.tables import saved
+from metarl.benchmarks.results.load_results import checked, collect
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.suites.entrant import Entrant
+from metarl.benchmarks.suites.method import Method
 from metarl.benchmarks.suites.scratch import Scratch
-from metarl.benchmarks.suites.suite import Family, Panel
-from metarl.benchmarks.verify import VerifyOptions, verify
+from metarl.benchmarks.suites.suite import EvalSet, SuiteEntry
 
 NAME, WHERE = "PPO from scratch", "PointGoalSparse"
-CELL = Cell(WHERE, NAME, 0)
+CELL = RunKey(WHERE, NAME, 0)
 ALONE = {
     "agent": "stable_baselines3:PPO", "scratch": True, "control": True,
     "settings": {"n_steps": 40, "batch_size": 80, "n_epochs": 1},
@@ -48,44 +48,44 @@ def learned(
 def with_scratch(suite_file: Callable[..., Path], at: Path, **size: Any) -> Path:
     tiny = json.loads(suite_file(at).read_text())
     return suite_file(
-        at, controls=["random", "oracle", NAME], entrants=tiny["entrants"] | {NAME: ALONE},
+        at, controls=["random", "oracle", NAME], methods=tiny["methods"] | {NAME: ALONE},
         distributions=[tiny["distributions"][0] | {"scratch": SIZE | size}],
     )  # fmt: skip
 
 
 def test_each_task_is_learned_alone_and_tested_at_every_mark(learned: Folder) -> None:
     found = checked(learned, CELL)
-    lived = found.panels["scratch"]
+    lived = found.eval_sets["scratch"]
     assert lived.reward.shape == (3, 40, 2, 3)  # before, and at two marks; H; tasks; replicates
     assert (lived.steps == 40).all()
     assert found.meta["training"]["marks"] == [0, 320, 640]
     assert found.meta["training"]["env_steps"] == 2 * 640
-    tasks = learned.tasks(learned.suite.families[0], "test")
+    tasks = learned.tasks(learned.suite.entries[0], "test")
     assert lived.hash == tasks[:2].hash
     assert not np.array_equal(lived.reward[0], lived.reward[2])
 
 
 def test_who_is_interrupted_begins_one_task_anew(learned: Folder, tmp_path: Path) -> None:
-    family = learned.suite.families[0]
-    tasks, entrant = learned.tasks(family, "scratch"), learned.entrants[NAME]
+    entry = learned.suite.entries[0]
+    tasks, method = learned.tasks(entry, "scratch"), learned.methods[NAME]
     run = learned.run_dir(CELL)
     for file in run.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "task-1.npz").unlink()
     before = (tmp_path / "task-0.npz").stat().st_mtime_ns
-    curves = learn(entrant, family, tasks, 0, tmp_path)
+    curves = learn(method, entry, tasks, 0, tmp_path)
     assert (tmp_path / "task-0.npz").stat().st_mtime_ns == before
-    was = checked(learned, CELL).panels["scratch"].reward
+    was = checked(learned, CELL).eval_sets["scratch"].reward
     assert np.array_equal(curves.lives.reward, was)  # one seed, one result
 
 
 def test_the_report_draws_it_beside_the_agents_and_ranks_it_nowhere(learned: Folder) -> None:
     data = json.loads(json.dumps(document(collect([learned.path]))))
     d = data["distributions"][0]
-    assert NAME not in d["entrants"]
-    assert all(row["entrant"] != NAME for row in data["headline"])
+    assert NAME not in d["methods"]
+    assert all(row["method"] != NAME for row in data["headline"])
     assert d["scratch"]["learned"][NAME]["x"] == [0, 320, 640]
-    lives = checked(learned, Cell(WHERE, "rl2", 0)).panels["test"]
+    lives = checked(learned, RunKey(WHERE, "rl2", 0)).eval_sets["test"]
     first_two = lives.returns[:, :2].mean((1, 2))
     assert d["scratch"]["adapting"]["rl2"]["mean"] == pytest.approx(first_two.tolist())
     assert d["scratch"]["adapting"]["rl2"]["x"] == [40, 80]
@@ -103,7 +103,7 @@ def test_an_algorithm_acts_by_its_mean_on_what_it_has_normalised(learned: Folder
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import VecNormalize
 
-    from metarl.faces.stable import StableVecEnv
+    from metarl.gym_api.sb3 import StableVecEnv
 
     env = VecNormalize(StableVecEnv(WHERE, 2))
     model = PPO("MlpPolicy", env, n_steps=4, batch_size=8, seed=0, device="cpu")
@@ -117,11 +117,11 @@ def test_an_algorithm_acts_by_its_mean_on_what_it_has_normalised(learned: Folder
 @pytest.mark.slow
 def test_ppo_finds_one_place_within_a_hundred_thousand_steps(tmp_path: Path) -> None:
     settings = {"n_steps": 40, "batch_size": 256, "learning_rate": 1e-3, "gamma": 0.99}
-    entrant = Entrant(NAME, "stable_baselines3:PPO", settings=settings, scratch=True)
+    method = Method(NAME, "stable_baselines3:PPO", settings=settings, scratch=True)
     how = Scratch(steps=100_000, tasks=1, marks=4)
-    family = Family(WHERE, {"test": Panel(1)}, {"default": 1}, scratch=how)
-    tasks = family.distribution.tasks("test", 1, seed=0)
-    returns = learn(entrant, family, tasks, 0, tmp_path).lives.by_episode()
+    entry = SuiteEntry(WHERE, {"test": EvalSet(1)}, {"default": 1}, scratch=how)
+    tasks = entry.distribution.tasks("test", 1, seed=0)
+    returns = learn(method, entry, tasks, 0, tmp_path).lives.by_episode()
     assert returns[0] < 2.0
     assert returns[-1] > 20.0
 
@@ -130,14 +130,14 @@ def test_ppo_finds_one_place_within_a_hundred_thousand_steps(tmp_path: Path) -> 
 
 
 def test_mistakes_are_told(suite_file: Callable[..., Path], learned: Folder, tmp_path: Path) -> None:
-    with pytest.raises(metarl.MetarlError, match="6 tasks to learn from scratch, of 5 in the panel"):
+    with pytest.raises(metarl.MetarlError, match="6 tasks to learn from scratch, of 5 in the eval set"):
         suites.load(str(with_scratch(suite_file, tmp_path, tasks=6)))
     suite = suites.load(str(with_scratch(suite_file, tmp_path)))
-    strange = {**suite.entrants, NAME: Entrant(NAME, "stable_baselines3:PPOO", scratch=True)}
+    strange = {**suite.methods, NAME: Method(NAME, "stable_baselines3:PPOO", scratch=True)}
     with pytest.raises(metarl.MetarlError, match="no algorithm 'stable_baselines3:PPOO'"):
-        enter(suites.Suite(suite.name, suite.families, strange, controls=suite.controls, agents=suite.agents), ())
-    with pytest.raises(metarl.MetarlError, match="leaves no checkpoint: name another --entrant"):
-        verify(VerifyOptions(str(learned.path), entrant=NAME))
+        enter(suites.Suite(suite.name, suite.entries, strange, controls=suite.controls, agents=suite.agents), ())
+    with pytest.raises(metarl.MetarlError, match="leaves no checkpoint: name another --method"):
+        verify(VerifyOptions(str(learned.path), method=NAME))
 
 
 def test_an_algorithm_that_raises_fails_its_own_cell(
@@ -148,4 +148,4 @@ def test_an_algorithm_that_raises_fails_its_own_cell(
     folder = job(path, folder.path, seeds=1)
     results = collect([folder.path])
     assert list(results.failures) == [CELL]
-    assert results.present(folder.suite.families[0]) == ["rl2", "random", "oracle", "rl2, memory wiped"]
+    assert results.present(folder.suite.entries[0]) == ["rl2", "random", "oracle", "rl2, memory wiped"]

@@ -40,9 +40,11 @@ def test_each_repetition_is_a_plain_resampling(rng: np.random.Generator) -> None
     scores = rng.normal(size=(4, 9, 3))
     drawn = Resampling.draw(4, 9, "rl2", "Somewhere", repetitions=50)
     for r in range(50):
-        cells = scores[np.ix_(drawn.seeds[r], drawn.tasks[r])]
-        assert drawn.mean(scores)[r] == pytest.approx(cells.mean((0, 1)), abs=1e-6)
-        assert drawn.iqm(scores[:, :, 0])[r] == pytest.approx(stats.trim_mean(cells[:, :, 0].ravel(), 0.25), abs=1e-6)
+        run_keys = scores[np.ix_(drawn.seeds[r], drawn.tasks[r])]
+        assert drawn.mean(scores)[r] == pytest.approx(run_keys.mean((0, 1)), abs=1e-6)
+        assert drawn.iqm(scores[:, :, 0])[r] == pytest.approx(
+            stats.trim_mean(run_keys[:, :, 0].ravel(), 0.25), abs=1e-6
+        )
 
 
 def test_the_same_place_has_the_same_tasks_and_the_same_weights_the_same_seeds() -> None:
@@ -146,8 +148,8 @@ def test_a_bootstrap_of_cells_would_be_fooled(rng: np.random.Generator) -> None:
     left, right = agents(rng, count)
     different = 0
     for i in range(count):
-        cells = rng.integers(SEEDS * TASKS, size=(200, SEEDS * TASKS))
+        run_keys = rng.integers(SEEDS * TASKS, size=(200, SEEDS * TASKS))
         others = rng.integers(SEEDS * TASKS, size=(200, SEEDS * TASKS))
-        low, high = bootstrap.interval(left[i].ravel()[cells].mean(1) - right[i].ravel()[others].mean(1))
+        low, high = bootstrap.interval(left[i].ravel()[run_keys].mean(1) - right[i].ravel()[others].mean(1))
         different += not low <= 0 <= high
     assert different / count >= 0.25

@@ -12,17 +12,18 @@ import pytest
 import torch
 
 import metarl
-from metarl.benchmarks import freeze, references, watch
-from metarl.benchmarks.benchmark import begin, enter
-from metarl.benchmarks.collect import REFERENCES, checked, collect
-from metarl.benchmarks.job.folder import Cell, Folder
-from metarl.benchmarks.job.unit import units, work
+from metarl.benchmarks.commands import make_references, watch
+from metarl.benchmarks.commands.benchmark import begin, enter
+from metarl.benchmarks.commands.verify import VerifyOptions, verify
+from metarl.benchmarks.commands.watch import WatchOptions, compose, write_video
+from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.job import jobs, work
+from metarl.benchmarks.results import references
+from metarl.benchmarks.results.load_results import REFERENCES, checked, collect
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.verify import VerifyOptions, verify
-from metarl.benchmarks.watch import WatchOptions, compose, write_video
 from metarl.cli import main
-from metarl.evaluation import live
-from metarl.tasks import TaskSet
+from metarl.tasks.task_set import TaskSet
+from metarl.training.evaluate import evaluate_agent
 
 WHERE = "PointGoalSparse"
 
@@ -44,10 +45,10 @@ class Still:
 
 
 def test_the_first_and_the_last_episode_are_filmed_state_by_state() -> None:
-    family = metarl.get("GridNavi")
-    env = family.make(1)
+    entry = metarl.get("GridNavi")
+    env = entry.make(1)
     filmed = watch.Filmed(Still(), env, [0, 3], 64)
-    live(filmed, env, family.tasks("test", 1))
+    evaluate_agent(filmed, env, entry.tasks("test", 1))
     assert {episode: len(pictures) for episode, pictures in filmed.pictures.items()} == {0: 15, 3: 15}
     assert all(np.array_equal(picture, filmed.pictures[0][0]) for picture in filmed.pictures[3])  # it never moved
 
@@ -84,7 +85,7 @@ def test_a_gif_where_mp4_cannot_be_written(
 def test_mistakes_in_watching(finished: Folder) -> None:
     with pytest.raises(metarl.MetarlError, match=r"out must end in .mp4 or .gif"):
         WatchOptions("run", out="film.avi")
-    run = str(finished.run_dir(Cell(WHERE, "rl2", 0)))
+    run = str(finished.run_dir(RunKey(WHERE, "rl2", 0)))
     with pytest.raises(metarl.MetarlError, match="unknown split 'exam'"):
         watch.watch(WatchOptions(run, split="exam"))
 
@@ -95,15 +96,15 @@ def test_mistakes_in_watching(finished: Folder) -> None:
 def test_a_cell_lived_again_is_the_same_bit_for_bit(finished: Folder) -> None:
     said = verify(VerifyOptions(str(finished.path), task=3, seed=1))
     assert said == f"rl2 on {WHERE}, seed 1, test task 3: 2 trials of 2 episodes are the same, bit for bit"
-    assert "bit for bit" in verify(VerifyOptions(str(finished.path), entrant="rl2, memory wiped"))
-    assert "bit for bit" in verify(VerifyOptions(str(finished.path), entrant="random"))
+    assert "bit for bit" in verify(VerifyOptions(str(finished.path), method="rl2, memory wiped"))
+    assert "bit for bit" in verify(VerifyOptions(str(finished.path), method="random"))
     assert main(["verify", str(finished.path)]) == 0
 
 
 def test_another_checkpoint_does_not_pass(finished: Folder, tmp_path: Path) -> None:
     shutil.copytree(finished.path, tmp_path / "out")
     folder = Folder.open(tmp_path / "out")
-    first, second = (folder.run_dir(Cell(WHERE, "rl2", seed)) for seed in (0, 1))
+    first, second = (folder.run_dir(RunKey(WHERE, "rl2", seed)) for seed in (0, 1))
     state = torch.load(second / "checkpoint.pt", weights_only=True)
     state["run"]["seed"] = 0
     torch.save(state, first / "checkpoint.pt")
@@ -119,7 +120,7 @@ def test_another_checkpoint_does_not_pass(finished: Folder, tmp_path: Path) -> N
     [
         ({"task": 5}, "there is no task 5: PointGoalSparse, test, has 5 tasks"),
         ({"seed": 2}, "has no rl2 on PointGoalSparse, seed 2: it has 2 seeds"),
-        ({"entrant": "rl3"}, "unknown entrant 'rl3'; did you mean 'rl2'"),
+        ({"method": "rl3"}, "unknown method 'rl3'; did you mean 'rl2'"),
         ({"distribution": "Nowhere"}, "unknown distribution of the suite tiny 'Nowhere'"),
     ],
 )
@@ -137,11 +138,11 @@ def test_stored_references_scale_what_comes_later(
     """Frozen tasks and references lie beside the suite; a job without an oracle of its own is scored by them."""
     path = suite_file(tmp_path)
     suite = suites.load(str(path))
-    files = freeze.freeze(suite)
-    assert [file.name for file in files] == [f"{WHERE}-{panel}.json" for panel in ("test", "ood", "long")]
-    freeze.store(suite, finished.path)
+    files = make_references.freeze(suite)
+    assert [file.name for file in files] == [f"{WHERE}-{eval_set}.json" for eval_set in ("test", "ood", "long")]
+    make_references.store(suite, finished.path)
     stored = references.load(suite.reference_file)[WHERE]["test"]["oracle"]
-    oracle = [checked(finished, Cell(WHERE, "oracle", seed)).panels["test"] for seed in (0, 1)]
+    oracle = [checked(finished, RunKey(WHERE, "oracle", seed)).eval_sets["test"] for seed in (0, 1)]
     assert stored.mean == pytest.approx(np.mean([lived.returns.mean((0, 2)) for lived in oracle], 0))
     assert stored.hash == TaskSet.load(files[0]).hash
     assert stored.by == "oracle, 2 seeds of 480 env steps, 2 replicates"
@@ -149,16 +150,16 @@ def test_stored_references_scale_what_comes_later(
     alone = {name: e for name, e in enter(suite, ()).items() if name in ("random", "rl2")}
     folder = begin(suite, alone, 1, str(tmp_path / "out"))
     assert (folder.path / REFERENCES).exists()
-    for unit in units(folder):
-        work(folder, unit, "cpu")
-    ends = collect([folder.path]).ends[WHERE]["test"]
-    assert ends.best.mean == pytest.approx(stored.mean)
-    assert ends.best.by == f"{stored.by}, stored with the suite"
+    for job in jobs(folder):
+        work(folder, job, "cpu")
+    anchors = collect([folder.path]).anchors[WHERE]["test"]
+    assert anchors.best.mean == pytest.approx(stored.mean)
+    assert anchors.best.by == f"{stored.by}, stored with the suite"
     elsewhere = suite.reference_file.read_text().replace('"mujoco": "', '"mujoco": "9.')
     (folder.path / REFERENCES).write_text(elsewhere)
     warned = collect([folder.path]).warnings
     assert any("the stored returns of oracle come from the world" in line and "'9." in line for line in warned)
-    freeze.store(suite, folder.path)  # random alone was lived anew: what is stored of the oracle stays
+    make_references.store(suite, folder.path)  # random alone was lived anew: what is stored of the oracle stays
     again = references.load(suite.reference_file)[WHERE]["test"]
     assert again["oracle"].mean == pytest.approx(stored.mean)
     assert again["random"].by == "random, 2 replicates"
@@ -166,9 +167,9 @@ def test_stored_references_scale_what_comes_later(
 
 def test_tasks_that_were_frozen_otherwise_are_not_overwritten(suite_file: Callable[..., Path], tmp_path: Path) -> None:
     suite = suites.load(str(suite_file(tmp_path)))
-    metarl.get(WHERE).tasks("test", 5, seed=1).save(suite.task_file(suite.families[0], "test"))
+    metarl.get(WHERE).tasks("test", 5, seed=1).save(suite.task_file(suite.entries[0], "test"))
     with pytest.raises(metarl.MetarlError, match="holds other tasks than PointGoalSparse draws now"):
-        freeze.freeze(suite)
+        make_references.freeze(suite)
 
 
 def test_references_that_are_none_are_named(tmp_path: Path) -> None:
@@ -182,12 +183,12 @@ def test_references_that_are_none_are_named(tmp_path: Path) -> None:
 def test_built_in_suites_are_frozen_and_draw_what_they_have_frozen(name: str) -> None:
     suite = suites.load(name)
     enter(suite, ())
-    for family in suite.families:
-        for panel, choice in family.panels.items():
-            frozen = TaskSet.load(suite.task_file(family, panel))
-            assert frozen == family.distribution.tasks(choice.split, choice.tasks, seed=0), (family.label, panel)
-            stored = references.load(suite.reference_file).get(family.label, {}).get(panel, {})
+    for entry in suite.entries:
+        for eval_set, choice in entry.eval_sets.items():
+            frozen = TaskSet.load(suite.task_file(entry, eval_set))
+            assert frozen == entry.distribution.tasks(choice.split, choice.tasks, seed=0), (entry.label, eval_set)
+            stored = references.load(suite.reference_file).get(entry.label, {}).get(eval_set, {})
             assert all(earned.hash == frozen.hash for earned in stored.values())
             exact = {who: earned.mean.mean() for who, earned in stored.items()}
-            if stored and family.scored == panel and family.ceiling:  # who must explore lies between
-                assert exact["random"] < exact[family.ceiling] < exact[family.reference]
+            if stored and entry.scored == eval_set and entry.ceiling:  # who must explore lies between
+                assert exact["random"] < exact[entry.ceiling] < exact[entry.reference]

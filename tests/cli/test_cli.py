@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from metarl import registry
-from metarl.agents.ppo import PPOLearner
+from metarl.agents.ppo.learner import PPOLearner
 from metarl.cli import main
 
 TRAIN = ["train", "rl2", "PointGoalSparse"]
@@ -281,21 +281,21 @@ def test_a_file_with_mistakes(refused: Callable[..., str], tmp_path: Path) -> No
         file.write_text("import metarl\n" + text)
         return refused("train", "rl2", f"{file}:Mine", f"--run-dir={tmp_path}/run")
 
-    law = "Mine = metarl.TaskDistribution('Mine', world={world}, goal='velocity', parameters={{{law}}})"
+    sampler = "Mine = metarl.TaskDistribution('Mine', world={world}, goal='velocity', parameters={{{sampler}}})"
     good = "'velocity': metarl.Uniform(0, 1)"
     assert "defines no distribution named 'Mine'; it defines no distribution at all" in tried("")
-    other = law.format(world="'HalfCheetah'", law=good).replace("Mine", "Other")
+    other = sampler.format(world="'HalfCheetah'", sampler=good).replace("Mine", "Other")
     assert "named 'Mine'; it defines Other" in tried(other)
     assert "cannot be run: SyntaxError" in tried("def")
     assert "cannot be run: ZeroDivisionError" in tried("1 / 0")
     assert "cannot be run: No module named 'nothing'" in tried("import nothing")
     assert "is a int, not a distribution" in tried("Mine = 3")
-    assert "unknown world 'Moon'" in tried(law.format(world="'Moon'", law=good))
-    assert "unknown parameter" in tried(law.format(world="'HalfCheetah'", law="'speed': metarl.Uniform(0, 1)"))
+    assert "unknown world 'Moon'" in tried(sampler.format(world="'Moon'", sampler=good))
+    assert "unknown parameter" in tried(sampler.format(world="'HalfCheetah'", sampler="'speed': metarl.Uniform(0, 1)"))
     heavy = "'mass': metarl.Uniform(-1, 1)"
-    assert "'mass'" in (message := tried(law.format(world="'HalfCheetah'", law=heavy)))
+    assert "'mass'" in (message := tried(sampler.format(world="'HalfCheetah'", sampler=heavy)))
     assert "too low; it must lie in [0.001, 1000]" in message
-    assert "nan" in tried(law.format(world="'HalfCheetah'", law="'velocity': metarl.Uniform(0, float('nan'))"))
+    assert "nan" in tried(sampler.format(world="'HalfCheetah'", sampler="'velocity': metarl.Uniform(0, float('nan'))"))
     assert not (tmp_path / "run").exists()
 
 

@@ -8,10 +8,10 @@ import torch
 from matplotlib.image import imread
 
 import metarl
-from metarl import pictures
-from metarl.cli import main
-from metarl.counted import Counted
-from metarl.world import Outcome, Simulation, World
+from metarl.cli import main, pictures
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome, Simulation
+from metarl.core.world import World
 
 
 class Coin(World):
@@ -22,10 +22,10 @@ class Coin(World):
     def __init__(self, writes: bool = True):
         self.writes = writes
 
-    def parameters(self, distribution):
+    def parameters(self, config):
         return (metarl.Parameter("side", low=0, high=1, integer=True, doc="which side is right"),)
 
-    def build(self, distribution, num_envs, device, engine):
+    def build(self, config, num_envs, device, engine):
         import gymnasium as gym
 
         class Side(Simulation):
@@ -37,7 +37,7 @@ class Coin(World):
             def assign(self, task, mask):
                 self.side = task["side"]
 
-            def reset(self, mask, random: Counted):
+            def reset(self, mask, random: CounterRNG):
                 self.guesses = torch.zeros(num_envs)
 
             def step(self, action, active, random):
@@ -138,7 +138,7 @@ def test_a_video_has_a_frame_for_each_step(tmp_path, striped, monkeypatch):
     def keep(path, frames, fps):
         written.update(path=path, frames=list(frames), fps=fps)
 
-    monkeypatch.setattr("metarl.pictures.save_video", keep)
+    monkeypatch.setattr("metarl.cli.pictures.save_video", keep)
     out = str(tmp_path / "x.mp4")
     assert main(["show", "PointGoalWind", "--video", "--tasks=2", "--width=64", "--steps=7", f"--out={out}"]) == 0
     assert (written["path"], len(written["frames"]), written["fps"]) == (out, 8, 20)

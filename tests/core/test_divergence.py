@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
+from metarl.core.simulation import DIVERGED
 from metarl.envs.physics import Physics
-from metarl.world import DIVERGED
 
 BLOW_UPS = {
     "qvel 1e12": lambda physics: physics.qvel[1].fill_(1e12),

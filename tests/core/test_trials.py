@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 from metarl.envs.physics import Physics
 from metarl.errors import MetarlError
 
@@ -200,11 +200,11 @@ def test_actions_saturate(falling_robot):
 @pytest.mark.parametrize("num_envs", [7, 18])
 def test_a_batch_equals_singles_bit_for_bit(family, num_envs, roll):
     tasks, keys = family.tasks("train", num_envs, seed=2), torch.arange(num_envs) * 3 + 1
-    first, together = roll(family.make(num_envs), tasks, 5, keys, STEPS)
+    first, batched = roll(family.make(num_envs), tasks, 5, keys, STEPS)
     for i in {0, 1, num_envs // 2, num_envs - 1}:
         start, alone = roll(family.make(1), tasks[i], 5, keys[i : i + 1], STEPS)
         assert torch.equal(start[0], first[i])
-        for t, (one, all_) in enumerate(zip(alone, together, strict=False)):
+        for t, (one, all_) in enumerate(zip(alone, batched, strict=False)):
             if one.resting[0] or one.terminated[0] or one.truncated[0]:
                 break  # then the one alone goes on to its next episode while the batch waits
             assert same((x[0] for x in one), (x[i] for x in all_)), t
@@ -282,12 +282,12 @@ def test_masked_assign_and_reset_leave_neighbours_untouched():
 
 def test_everyone_has_a_clock_of_its_own(falling_robot):
     """A start depends on how many episodes that environment has begun, not on the others'."""
-    one_by_one, together = Environment(falling_robot, 3), Environment(falling_robot, 3)
-    for env in (one_by_one, together):
+    one_by_one, batched = Environment(falling_robot, 3), Environment(falling_robot, 3)
+    for env in (one_by_one, batched):
         env.assign(falling_robot.tasks("train", 3))
         env.seed(4)
         env.reset()
-    third = [together.reset() for _ in range(2)][-1]
+    third = [batched.reset() for _ in range(2)][-1]
     one_by_one.reset(masked(1, 0, 0))
     one_by_one.reset(masked(0, 1, 1))
     one_by_one.reset(masked(0, 0, 1))
@@ -296,8 +296,8 @@ def test_everyone_has_a_clock_of_its_own(falling_robot):
 
 
 def cheetah(*names):
-    laws = {name: metarl.LogUniform(0.4, 2.5) for name in names}
-    return metarl.TaskDistribution("TestCheetah", world="HalfCheetah", goal="velocity", parameters=laws)
+    samplers = {name: metarl.LogUniform(0.4, 2.5) for name in names}
+    return metarl.TaskDistribution("TestCheetah", world="HalfCheetah", goal="velocity", parameters=samplers)
 
 
 FIELDS = {

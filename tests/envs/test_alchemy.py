@@ -1,4 +1,4 @@
-"""Symbolic Alchemy: its chemistries counted, its laws told plainly, what random play earns in closed form."""
+"""Symbolic Alchemy: its chemistries counted, its samplers told plainly, what random play earns in closed form."""
 
 import itertools
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 from metarl.envs.games.alchemy import chemistry
 
 

@@ -10,8 +10,8 @@ from gymnasium.envs.registration import EnvSpec
 
 import metarl
 from metarl import registry
-from metarl.distribution import TaskDistribution
-from metarl.environment import Environment
+from metarl.core.environment import Environment
+from metarl.tasks.task_distribution import TaskDistribution
 
 B = 4
 every = pytest.mark.parametrize("name", registry.names("distribution"))
@@ -235,15 +235,15 @@ def test_a_batch_is_its_singles(name):
     """Restarts included: each lane has its own end."""
     family = metarl.get(name)
     tasks, keys, lane = family.tasks("train", B), torch.arange(B), B - 1
-    together, alone = begun(family, tasks, seed=2, keys=keys), Environment(family, 1)
+    batched, alone = begun(family, tasks, seed=2, keys=keys), Environment(family, 1)
     alone.assign(tasks[lane])
     alone.seed(2, keys[lane:])
-    assert torch.equal(together._observe()[lane], alone.reset()[0])
+    assert torch.equal(batched._observe()[lane], alone.reset()[0])
     for action in actions(family, 12):
-        many, one = together.step(action), alone.step(action[lane:])
+        many, one = batched.step(action), alone.step(action[lane:])
         assert all(torch.equal(x[lane], y[0]) for x, y in zip(many, one, strict=True))
         begin = many.terminated | many.truncated
-        assert torch.equal(together.reset(begin)[lane], alone.reset(begin[lane:])[0])
+        assert torch.equal(batched.reset(begin)[lane], alone.reset(begin[lane:])[0])
 
 
 @every
@@ -257,12 +257,12 @@ def test_splits_hold_other_tasks(name):
         assert not rows["train"] & rows["valid"]
         assert not rows["valid"] & rows["test"]
     for names in family.ood:
-        law, params = family.parameters[names], drawn["ood"].params
+        sampler, params = family.parameters[names], drawn["ood"].params
         values: Any = params[names] if isinstance(names, str) else {n: params[n] for n in names}
-        assert not law.contains(values).any(), names
-    for names, law in family.parameters.items():
+        assert not sampler.contains(values).any(), names
+    for names, sampler in family.parameters.items():
         if isinstance(names, str):
-            assert law.contains(drawn["train"].params[names]).all(), names
+            assert sampler.contains(drawn["train"].params[names]).all(), names
 
 
 @every

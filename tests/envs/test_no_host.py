@@ -22,17 +22,17 @@ from torch.utils._pytree import tree_leaves
 
 import metarl
 from metarl import registry
-from metarl.agents.living import Living
 from metarl.agents.maml import sampling
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings
-from metarl.agents.policy import Policy, PolicyAgent
-from metarl.agents.presets import RL2Settings
-from metarl.distribution import TaskDistribution
-from metarl.environment import Environment
+from metarl.agents.ppo.living import Living
+from metarl.agents.ppo.policy import Policy
+from metarl.agents.ppo.presets import RL2Settings
+from metarl.core.environment import Environment
+from metarl.core.trials import Trials
 from metarl.envs.physics import Physics
 from metarl.envs.robots import simulation
-from metarl.trials import Trials
+from metarl.tasks.task_distribution import TaskDistribution
 
 B = 4
 META = torch.device("meta")
@@ -169,19 +169,19 @@ def test_a_step_takes_nothing_from_the_host(name, monkeypatch):
 
 @pytest.fixture(params=["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
 def on_meta(request, monkeypatch) -> Iterator[Environment]:
-    """Begun, and recorded."""
+    """Begun, and captured."""
     family = metarl.get(request.param)
     monkeypatch.setattr(simulation, "make_physics", Shapes)
     family.tasks("train", B)
     with FakeTensorMode(allow_non_fake_inputs=True):
         env = begun(family, "meta")
-        env.simulation.recorded = True
+        env.simulation.graphed = True
         yield env
 
 
 @pytest.mark.parametrize("settings", [{}, {"memory": "lstm"}, {"memory": "associative"}, {"wipe_memory": True}])
 def test_nor_does_rl2_in_training(on_meta, settings):
-    """What is recorded with the world's step: acting and remembering."""
+    """What is captured with the world's step: acting and remembering."""
     with META:
         policy = Policy(on_meta.observation_space, on_meta.action_space, RL2Settings(num_envs=B, **settings))
     agent = PolicyAgent(policy, deterministic=False)

@@ -6,8 +6,8 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.environment import Environment
-from metarl.world import DIVERGED, OVERFLOW
+from metarl.core.environment import Environment
+from metarl.core.simulation import DIVERGED, OVERFLOW
 
 NAMES = registry.names("distribution")
 STEPS = 1_000_000

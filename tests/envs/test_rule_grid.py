@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 from metarl.envs.games.rule_grid import rulesets
 from metarl.envs.games.rule_grid.rulesets import Rulesets
 

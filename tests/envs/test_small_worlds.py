@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import metarl
+from metarl.core.trials import Step, Trials
 from metarl.envs.games.game import ruled
-from metarl.trials import Step, Trials
 
 B = 6
 
@@ -213,14 +213,14 @@ def test_harlow_pays_for_one_object_wherever_it_lies_and_for_the_other_after_the
 
 
 def test_settings_are_checked():
-    laws = {"goal": metarl.Integers(0, 4, shape=(2,))}
+    samplers = {"goal": metarl.Integers(0, 4, shape=(2,))}
     for settings, match in (
         ({"sise": 5}, "did you mean 'size'"), ({"size": 5.0}, "is a int"), ({"size": 0}, "at least 1"),
     ):  # fmt: skip
         with pytest.raises(metarl.MetarlError, match=match):
-            metarl.TaskDistribution("T", world="GridNavi", parameters=laws, settings=settings).make()
+            metarl.TaskDistribution("T", world="GridNavi", parameters=samplers, settings=settings).make()
     with pytest.raises(metarl.MetarlError, match="leave goal out"):
-        metarl.TaskDistribution("T", world="GridNavi", parameters=laws, goal="velocity").make()
+        metarl.TaskDistribution("T", world="GridNavi", parameters=samplers, goal="velocity").make()
     with pytest.raises(metarl.MetarlError, match="leave engine out"):
         metarl.get("GridNavi").make(engine="mujoco")
     linked = {"linked": True, "arms": 3}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.trials import Trials
+from metarl.core.trials import Trials
 
 
 @pytest.fixture

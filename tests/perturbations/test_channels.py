@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metarl
-from metarl.laws import Integers, Permutation, Uniform
+from metarl.tasks.samplers import Integers, Permutation, Uniform
 
 
 @pytest.fixture

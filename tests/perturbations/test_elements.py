@@ -6,7 +6,7 @@ import pytest
 import metarl
 from metarl import registry
 from metarl.envs.perturbations.elements import names_of
-from metarl.laws import Integers, LogUniform, Uniform
+from metarl.tasks.samplers import Integers, LogUniform, Uniform
 
 
 def test_one_body_one_motor_and_one_limb(family, moves_as, neutral):
@@ -17,12 +17,12 @@ def test_one_body_one_motor_and_one_limb(family, moves_as, neutral):
         model.actuator_gear[model.actuator("front_shin").id] *= task["motor_strength[front_shin]"]
         model.dof_damping[model.jnt_dofadr[model.joint("front_thigh").id]] *= task["dof_damping_scale[front_thigh]"]
 
-    laws = {
+    samplers = {
         "body_mass_scale[back_foot]": LogUniform(0.5, 4.0), "motor_strength[front_shin]": Uniform(0.0, 2.0),
         "dof_damping_scale[front_thigh]": LogUniform(0.5, 2.0),
     }  # fmt: skip
-    moves_as(family(laws), edit)
-    neutral(family(laws))
+    moves_as(family(samplers), edit)
+    neutral(family(samplers))
 
 
 def test_an_element_may_switch(family):

@@ -11,7 +11,7 @@ import metarl
 from metarl import registry
 from metarl.envs.perturbations.limb_lengths import find_limbs
 from metarl.envs.robots.robot import Robot
-from metarl.laws import Uniform
+from metarl.tasks.samplers import Uniform
 
 LEG = """
 <mujoco>

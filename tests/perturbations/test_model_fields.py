@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.laws import Choice, Disc, LogUniform, Uniform
+from metarl.tasks.samplers import Choice, Disc, LogUniform, Uniform
 
 
 def test_a_slope_is_gravity_out_of_the_vertical(family, moves_as, neutral):
@@ -119,8 +119,8 @@ def test_dead_stays_dead_however_strong(family):
     ("parameter", "value"), [("dead_motor", 6), ("payload", -1.0), ("density", -1.0), ("slope", 2.0)]
 )
 def test_impossible_values_say_the_bound(family, parameter, value):
-    law = Choice((0, 1)) if parameter == "dead_motor" else Uniform(0.0, 1.0)
-    d = family({parameter: law})
+    sampler = Choice((0, 1)) if parameter == "dead_motor" else Uniform(0.0, 1.0)
+    d = family({parameter: sampler})
     with pytest.raises(metarl.MetarlError, match=rf"{parameter}.*must lie in"):
         d.make().begin({"velocity": 1.0, parameter: value})
 

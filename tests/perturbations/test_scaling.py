@@ -9,7 +9,7 @@ import metarl
 from metarl import registry
 from metarl.envs.perturbations.changes import ModelChanges
 from metarl.envs.physics import make_physics
-from metarl.laws import LogUniform, Uniform
+from metarl.tasks.samplers import LogUniform, Uniform
 
 
 def whole(*fields):
@@ -67,7 +67,7 @@ def classic(model, task):
 
 
 @pytest.mark.parametrize(
-    ("laws", "edit"),
+    ("samplers", "edit"),
     [
         ({"body_mass_scale": LogUniform(0.3, 3.0, shape=(7,))}, bodies),
         ({"dof_damping_scale": LogUniform(0.5, 2.0, shape=(9,))}, joints),
@@ -83,8 +83,8 @@ def classic(model, task):
         ),
     ],
 )
-def test_one_factor_for_each(family, moves_as, neutral, laws, edit):
-    d = family(laws)
+def test_one_factor_for_each(family, moves_as, neutral, samplers, edit):
+    d = family(samplers)
     moves_as(d, edit)
     neutral(d)
 
@@ -113,10 +113,10 @@ def test_ours_keeps_inertias_possible_and_the_published_law_does_not():
     """A body's principal inertias obey the triangle inequality; independent factors break it nearly always."""
     model = registry.find("world", "HalfCheetah").model
 
-    def share_possible(law, name):
+    def share_possible(sampler, name):
         d = metarl.TaskDistribution(
             "TestInertia", world="HalfCheetah", goal="velocity",
-            parameters={"velocity": metarl.Fixed(1.0), name: law}, horizon=5,
+            parameters={"velocity": metarl.Fixed(1.0), name: sampler}, horizon=5,
         )  # fmt: skip
         env = d.make(200)
         env.begin(d.tasks("train", 200))

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
-from metarl.laws import Choice, Integers, LogUniform, Uniform
+from metarl.core.environment import Environment
+from metarl.tasks.samplers import Choice, Integers, LogUniform, Uniform
 
 
 def test_the_model_changes_at_its_own_step_in_every_environment(family, actions):
@@ -49,8 +49,8 @@ def test_the_model_changes_at_its_own_step_in_every_environment(family, actions)
 
 def test_every_episode_begins_with_the_first_values(family, actions):
     """The second episode is that of an environment whose first one never switched."""
-    laws = {"mass": LogUniform(0.5, 2.0), "mass_after": LogUniform(0.5, 2.0), "switch_time": Integers(0, 40)}
-    d = family(laws, horizon=12)
+    samplers = {"mass": LogUniform(0.5, 2.0), "mass_after": LogUniform(0.5, 2.0), "switch_time": Integers(0, 40)}
+    d = family(samplers, horizon=12)
     task = {"velocity": 1.0, "mass": 0.7, "mass_after": 1.9, "switch_time": 5}
     ours, calm = d.make(2), d.make(2)
     ours.begin(task)
@@ -115,11 +115,11 @@ def test_a_batch_is_its_singles(family, actions):
     batch = d.make(4)
     acts = actions(batch, 30)
     batch.begin(tasks, seed=3)
-    together = [batch.step(a) for a in acts]
+    batched = [batch.step(a) for a in acts]
     for i in range(4):
         env = d.make()
         env.begin(tasks[i], seed=3, keys=torch.tensor([i]))
-        for step, a in zip(together, acts, strict=True):
+        for step, a in zip(batched, acts, strict=True):
             alone = env.step(a[i : i + 1])
             assert torch.equal(step.obs[i], alone.obs[0])
             assert step.reward[i] == alone.reward[0]

@@ -19,11 +19,11 @@ FREE = {"HalfCheetah": 2e-3, "Walker2d": 1e-4, "Hopper": 1e-4, "Swimmer": 1e-4, 
 CPU = torch.device("cpu")
 
 
-def drift(both, together: bool = False) -> float:
+def drift(both, batched: bool = False) -> float:
     """The most the engines are apart within 20 env steps; together: each of the steps from the same states."""
     worst = 0.0
     for _ in range(STEPS):
-        if together:
+        if batched:
             both.meet()
         both.act()
         both.step()
@@ -41,7 +41,7 @@ def test_every_environments_own_body_moves_as_on_cpu(pair, world):
     both = pair(world)
     both.vary()
     both.reset()
-    assert drift(both, together=True) < 2e-4
+    assert drift(both, batched=True) < 2e-4
     x = both.both[1].qvel[:, -1]
     assert len(torch.unique(x)) == len(x)  # and they did differ
 
@@ -142,7 +142,7 @@ def test_a_world_that_blows_up_is_flagged_and_starts_anew(pair, bad):
 def test_a_field_asked_for_late_is_not_left_out_of_the_recorded_step(pair):
     warp = pair("HalfCheetah", elliptic=True).both[1]
     everyone = torch.ones(4, dtype=torch.bool)
-    for _ in range(3):  # recorded by now
+    for _ in range(3):  # captured by now
         warp.step(everyone)
     warp.field("opt.gravity")[1] = torch.tensor([0.0, 0.0, 9.81])
     before = warp.qvel[:, 1].clone()
@@ -156,12 +156,12 @@ def test_nor_may_one_be_asked_for_once_an_outer_graph_reads_the_old_place(pair, 
     from metarl.envs.physics import warp as engine
     from metarl.errors import MetarlError
 
-    monkeypatch.setattr(engine, "record_with_torch", lambda work, device: work)
+    monkeypatch.setattr(engine, "capture_with_torch", lambda work, device: work)
     physics = pair("HalfCheetah").both[1]
     physics.field("dof_damping")
-    physics.record(lambda: None)
+    physics.capture(lambda: None)
     assert physics.field("dof_damping").shape == (4, 9)
-    with pytest.raises(MetarlError, match=r"recorded without opt\.gravity .* before the first step"):
+    with pytest.raises(MetarlError, match=r"captured without opt\.gravity .* before the first step"):
         physics.field("opt.gravity")
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
+from metarl.core.simulation import DIVERGED
 from metarl.errors import MetarlError
-from metarl.world import DIVERGED
 
 B = 4
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import ks_2samp
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 
 pytest.importorskip("mujoco_warp")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("warp")]

@@ -6,8 +6,8 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.environment import Environment
-from metarl.world import DIVERGED, OVERFLOW
+from metarl.core.environment import Environment
+from metarl.core.simulation import DIVERGED, OVERFLOW
 
 pytest.importorskip("mujoco_warp")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("warp")]

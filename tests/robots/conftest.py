@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 
 
 @pytest.fixture
@@ -24,9 +24,9 @@ def make() -> Callable[..., Any]:
     def begun(
         world: str, goal: str, parameters: Mapping[str, Any], num_envs: int = 1, seed: int = 0, **settings: Any
     ) -> Environment:
-        laws = {name: metarl.Fixed(value) for name, value in parameters.items()} | {"gravity": metarl.Fixed(1.0)}
+        samplers = {name: metarl.Fixed(value) for name, value in parameters.items()} | {"gravity": metarl.Fixed(1.0)}
         family = metarl.TaskDistribution(
-            "TestRobot", world=world, goal=goal, parameters=laws, settings=settings, horizon=1000
+            "TestRobot", world=world, goal=goal, parameters=samplers, settings=settings, horizon=1000
         )
         env = Environment(family, num_envs)
         env.assign(family.tasks())

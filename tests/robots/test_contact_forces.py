@@ -58,13 +58,13 @@ def test_reading_forces_changes_no_trajectory(make):
 def test_forces_are_each_simulations_own(make):
     """Without a sensor MuJoCo leaves another simulation's in their place."""
     settings = {"observation": ("contact", "velocity")}
-    together = make("Ant", "velocity", {"velocity": 1.0}, num_envs=3, **settings)
+    batched = make("Ant", "velocity", {"velocity": 1.0}, num_envs=3, **settings)
     alone = [make("Ant", "velocity", {"velocity": 1.0}, **settings) for _ in range(3)]
     for i, env in enumerate(alone):
-        env.simulation.physics.qpos.copy_(together.simulation.physics.qpos[i : i + 1])
-        env.simulation.physics.qvel.copy_(together.simulation.physics.qvel[i : i + 1])
+        env.simulation.physics.qpos.copy_(batched.simulation.physics.qpos[i : i + 1])
+        env.simulation.physics.qvel.copy_(batched.simulation.physics.qvel[i : i + 1])
     for action in torch.rand(40, 3, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1:
-        moved = together.step(action)
+        moved = batched.step(action)
         for i, env in enumerate(alone):
             one = env.step(action[i : i + 1])
             assert torch.equal(moved.obs[i], one.obs[0])

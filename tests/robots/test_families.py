@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import metarl
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 
 
 def unit(angle):
@@ -21,7 +21,7 @@ def contact(data):
 
 
 # family -> reward of (task, velocity, state after the step with everything computed at it, action clipped to +-1)
-LAWS = {
+SAMPLERS = {
     "HalfCheetahDir": lambda k, v, d, a: k["direction"] * v[0] - 0.05 * a @ a,
     "HalfCheetahDirH100": lambda k, v, d, a: k["direction"] * v[0] - 0.05 * a @ a,
     "HalfCheetahVel": lambda k, v, d, a: -abs(v[0] - k["velocity"]) - 0.05 * a @ a,
@@ -58,7 +58,7 @@ ENDS = {
 STEPS = {"HalfCheetahDir": 0.05, "AntDir": 0.05, "HumanoidDir": 0.015, "HopperRandParams": 0.016, "PendulumMass": 0.05}
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", SAMPLERS)
 def test_a_plain_simulation_of_the_task_earns_the_same(name):
     """40 steps of one environment of three, beside MuJoCo alone, past ends too."""
     family = metarl.get(name)
@@ -85,7 +85,7 @@ def test_a_plain_simulation_of_the_task_earns_the_same(name):
         mujoco.mj_rnePostConstraint(model, fresh)
         if name == "HumanoidDir":
             data.subtree_com[:] = fresh.subtree_com
-        expected = LAWS[name](task, (place(data) - before) / physics.dt, fresh, clipped)
+        expected = SAMPLERS[name](task, (place(data) - before) / physics.dt, fresh, clipped)
         np.testing.assert_allclose(moved.reward[1], expected, rtol=1e-4, atol=1e-5)
         assert bool(moved.terminated[1]) == bool(ENDS.get(name, lambda qpos: False)(data.qpos))
 
@@ -93,7 +93,7 @@ def test_a_plain_simulation_of_the_task_earns_the_same(name):
 def test_every_classical_family_is_compared():
     from metarl.envs.catalogue.robots import ROBOTS
 
-    assert {family.name for family in ROBOTS} - LAWS.keys() == {"PointGoalSparse"}  # in tests/envs/test_robots.py
+    assert {family.name for family in ROBOTS} - SAMPLERS.keys() == {"PointGoalSparse"}  # in tests/envs/test_robots.py
     assert all(family.horizon == 200 and family.episodes == 2 for family in ROBOTS if family.name in ENDS)
 
 

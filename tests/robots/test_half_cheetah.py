@@ -9,8 +9,8 @@ import pytest
 
 import metarl
 from metarl import registry
-from metarl.faces.scalar import ScalarEnv
-from metarl.faces.vector import VectorEnv
+from metarl.gym_api.env import ScalarEnv
+from metarl.gym_api.vector_env import VectorEnv
 
 STEPS = 100
 

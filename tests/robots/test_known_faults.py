@@ -9,10 +9,10 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError
-from metarl.laws import Uniform
+from metarl.tasks.samplers import Uniform
 
 RANDOM_PARAMETERS = ["HopperRandParams", "Walker2dRandParams"]
 

@@ -7,7 +7,7 @@ import pytest
 import metarl
 from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError
-from metarl.laws import Disc, Fixed, Uniform
+from metarl.tasks.samplers import Disc, Fixed, Uniform
 
 FAMILY = {"world": "HalfCheetah", "goal": "velocity", "parameters": {"velocity": Uniform(0.0, 1.0)}}
 MISTAKES = {
@@ -41,7 +41,7 @@ def test_settings_are_checked_when_an_environment_is_made(settings):
         metarl.TaskDistribution("TestMistake", settings=settings, **FAMILY).make()
 
 
-class Lost(Robot):
+class PeerLost(Robot):
     name = "TestLost"
     frame_skip = 1
     observation_parts = {"position": lambda p: p.qpos}
@@ -50,7 +50,7 @@ class Lost(Robot):
 
 @pytest.mark.parametrize("mjcf", [Path("nowhere/robot.xml"), "nowhere/robot.xml"])
 def test_a_missing_mjcf_says_where_it_was_looked_for(mjcf):
-    class Robot(Lost):
+    class Robot(PeerLost):
         pass
 
     Robot.mjcf = mjcf
@@ -60,7 +60,7 @@ def test_a_missing_mjcf_says_where_it_was_looked_for(mjcf):
 
 
 def test_an_mjcf_that_does_not_compile_says_why():
-    class Robot(Lost):
+    class Robot(PeerLost):
         mjcf = "<mujoco><worldbody><body><geom/></body></worldbody></mujoco>"
 
     metarl.register(Robot)

@@ -1,4 +1,4 @@
-"""Pendulum against Gymnasium's closed form, and swinging up against its law of reward."""
+"""Pendulum against Gymnasium's closed form, and swinging up against its sampler of reward."""
 
 import gymnasium as gym
 import numpy as np

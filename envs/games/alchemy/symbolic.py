@@ -1,4 +1,4 @@
-"""Symbolic Alchemy: stones that potions change, by laws that hold for a whole trial and must be found out."""
+"""Symbolic Alchemy: stones that potions change, by samplers that hold for a whole trial and must be found out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.games.alchemy import chemistry
 from metarl.envs.games.alchemy.chemistry import COLOURS, VERTICES
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
 
 STONES, POTIONS = 3, 12
 HIGHEST = 3  # of the indicator of a stone's worth
@@ -75,18 +75,18 @@ class AlchemySimulation(GameSimulation):
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
         super().assign(task, mask)
-        law = self.task["graph"] * chemistry.POTION_MAPS + self.task["potion_map"]
-        self._law = law * (VERTICES * COLOURS)
+        sampler = self.task["graph"] * chemistry.POTION_MAPS + self.task["potion_map"]
+        self._sampler = sampler * (VERTICES * COLOURS)
         self._look = (self.task["stone_map"] * chemistry.ROTATIONS + self.task["rotation"]) * VERTICES
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         mask = mask[:, None]
         self.stones = torch.where(mask, random.integers("stones", VERTICES, (STONES,)), self.stones)
         self.potions = torch.where(mask, random.integers("potions", COLOURS, (POTIONS,)), self.potions)
         self.stones_used = self.stones_used & ~mask
         self.potions_used = self.potions_used & ~mask
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         stone = ((action - 1).clamp(min=0) // (1 + POTIONS))[:, None]
         into = ((action - 1) % (1 + POTIONS))[:, None]  # 0 the cauldron
         potion = (into - 1).clamp(min=0)
@@ -96,7 +96,7 @@ class AlchemySimulation(GameSimulation):
 
         before = self.stones.gather(1, stone)
         reward = (self._values[before] * sold).squeeze(1).float()
-        after = self._moves[self._law[:, None] + before * COLOURS + self.potions.gather(1, potion)]
+        after = self._moves[self._sampler[:, None] + before * COLOURS + self.potions.gather(1, potion)]
         self.stones = self.stones.scatter(1, stone, torch.where(dipped, after, before))
         self.stones_used = self.stones_used.scatter(1, stone, self.stones_used.gather(1, stone) | sold)
         self.potions_used = self.potions_used.scatter(1, potion, self.potions_used.gather(1, potion) | dipped)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 FLOOR = SIZE - 1  # the paddle's row
 TOP, ROWS = 1, 3  # the first row of bricks, and how many there are
@@ -40,7 +40,7 @@ class Breakout(ArcadeGame):
     )
     may_terminate = True
 
-    def start(self, task: Task, random: Counted) -> State:
+    def start(self, task: Task, random: CounterRNG) -> State:
         column = 1 + random.integers("column", SIZE - 2)
         down = torch.ones_like(column)
         return {
@@ -53,7 +53,7 @@ class Breakout(ArcadeGame):
             "bricks": torch.ones(len(column), ROWS, SIZE, dtype=torch.bool, device=column.device),
         }
 
-    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+    def move(self, state: State, action: Tensor, task: Task, random: CounterRNG) -> Move:
         paddle = (state["paddle"] + action - 1).clamp_(0, FLOOR)
         phase, ticks = advance(state["phase"], task["speed"])
         down, right = state["down"], state["right"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, brightness
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 FLOOR = SIZE - 1  # the paddle's row
 
@@ -36,11 +36,11 @@ class Catch(ArcadeGame):
         Parameter("value", (2,), low=-1, high=1, neutral=1, doc="of an apple and of a pear"),
     )
 
-    def start(self, task: Task, random: Counted) -> State:
+    def start(self, task: Task, random: CounterRNG) -> State:
         paddle = torch.full_like(task["speed"], SIZE // 2)
         return {"paddle": paddle, **self._drop(task, random)}
 
-    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+    def move(self, state: State, action: Tensor, task: Task, random: CounterRNG) -> Move:
         paddle = (state["paddle"] + action - 1).clamp_(0, FLOOR)
         fallen = state["fallen"] + state["pace"]
         landed = fallen >= FLOOR * EIGHTHS
@@ -53,7 +53,7 @@ class Catch(ArcadeGame):
         after = {name: torch.where(landed, drop[name], going[name]) for name in going}
         return Move({"paddle": paddle, **after}, {"caught": (value * caught).float()})
 
-    def _drop(self, task: Task, random: Counted) -> State:
+    def _drop(self, task: Task, random: CounterRNG) -> State:
         """The next thing, on the top row."""
         column = random.integers("column", SIZE)
         return {

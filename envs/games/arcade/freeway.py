@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, advance, brightness
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 LANES = SIZE - 2  # rows 1 to 8; the chicken starts from row 9 and wants to row 0, or perhaps not
 HOME = SIZE - 1
@@ -32,11 +32,11 @@ class Freeway(ArcadeGame):
         Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="of arriving and of being hit"),
     )  # fmt: skip
 
-    def start(self, task: Task, random: Counted) -> State:
+    def start(self, task: Task, random: CounterRNG) -> State:
         cars = random.integers("cars", SIZE, (LANES,))
         return {"row": torch.full_like(cars[:, 0], HOME), "cars": cars, "phase": torch.zeros_like(cars)}
 
-    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+    def move(self, state: State, action: Tensor, task: Task, random: CounterRNG) -> Move:
         phase, ticks = advance(state["phase"], task["speed"].abs())
         cars = (state["cars"] + ticks * task["speed"].sign()) % SIZE
         row = (state["row"] + action - 1).clamp_(max=HOME)

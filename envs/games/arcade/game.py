@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Outcome
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, Planes
 from metarl.envs.games.arcade.screen import CELL, Screen, lights
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.errors import unknown
-from metarl.parameters import Parameter
-from metarl.world import Outcome
+from metarl.tasks.parameter import Parameter
 
 State = dict[str, Tensor]
 Task = Mapping[str, Tensor]
@@ -62,11 +62,11 @@ class ArcadeGame(Game):
         return ArcadeSimulation(self, parameters, lanes, settings["observation"] == "pixels")
 
     @abstractmethod
-    def start(self, task: Task, random: Counted) -> State:
+    def start(self, task: Task, random: CounterRNG) -> State:
         """The first state of an episode. What is drawn of it must not depend on the task."""
 
     @abstractmethod
-    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+    def move(self, state: State, action: Tensor, task: Task, random: CounterRNG) -> Move:
         """One step. `action`: int64 [B], index into `actions`. Changes no tensor that it is given."""
 
     @abstractmethod
@@ -96,9 +96,9 @@ class ArcadeSimulation(GameSimulation):
     @property
     def _looks(self) -> bool:
         """Whether it may ask for values: free on CPU, and impossible in a graph."""
-        return self.device.type == "cpu" and not self.recorded
+        return self.device.type == "cpu" and not self.graphed
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         rows = _few(mask) if self._state and self._looks else None
         if rows is None:
             start = self.game.start(self.task, random)
@@ -113,7 +113,7 @@ class ArcadeSimulation(GameSimulation):
         if self._seen is not None:
             self._seen = self._seen.index_copy(0, rows, self._drawn(start, len(rows)))
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         pressed = self.task["controls"].gather(1, action[:, None]).squeeze(1)
         move = self.game.move(self._state, pressed, self.task, random)
         self.reward_terms, over = dict(move.terms), self.nobody if move.over is None else move.over

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metarl import numerics
-from metarl.counted import Counted
+from metarl.core import returns
+from metarl.core.rng import CounterRNG
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 GROUND = SIZE - 1  # the cannon's row
 RANKS, FILES = 4, 6  # aliens; even ranks are squids, odd ones crabs
@@ -55,14 +55,14 @@ class Invaders(ArcadeGame):
     )
     may_terminate = True
 
-    def start(self, task: Task, random: Counted) -> State:
+    def start(self, task: Task, random: CounterRNG) -> State:
         block = self._block(random)
         none = torch.zeros_like(block["top"])
         bombs = none[:, None].repeat(1, SIZE)  # a number for each column, whose bit r says whether one is in row r
         shot = {"shot_row": none + NONE, "shot_column": none}
         return {"cannon": none + SIZE // 2, **block, **shot, "bombs": bombs, "bomb_phase": none}
 
-    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+    def move(self, state: State, action: Tensor, task: Task, random: CounterRNG) -> Move:
         tables = _tables(action.device)
         cannon = (state["cannon"] + tables.step[action]).clamp_(0, SIZE - 1)
         fire = (action == FIRE) & (state["shot_row"] == NONE)
@@ -81,7 +81,7 @@ class Invaders(ArcadeGame):
         squid, crab = ((hits & kind) != 0 for kind in KINDS)
         earned = torch.addcmul(squid * task["value"][:, 0], crab, task["value"][:, 1])
         gone = block["aliens"] == 0
-        if numerics.may_hold(gone):
+        if returns.may_hold(gone):
             fresh = self._block(random)
             block = {name: torch.where(gone, fresh[name], value) for name, value in block.items()}
 
@@ -91,7 +91,7 @@ class Invaders(ArcadeGame):
         over = bombed | (block["top"] == LANDED)
         return Move({**after, "bombs": bombs, "bomb_phase": bomb_phase}, {"aliens": earned.float()}, over)
 
-    def _block(self, random: Counted) -> State:
+    def _block(self, random: CounterRNG) -> State:
         """A new block at the top."""
         drawn = random.integers("block", 2 * (SIZE - FILES + 1))
         left = drawn >> 1
@@ -112,7 +112,7 @@ class Invaders(ArcadeGame):
         right = torch.where(turn, -block["right"], block["right"])
         return {"aliens": block["aliens"], "top": top, "left": left, "right": right, "phase": phase}
 
-    def _bombs(self, state: State, block: State, task: Task, random: Counted) -> tuple[Tensor, Tensor]:
+    def _bombs(self, state: State, block: State, task: Task, random: CounterRNG) -> tuple[Tensor, Tensor]:
         """The bombs after this step, and their common phase: 0 where none is in the air."""
         phase, ticks = advance(state["bomb_phase"], task["fall"])
         bombs = state["bombs"].bitwise_left_shift(ticks[:, None]).bitwise_and_((1 << SIZE) - 1)

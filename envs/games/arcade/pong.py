@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
 from metarl.envs.games.arcade.board import SIZE, Canvas, Plane, advance, brightness
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
-from metarl.parameters import Parameter
+from metarl.tasks.parameter import Parameter
 
 EDGE = SIZE - 1  # the agent's column; the opponent's is 0
 
@@ -36,12 +36,12 @@ class Pong(ArcadeGame):
         Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="of a ball past the opponent, past the agent"),
     )
 
-    def start(self, task: Task, random: Counted) -> State:
+    def start(self, task: Task, random: CounterRNG) -> State:
         middle = torch.full_like(task["speed"], SIZE // 2)
         paddles = {"paddle": middle, "opponent": middle, "opponent_phase": torch.zeros_like(middle)}
         return {**paddles, **self._serve(random)}
 
-    def move(self, state: State, action: Tensor, task: Task, random: Counted) -> Move:
+    def move(self, state: State, action: Tensor, task: Task, random: CounterRNG) -> Move:
         paddle = (state["paddle"] + action - 1).clamp_(0, EDGE)
         opponent_phase, steps = advance(state["opponent_phase"], task["opponent"])
         opponent = state["opponent"] + steps * (state["row"] - state["opponent"]).sign()
@@ -68,7 +68,7 @@ class Pong(ArcadeGame):
         after = {"paddle": paddle, "opponent": opponent, "opponent_phase": opponent_phase, **ball}
         return Move(after, {name: term.float() for name, term in terms.items()})
 
-    def _serve(self, random: Counted) -> State:
+    def _serve(self, random: CounterRNG) -> State:
         """A ball in the middle, towards either side."""
         row = 1 + random.integers("row", SIZE - 2)
         right = random.integers("right", 2)

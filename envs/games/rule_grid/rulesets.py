@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metarl.laws import Law
+from metarl.tasks.samplers import Sampler
 
 SHAPES = ("ball", "cube", "key", "star")
 COLOURS = ("red", "green", "blue", "yellow")
@@ -30,7 +30,7 @@ def shape_of(thing: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Rulesets(Law):
+class Rulesets(Sampler):
     """Rulesets of a depth: how many rules lie between what there is at the start and what the goal asks for.
 
     A quarter of the pairs (type of the last rule, type of the goal) is held out: of the rulesets drawn when `held_out`,

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.counted import Counted
+from metarl.core.rng import CounterRNG
+from metarl.core.simulation import Appearance, Outcome
 from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
 from metarl.envs.games.rule_grid import rulesets
-from metarl.envs.games.rule_grid.rulesets import (
+from metarl.envs.games.rule_grid.rulesets import (  # fmt: skip
     COLOURS,
     CORNER,
     DROP,
@@ -30,10 +31,9 @@ from metarl.envs.games.rule_grid.rulesets import (
     STEP,
     TAKE,
     THINGS,
-)  # fmt: skip
+)
 from metarl.errors import MetarlError, unknown
-from metarl.parameters import Parameter
-from metarl.world import Appearance, Outcome
+from metarl.tasks.parameter import Parameter
 
 VIEWS = ("full", "near")
 SIGHT = 2  # cells in each direction, of the near view
@@ -122,14 +122,14 @@ class RuleGridSimulation(GameSimulation):
         self._rules = [_Rule(*columns[4 * rule : 4 * rule + 4]) for rule in range(RULES)]
         self._goal = columns[GOAL:LAID].unbind()
 
-    def reset(self, mask: Tensor, random: Counted) -> None:
+    def reset(self, mask: Tensor, random: CounterRNG) -> None:
         cells = random.uniform("cells", (self.size * self.size,)).topk(1 + ITEMS, largest=False).indices
         room = torch.zeros_like(self.room).scatter(1, cells[:, 1:], self.task["ruleset"][:, LAID:])
         self.cell = torch.where(mask, cells[:, 0], self.cell)
         self.pocket = self.pocket.masked_fill(mask, 0)
         self.room = torch.where(mask[:, None], room, self.room)
 
-    def step(self, action: Tensor, active: Tensor, random: Counted) -> Outcome:
+    def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         ways = self._next.index_select(0, self.cell)
         cell = ways.gather(1, action.clamp(max=len(MOVES))[:, None])
         at = cell.squeeze(1)

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 import metarl
-from metarl import MetarlError, trials
+from metarl import MetarlError
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.presets import PROMP
-from metarl.evaluation import live
-from metarl.trials import Step
+from metarl.core import trials
+from metarl.core.trials import Step
+from metarl.training.evaluate import evaluate_agent
 
 
 def made(distribution, **settings) -> Any:
@@ -67,12 +68,12 @@ def test_the_step_is_the_learners_own(guess):
     learner = made(guess, trial_shots=4)
     agent = learner.agent()
     agent.begin(1)
+    from metarl.agents.action_noise import ActionNoise
     from metarl.agents.maml.sampling import sample
-    from metarl.agents.noise import Noise
-    from metarl.counted import generator
+    from metarl.core.rng import generator
 
     tasks = guess.tasks("train", 2)
-    batch = sample(learner.living, tasks, 0, Noise(generator(0)))
+    batch = sample(learner.living, tasks, 0, ActionNoise(generator(0)))
     phase = batch.phases[0]
     wanted = learner.policy.adapt({k: v.detach() for k, v in learner.policy.network.params(2).items()}, phase)
     for shot in range(4):
@@ -85,9 +86,9 @@ def test_the_step_is_the_learners_own(guess):
 
 def test_environments_that_end_early_wait_for_the_others(fragile_guess):
     learner = made(fragile_guess, initial_std=1.5, trial_shots=2)
-    lives = live(learner.agent(), metarl.TaskDistribution(
+    lives = evaluate_agent(learner.agent(), metarl.TaskDistribution(
         **{**vars_of(fragile_guess), "episodes": 5}).make(6), fragile_guess.tasks("train", 6))  # fmt: skip
-    assert not lives.lived.all()
+    assert not lives.mask.all()
 
 
 def test_clones_go_their_own_way(guess):
@@ -104,7 +105,7 @@ def test_clones_go_their_own_way(guess):
 def test_adapted_weights_are_saved_and_loaded(guess, tmp_path):
     learner = made(guess)
     agent = learner.agent()
-    live(agent, guess.make(3), guess.tasks("train", 3))
+    evaluate_agent(agent, guess.make(3), guess.tasks("train", 3))
     agent.save(tmp_path / "adapted.pt")
     again = learner.agent().load(tmp_path / "adapted.pt")
     assert isinstance(again, MetaAgent)
@@ -171,7 +172,7 @@ def test_a_trained_agent_adapts_by_the_settings_it_is_given(guess, tmp_path):
     changes: list[dict[str, Any]] = [{}, {"inner_lr": 0.0001}, {"inner_lr": 10.0}, {"head_only": True}]
     for changed in changes:
         agent: Any = metarl.load(path, **changed)
-        live(agent, family, guess.tasks("train", 2))
+        evaluate_agent(agent, family, guess.tasks("train", 2))
         start = dict(agent.policy.network.meta.items())
         moved.append({name: float((value - start[name].detach()).norm()) for name, value in agent.params.items()})
     assert moved[1]["head_weight"] < moved[0]["head_weight"] < moved[2]["head_weight"]

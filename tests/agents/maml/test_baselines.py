@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from metarl.agents.maml.baselines import Earned, LinearBaseline, ValueBaseline
+from metarl.agents.maml.baselines import BaselineData, LinearBaseline, ValueBaseline
 
 
 def data():
@@ -41,7 +41,7 @@ def test_the_network_learns_returns():
         torch.manual_seed(0)
         baseline = ValueBaseline(3, 32, 1e-2, 20)
     for _ in range(20):
-        baseline.learn([Earned(obs, returns, own)])
+        baseline.learn([BaselineData(obs, returns, own)])
     error = (baseline.values(obs, returns, own) - returns)[own.bool()]
     assert error.square().mean() < 0.1 * returns[own.bool()].var()
 
@@ -51,7 +51,7 @@ def test_the_network_serves_phases_that_earn_differently():
     obs, _, own = data()
     before, after = obs.clone(), obs.clone()
     before[..., 1], after[..., 1] = -1.0, 1.0
-    phases = [Earned(before, obs[..., 0], own), Earned(after, 100 + 10 * obs[..., 0], own)]
+    phases = [BaselineData(before, obs[..., 0], own), BaselineData(after, 100 + 10 * obs[..., 0], own)]
     with torch.random.fork_rng():
         torch.manual_seed(0)
         baseline = ValueBaseline(3, 32, 1e-2, 20)
@@ -65,5 +65,5 @@ def test_the_network_serves_phases_that_earn_differently():
 def test_a_single_step_is_enough_for_the_network():
     one = torch.ones(1, 1, 1)
     baseline = ValueBaseline(3, 8, 1e-3, 1)
-    baseline.learn([Earned(torch.ones(1, 1, 1, 3), 5 * one, one)])
+    baseline.learn([BaselineData(torch.ones(1, 1, 1, 3), 5 * one, one)])
     assert baseline.values(torch.ones(1, 1, 1, 3), one, one).isfinite().all()

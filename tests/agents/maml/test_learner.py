@@ -9,8 +9,7 @@ from metarl import MetarlError
 from metarl.agents.maml import presets
 from metarl.agents.maml.agent import MetaAgent
 from metarl.agents.maml.learner import MetaLearner
-from metarl.api import make_settings
-from metarl.evaluation import live
+from metarl.training.evaluate import evaluate_agent
 
 ALL = [
     getattr(presets, name) for name in ("MAML", "MAML_PPO", "PROMP", "E_MAML", "FOMAML", "REPTILE", "META_SGD", "ANIL")
@@ -100,7 +99,7 @@ def test_a_gradient_that_is_not_finite_names_its_task(guess):
 def test_zero_inner_steps_is_the_identity(guess):
     made = learner(presets.PROMP, guess, trial_steps=-1)
     agent = made.agent()
-    live(agent, guess.make(4), guess.tasks("train", 4))
+    evaluate_agent(agent, guess.make(4), guess.tasks("train", 4))
     assert isinstance(agent, MetaAgent)
     assert agent.steps == 0
     for name, weight in made.policy.network.meta.items():
@@ -110,4 +109,4 @@ def test_zero_inner_steps_is_the_identity(guess):
 @pytest.mark.parametrize("kind", ALL, ids=lambda k: k.name)
 def test_a_policy_with_memory_is_declined(kind, guess):
     with pytest.raises(MetarlError, match="has no setting memory: its policy is feed-forward"):
-        make_settings(kind, guess, {"memory": "gru"})
+        kind.make_settings(guess, {"memory": "gru"})

@@ -42,11 +42,11 @@ def test_batched_equals_a_loop(shape):
     network = Network(shape, outputs=4, hidden_size=8, layers=2)
     params = own_weights(network)
     x = torch.randn(M, N, *shape, generator=torch.Generator().manual_seed(2))
-    together = network(params, x)
+    batched = network(params, x)
     for i in range(M):
         rows = x[i].movedim(-1, 1) if len(shape) == 3 else x[i]
         alone = plain(network, {name: value[i] for name, value in params.items()})(rows)
-        torch.testing.assert_close(together[i], alone, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(batched[i], alone, rtol=1e-5, atol=1e-5)
 
 
 def test_one_set_of_weights_serves_all():

@@ -6,21 +6,21 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, Normal, kl_divergence
 
 import metarl
+from metarl.agents.action_noise import ActionNoise
 from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
 from metarl.agents.maml.presets import PROMP
 from metarl.agents.maml.sampling import sample
-from metarl.agents.noise import Noise
-from metarl.counted import generator
+from metarl.core.rng import generator
 
 
-def law(out: Tensor, log_std: Tensor | None):
+def dist(out: Tensor, log_std: Tensor | None):
     return Categorical(logits=out) if log_std is None else Independent(Normal(out, log_std.exp()), 1)
 
 
 def policy(params: dict[str, Tensor], x: Tensor, layers: int):
     for i in range(layers):
         x = (x @ params[f"layer{i}_weight"] + params[f"layer{i}_bias"]).tanh()
-    return law(x @ params["head_weight"] + params["head_bias"], params.get("log_std"))
+    return dist(x @ params["head_weight"] + params["head_bias"], params.get("log_std"))
 
 
 def of_rollouts(log_ratio: Tensor, advantage: Tensor, own: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def objective(made, phases) -> tuple[Tensor, list[Tensor]]:
                 gain = torch.min(ratio * credit, ratio.clamp(1 - s.clip, 1 + s.clip) * credit)
                 loss = loss - gain[own].mean() / count
                 continue
-            before = law(phase.out[i].double(), phase.log_std[i].double() if "log_std" in meta else None)
+            before = dist(phase.out[i].double(), phase.log_std[i].double() if "log_std" in meta else None)
             loss = loss + s.inner_kl_coef * kl_divergence(before, now)[own].mean() / steps / count
             loss = loss - s.exploration_coef * (log_prob - old)[own].mean() * worth[i] / steps / count
             if s.surrogate == "log-likelihood":
@@ -87,7 +87,7 @@ def test_the_objective_and_its_gradient_are_a_plain_loops(world, given, request)
         exploration_coef=0.3, **given,
     )  # fmt: skip
     made = PROMP.learner(family, settings, 0, "cpu")  # type: ignore[misc]
-    phases = sample(made.living, family.tasks("train", 3), 0, Noise(generator(0))).phases  # type: ignore[attr-defined]
+    phases = sample(made.living, family.tasks("train", 3), 0, ActionNoise(generator(0))).phases  # type: ignore[attr-defined]
     g = torch.Generator().manual_seed(1)
     with torch.no_grad():  # away from the weights that sampled, so that ratios are not one
         for weight in made.policy.network.parameters():  # type: ignore[attr-defined]

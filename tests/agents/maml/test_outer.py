@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from metarl import MetarlError
+from metarl.agents.action_noise import ActionNoise
 from metarl.agents.maml.learner import MetaLearner
 from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay, surrogate
 from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
 from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
 from metarl.agents.maml.sampling import MetaBatch, sample
-from metarl.agents.maml.surrogates import shares
-from metarl.agents.noise import Noise
-from metarl.counted import generator
+from metarl.agents.maml.surrogates import step_weights
+from metarl.core.rng import generator
 
 SMALL = {"num_envs": 12, "meta_batch_size": 3, "hidden_size": 5, "layers": 1}
 
@@ -22,7 +22,7 @@ def learner(kind, distribution, **settings) -> MetaLearner:
 
 def lived(made: MetaLearner, seed: int = 0) -> MetaBatch:
     tasks = made.distribution.tasks("train", made.settings.meta_batch_size, seed)
-    return sample(made.living, tasks, seed, Noise(generator(seed)))
+    return sample(made.living, tasks, seed, ActionNoise(generator(seed)))
 
 
 def phases(made: MetaLearner):
@@ -44,14 +44,14 @@ def test_curvature_is_the_hessian_of_the_divergence(guess):
     # The divergence is from the policies that adapt at these very weights.
     query = trial[-1]
     now = replay(made.policy, trial)
-    query.out, query.log_std = (part.detach() for part in now.law)
+    query.out, query.log_std = (part.detach() for part in now.dist)
     now = replay(made.policy, trial)
     weights = list(made.policy.network.parameters())
-    ours = Curvature(now.law, query.share, weights)
+    ours = Curvature(now.dist, query.share, weights)
     slope = torch.cat(
         [
             g.flatten()
-            for g in torch.autograd.grad(divergence(made.policy, query, now.law).mean(), weights, create_graph=True)
+            for g in torch.autograd.grad(divergence(made.policy, query, now.dist).mean(), weights, create_graph=True)
         ]
     )
     g = torch.Generator().manual_seed(3)
@@ -100,7 +100,7 @@ def test_trust_region_is_respected_and_the_objective_improves(guess, max_kl):
         metrics = made.outer.step(batch)
         now = replay(made.policy, trial)
         assert metrics["step"] > 0
-        kl = float(divergence(made.policy, trial[-1], now.law).detach().mean())
+        kl = float(divergence(made.policy, trial[-1], now.dist).detach().mean())
         assert kl <= max_kl * (1 + 1e-5)
         assert loss_of(made, trial) < before
         assert abs(metrics["kl"] - kl) < 1e-6
@@ -144,7 +144,7 @@ def test_before_any_step_the_ratio_is_one_and_no_divergence(guess):
     made = learner(PROMP, guess)
     trial = phases(made)
     now = replay(made.policy, trial)
-    kl = divergence(made.policy, trial[-1], now.law)
+    kl = divergence(made.policy, trial[-1], now.dist)
     torch.testing.assert_close(now.ratio, torch.ones_like(now.ratio))
     torch.testing.assert_close(kl, torch.zeros_like(kl), atol=1e-6, rtol=0)
     torch.testing.assert_close(now.inner_kl, torch.zeros_like(now.inner_kl), atol=1e-6, rtol=0)

@@ -8,7 +8,7 @@ import torch
 import metarl
 from metarl import MetarlError
 from metarl.agents.maml import sampling
-from metarl.agents.maml.experience import credit
+from metarl.agents.maml.adaptation_batch import credit
 from metarl.cli import main
 
 UPDATE = 2 * 8 * 20  # env steps: two phases of 8 rollouts

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metarl.agents.maml.inner import Rates
+from metarl.agents.maml.inner_update import StepSizes
 from metarl.agents.maml.network import Network, Params
 
 SHOTS, QUERIES = 10, 10
@@ -25,20 +25,20 @@ def waves(tasks: int, points: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
     return x, amplitude * torch.sin(x - phase)
 
 
-def train(iterations: int, learn_rates: bool = False) -> tuple[Network, Rates]:
+def train(iterations: int, learn_step_sizes: bool = False) -> tuple[Network, StepSizes]:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = Network((1,), outputs=1, hidden_size=40, layers=2, activation="relu")
-    rates = Rates(network, 0.01, learn_rates, head_only=False)
-    optimizer = torch.optim.Adam([*network.parameters(), *rates.values], 1e-3)
+    step_sizes = StepSizes(network, 0.01, learn_step_sizes, head_only=False)
+    optimizer = torch.optim.Adam([*network.parameters(), *step_sizes.values], 1e-3)
     g = torch.Generator().manual_seed(1)
     for _ in range(iterations):
         x, y = waves(25, SHOTS + QUERIES, g)
-        adapted = rates.rule().step(network.params(25), loss(network, x[:, :SHOTS], y[:, :SHOTS]), differentiable=True)
+        adapted = step_sizes.inner_update().step(network.params(25), loss(network, x[:, :SHOTS], y[:, :SHOTS]), differentiable=True)
         optimizer.zero_grad()
         loss(network, x[:, SHOTS:], y[:, SHOTS:])(adapted).mean().backward()
         optimizer.step()
-    return network, rates
+    return network, step_sizes
 
 
 def loss(network: Network, x: Tensor, y: Tensor):
@@ -48,14 +48,14 @@ def loss(network: Network, x: Tensor, y: Tensor):
     return losses
 
 
-def errors(network: Network, rates: Rates, steps: int) -> list[float]:
+def errors(network: Network, step_sizes: StepSizes, steps: int) -> list[float]:
     """Mean squared error over 600 new tasks before and after each step."""
     x, y = waves(600, SHOTS + 100, torch.Generator().manual_seed(2))
     inner, outer = loss(network, x[:, :SHOTS], y[:, :SHOTS]), loss(network, x[:, SHOTS:], y[:, SHOTS:])
     params = network.params(600)
     found = [float(outer(params).mean().detach())]
     for _ in range(steps):
-        params = {k: v.detach() for k, v in rates.rule().step(params, inner).items()}
+        params = {k: v.detach() for k, v in step_sizes.inner_update().step(params, inner).items()}
         found.append(float(outer(params).mean()))
     return found
 
@@ -74,7 +74,7 @@ def test_ten_shot_error_after_one_step_and_after_ten():
 
 
 @pytest.mark.slow
-def test_learned_rates_do_better():
-    found = errors(*train(70_000, learn_rates=True), steps=1)
+def test_learned_step_sizes_do_better():
+    found = errors(*train(70_000, learn_step_sizes=True), steps=1)
     print(f"Meta-SGD, ten shots: {found[1]:.2f} after one step")
     assert found[1] < 0.62  # Li et al. 2017: 0.53 +- 0.09

@@ -1,6 +1,6 @@
 """Each inner surrogate's meta-gradient against the exact one, in expectation: all outcomes are enumerated.
 
-The problems are softmax tables whose probabilities are such that a few rollouts stand for their law exactly, so that
+The problems are softmax tables whose probabilities are such that a few rollouts stand for their distribution exactly, so that
 what is compared is the estimators' expectation, without sampling error.
 """
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from metarl.agents.maml.inner import Rule
+from metarl.agents.maml.inner_update import InnerUpdate
 from metarl.agents.maml.surrogates import SURROGATES, shares
 
 ALPHA = 1.5
@@ -32,7 +32,7 @@ def bandit() -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Ten
 
 
 def tree() -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], Tensor]:
-    """Two steps: the first action leads to the state in which the second is taken; eight rollouts stand for the law."""
+    """Two steps: the first action leads to the state in which the second is taken; eight rollouts stand for the distribution."""
     first = torch.tensor([0.5, 0.5], dtype=torch.float64)
     second = torch.tensor([[0.25, 0.75], [0.75, 0.25]], dtype=torch.float64)
     theta = torch.cat([first, second.flatten()]).log()
@@ -69,7 +69,7 @@ def meta_gradient(problem, name: str) -> Tensor:
     old = log_probs(theta).unsqueeze(0)
     share = shares(torch.ones_like(old))
     steps = old.shape[2]  # a loss is a mean over steps, a value a sum
-    rule = Rule({"theta": torch.tensor(ALPHA * steps, dtype=torch.float64)})
+    rule = InnerUpdate({"theta": torch.tensor(ALPHA * steps, dtype=torch.float64)})
     theta = theta.clone().requires_grad_()
 
     def losses(params):

@@ -8,7 +8,7 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 
 ale_py = pytest.importorskip("ale_py", reason="pip install 'metarl[atari]'")
 ADDRESS = "metarl.envs.adapters.atari:"

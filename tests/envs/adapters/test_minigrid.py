@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from metarl import registry
-from metarl.environment import Environment
+from metarl.core.environment import Environment
 
 pytest.importorskip("minigrid", reason="pip install 'metarl[minigrid]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MiniGrid's own

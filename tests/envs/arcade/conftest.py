@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import metarl
-from metarl.counted import Counted, stream
-from metarl.environment import Environment
+from metarl.core.environment import Environment
+from metarl.core.rng import CounterRNG, stream
 
 SEED = 11
 
@@ -17,7 +17,7 @@ class Dice:
     """The numbers the world draws for one environment in one step."""
 
     def __init__(self, key: int, episode: int, time: int) -> None:
-        self.counted = Counted(stream(SEED, torch.tensor([key])), episode, time)
+        self.counted = CounterRNG(stream(SEED, torch.tensor([key])), episode, time)
 
     def integer(self, purpose: str, high: int) -> int:
         return int(self.counted.integers(purpose, high))

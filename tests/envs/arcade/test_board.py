@@ -9,11 +9,11 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.environment import Environment
+from metarl.core.environment import Environment
+from metarl.core.simulation import NAN_ACTION
 from metarl.envs.games.arcade.board import SIZE, Planes
 from metarl.envs.games.arcade.game import ArcadeGame
 from metarl.envs.games.arcade.screen import CELL, SPRITES
-from metarl.world import NAN_ACTION
 
 B = 8
 NAMES = [n for n in registry.names("distribution") if isinstance(metarl.get(n).simulated_world, ArcadeGame)]

@@ -1,0 +1,57 @@
+"""The machine a measurement was made on, and how much of it was used."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from metarl.runtime import threads
+
+PACKAGES = ("metarl", "mujoco", "torch", "gymnasium", "numpy", "stable-baselines3", "sb3-contrib", "envpool")
+
+
+def describe() -> dict[str, Any]:
+    """Processor, cores, load, versions; JSON data."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": threads.available(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,  # runnable threads, last minute
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+    }
+
+
+@contextmanager
+def limited_to(count: int, first: int = 0) -> Iterator[None]:
+    """Everything started inside has so many threads, and where the system allows it so many cores, from the `first` of
+    them on: or a peer that starts a process for each environment would get more than the others."""
+    cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
+    with threads.using(count):
+        try:
+            if cores is not None:
+                os.sched_setaffinity(0, sorted(cores)[first : first + count])
+            yield
+        finally:
+            if cores is not None:
+                os.sched_setaffinity(0, cores)
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

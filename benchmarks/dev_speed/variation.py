@@ -1,0 +1,57 @@
+"""What it costs that every environment has physics of its own, and to give each of them a new task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from metarl.benchmarks.dev_speed.timing import Side
+from metarl.core.environment import Environment
+from metarl.errors import MetarlError
+from metarl.tasks.parameter import Parameter
+from metarl.tasks.samplers import Fixed, LogUniform, Sampler
+from metarl.tasks.task_distribution import TaskDistribution
+
+VARIED = ("body_mass_scale", "dof_damping_scale", "friction", "motor_strength")
+ASSIGNMENTS = 20  # of tasks to all environments, in a unit of work
+
+
+def with_neutral_physics(distribution: TaskDistribution) -> TaskDistribution:
+    """The same tasks in models of their own: masses, damping, friction and strength are set, to what they were."""
+    return _with(distribution, lambda parameter: Fixed(np.asarray(parameter.neutral)))
+
+
+def with_varied_physics(distribution: TaskDistribution, names: tuple[str, ...] = VARIED) -> TaskDistribution:
+    """The same tasks in bodies that differ."""
+    return _with(distribution, lambda parameter: LogUniform(0.5, 2.0, shape=parameter.shape), names)
+
+
+def _with(
+    distribution: TaskDistribution, sampler: Callable[[Parameter], Sampler], names: tuple[str, ...] = VARIED
+) -> TaskDistribution:
+    known: dict[str, Parameter] = {
+        p.name: p for p in distribution.simulated_world.parameters(distribution.world_config)
+    }
+    if missing := [name for name in names if name not in known]:
+        raise MetarlError(f"the world {distribution.world!r} has no {missing[0]} to vary")
+    dists: dict[str, Sampler] = {name: sampler(known[name]) for name in names if name not in distribution.specs}
+    return replace(distribution, parameters={**distribution.parameters, **dists}, ood={})
+
+
+class NewTasks(Side):
+    """Tasks given to all environments, again and again: drawn before the clock starts. A "step" is a task given."""
+
+    def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
+        varied = with_varied_physics(distribution)
+        self.env = Environment(varied, num_envs)
+        self.tasks = [varied.tasks("train", num_envs, seed) for seed in range(ASSIGNMENTS)]
+
+    def work(self) -> int:
+        for tasks in self.tasks:
+            self.env.assign(tasks)
+        return len(self.tasks) * self.env.num_envs
+
+    def close(self) -> None:
+        self.env.close()

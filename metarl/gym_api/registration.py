@@ -1,0 +1,34 @@
+"""Gymnasium ids for task distributions: `metarl/<Name>-v<version>`."""
+
+from __future__ import annotations
+
+import re
+
+import gymnasium as gym
+
+from metarl.errors import MetarlError
+from metarl.tasks.task_distribution import TaskDistribution
+
+NAMESPACE = "metarl"
+
+
+def register_ids(distribution: TaskDistribution) -> str:
+    """Make `gym.make` and `gym.make_vec` know this distribution; its id. Registering it again changes nothing.
+
+    Entry points are strings, so that `spec.to_json()` works. There is one version of a name at a time: an id of another
+    version would make this one, so it goes.
+    """
+    if not re.fullmatch(r"[\w:.-]+", distribution.name):
+        raise MetarlError(f"{distribution.name!r} cannot be a Gymnasium id: use letters, digits and _ : . - only")
+    env_id = f"{NAMESPACE}/{distribution.name}-v{distribution.version}"
+    for known, spec in list(gym.registry.items()):
+        if spec.namespace == NAMESPACE and spec.name == distribution.name and known != env_id:
+            del gym.registry[known]
+    if env_id not in gym.registry:
+        gym.register(
+            env_id,
+            entry_point="metarl.gym_api.env:ScalarEnv",
+            vector_entry_point="metarl.gym_api.vector_env:VectorEnv",
+            kwargs={"distribution": distribution.name},
+        )
+    return env_id

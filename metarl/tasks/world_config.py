@@ -1,0 +1,21 @@
+"""What a task distribution asks of its world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """The part of a task distribution that configures a world."""
+
+    name: str
+    """name of the distribution, for error messages"""
+    goal: str | None
+    """name of a registered goal; None for a world that has its goal in its rules"""
+    settings: Mapping[str, Any]
+    """what the world fixes for all tasks"""
+    parameters: tuple[str, ...]
+    """names of the parameters that vary, sorted"""

@@ -1,0 +1,171 @@
+"""PPO on trials: what it recomputes, whom it credits, and that it learns what can be known."""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metarl import MetarlError, registry
+from metarl.agents.networks.actor_critic import PolicyInput
+from metarl.agents.ppo.learner import PPOLearner, shuffled
+from metarl.agents.ppo.presets import ORACLE, PPO, RL2, RL2_WIPED
+from metarl.training.evaluate import evaluate_agent
+
+
+def _learner(kind, distribution, **settings) -> PPOLearner:
+    small = {"num_envs": 8, "minibatches": 2, "hidden_size": 8, "head_size": 8}
+    return kind.learner(distribution, kind.settings(**{**small, **settings}), 0, "cpu")
+
+
+@pytest.mark.parametrize("kind", [RL2, RL2_WIPED, PPO], ids=lambda k: k.name)
+@pytest.mark.parametrize("memory", ["gru", "lstm", "associative"])
+def test_recomputed_probabilities_equal_those_of_the_rollout(kind, memory, fragile_guess):
+    """With rests in the middle of trials: the sequence pass sees exactly what the agent lived through."""
+    settings = {"initial_std": 0.8} | ({} if kind is PPO else {"memory": memory})
+    learner = _learner(kind, fragile_guess, **settings)
+    learner.update()  # so that normalisation is not the identity
+    rollout = learner.collect()
+    assert rollout.resting.any()
+    batch = learner.make_batch(rollout)
+    network = learner.policy.network
+    out = network.actor(network.features(PolicyInput(batch.now, batch.before), batch.starts))
+    again = learner.policy.dist(out).log_prob(batch.action)
+    torch.testing.assert_close(again[batch.own], batch.log_prob[batch.own], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "crosses"), [(RL2, True), (RL2_WIPED, False), (PPO, False)])
+def test_credit_crosses_episodes_only_where_something_is_remembered(kind, crosses, guess):
+    learner = _learner(kind, guess)
+    rollout = learner.collect()
+    changed = replace(rollout, reward=rollout.reward.clone())
+    changed.reward[-1] += 100.0  # the last step of the second episode
+    a, b = learner.make_batch(rollout), learner.make_batch(changed)
+    # raw advantages are not kept; the critic's target is value + advantage
+    first_episode = slice(0, guess.horizon)
+    same = torch.allclose(a.target[first_episode], b.target[first_episode])
+    assert same is not crosses
+
+
+def test_the_end_of_a_trial_ends_credit(guess):
+    """At the last step the target is the reward alone: nothing is bootstrapped beyond the trial."""
+    learner = _learner(RL2, guess)
+    rollout = learner.collect()
+    batch = learner.make_batch(rollout)
+    torch.testing.assert_close(batch.target[-1], rollout.reward[-1])
+
+
+def test_steps_at_rest_change_nothing(fragile_guess):
+    """Whatever stands in the rows of rest, the loss is the same."""
+    from metarl.agents.ppo.learner import ppo_loss
+
+    learner = _learner(RL2, fragile_guess, initial_std=0.8)
+    batch = learner.make_batch(learner.collect())
+    assert not batch.own.all()
+    log_std = learner.policy.network.log_std.detach()
+    loss, _ = ppo_loss(learner.policy, batch, log_std, learner.settings)
+    noise = torch.where(batch.own.unsqueeze(-1), batch.before, torch.randn_like(batch.before))
+    other, _ = ppo_loss(learner.policy, replace(batch, before=noise), log_std, learner.settings)
+    torch.testing.assert_close(loss, other)
+
+
+def test_an_update_is_a_function_of_seed_and_state(guess):
+    a, b = _learner(RL2, guess), _learner(RL2, guess)
+    a.update()
+    b.load_state_dict(deepcopy(a.state_dict()))  # an optimiser keeps the tensors it is given
+    assert a.update() == b.update()
+    for x, y in zip(a.policy.parameters(), b.policy.parameters(), strict=True):
+        assert torch.equal(x, y)
+
+
+def test_building_a_learner_leaves_the_global_generator_alone(guess):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    _learner(RL2, guess).update()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_annealed_rates_fall_along_a_line_and_survive_a_restart(guess):
+    """guess: 2 episodes of 6 steps, 8 of them side by side."""
+    settings = {"anneal_steps": 4 * 96, "learning_rate": 1e-2, "entropy_coef": 0.1}
+    learner = _learner(RL2, guess, **settings)
+    rates = [learner.update()["learning_rate"] for _ in range(6)]
+    assert rates == pytest.approx([1e-2, 7.5e-3, 5e-3, 2.5e-3, 5e-4, 5e-4])
+    assert learner._annealed().entropy_coef == pytest.approx(0.005)
+    other, restarted = (_learner(RL2, guess, **settings) for _ in range(2))
+    other.update()
+    restarted.load_state_dict(deepcopy(other.state_dict()))
+    assert other.update() == restarted.update()
+
+
+def test_one_schedule_moves_the_learning_rate():
+    with pytest.raises(MetarlError, match="anneal_steps and target_kl"):
+        RL2.settings(anneal_steps=100, target_kl=0.01)
+
+
+def test_minibatches_must_divide_the_trials():
+    with pytest.raises(MetarlError, match="multiple of minibatches 3"):
+        RL2.settings(num_envs=8, minibatches=3)
+
+
+@pytest.mark.parametrize(("name", "value"), [("gamma", 1.5), ("learning_rate", 0.0), ("epochs", 0), ("memory", "rnn")])
+def test_settings_are_checked(name, value):
+    with pytest.raises(MetarlError, match=name):
+        RL2.settings(**{name: value})
+
+
+def _train(kind, distribution, updates=60):
+    settings = {
+        "num_envs": 64,
+        "hidden_size": 16,
+        "head_size": 16,
+        "gamma": 0.9,
+        "learning_rate": 1e-2,
+        "initial_std": 0.4,
+    }
+    learner = _learner(kind, distribution, **settings)
+    for _ in range(updates):
+        learner.update()
+    env = distribution.make(64, task_visible=kind.task_visible)
+    return evaluate_agent(learner.agent(), env, distribution.tasks("train", 64)).by_episode()
+
+
+def test_what_can_be_known_is_learned(guess):
+    """Known optima: 0 a step for who is told; -0.16 for who cannot know (it says 0); RL² is told by its first rewards,
+    and so is near 0 in the second episode, and below what is known at once in the first."""
+    told, blind, adapts = (_train(kind, guess) for kind in (ORACLE, PPO, RL2))
+    assert (told > -0.05).all()
+    assert (abs(blind + 6 * 0.16) < 0.1).all()
+    assert adapts[1] > -0.1
+    assert adapts[1] >= adapts[0] > -6 * 0.16
+
+
+def test_discrete_actions_and_planes(pick):
+    """RL² finds the rewarded one of three actions in its first episode and picks it all through the second."""
+    learner = _learner(
+        RL2, pick, num_envs=32, hidden_size=16, head_size=16, encoder_size=8, gamma=0.9, learning_rate=1e-2
+    )
+    assert "std" not in [learner.update() for _ in range(40)][-1]
+    first, last = evaluate_agent(learner.agent(), pick.make(30), pick.tasks("train", 30)).by_episode()
+    assert last > 3.8
+    assert last > first > 4 / 3
+
+
+def test_tuned_settings_are_settings_and_give_no_memory_to_who_has_none():
+    for kind in (RL2, RL2_WIPED, PPO, ORACLE):
+        for name, tuned in kind.tuned.items():
+            registry.find("distribution", name)
+            remembers = kind.settings(**tuned).memory != "none"
+            assert remembers is (kind in (RL2, RL2_WIPED))
+
+
+@pytest.mark.parametrize(("trials", "minibatches"), [(64, 4), (6, 3), (5, 1), (4, 4)])
+def test_minibatches_hold_every_trial_once_and_neighbours_apart(trials, minibatches):
+    drawn = [shuffled(trials, minibatches, torch.Generator().manual_seed(seed)) for seed in range(40)]
+    for order in drawn:
+        assert sorted(order.flatten().tolist()) == list(range(trials))
+        assert all(sorted((row // minibatches).tolist()) == list(range(trials // minibatches)) for row in order)
+    met = torch.stack([order[0] for order in drawn])  # the first minibatch: any of each group of neighbours
+    assert all(
+        set(column.tolist()) == set(range(minibatches * i, minibatches * (i + 1))) for i, column in enumerate(met.T)
+    )

@@ -1,0 +1,63 @@
+"""The auxiliary loss of PPO over trials: rewards predicted before they come."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from metarl import MetarlError
+from metarl.agents.networks.actor_critic import PolicyInput
+from metarl.agents.ppo.learner import PPOLearner
+from metarl.agents.ppo.loss import ppo_loss
+from metarl.agents.ppo.presets import RL2
+
+SMALL = {"num_envs": 8, "minibatches": 2, "hidden_size": 8, "head_size": 8}
+
+
+def learner(distribution, **settings) -> PPOLearner:
+    return PPOLearner(distribution, RL2.settings(**{**SMALL, **settings}), 0, "cpu")
+
+
+def loss_of(made: PPOLearner, batch):
+    return ppo_loss(made.policy, batch, made.policy.network.log_std.detach(), made.settings)
+
+
+def test_the_other_weights_start_the_same(fragile_guess):
+    without, with_it = (learner(fragile_guess, reward_coef=weight) for weight in (0.0, 0.5))
+    theirs = dict(with_it.policy.named_parameters())
+    assert not any("rewards" in name for name, _ in without.policy.named_parameters())
+    assert all(torch.equal(value, theirs[name]) for name, value in without.policy.named_parameters())
+    assert "reward_loss" not in without.update()
+    assert "reward_loss" in with_it.update()
+
+
+def test_it_is_the_mean_square_of_what_was_missed_over_own_steps(fragile_guess):
+    made = learner(fragile_guess, reward_coef=0.25, initial_std=0.8)
+    made.update()  # so that normalisation is not the identity
+    batch = made.make_batch(made.collect())
+    assert not batch.own.all()
+    loss, parts = loss_of(made, batch)
+    network, norm = made.policy.network, made.policy.reward_norm
+    assert network.rewards is not None
+    features = network.features(PolicyInput(batch.now, batch.before), batch.starts)
+    missed = []
+    for t, i in batch.own.nonzero().tolist():
+        *slope, level = network.rewards(features[t, i])
+        expected = level + sum(k * a for k, a in zip(slope, batch.action[t, i].clamp(-1, 1), strict=True))
+        missed.append(float((expected - (batch.reward[t, i] - norm.mean) / (norm.var + 1e-8).sqrt()).detach()) ** 2)
+    assert float(parts["reward_loss"]) == pytest.approx(sum(missed) / len(missed), rel=1e-4)
+    others = parts["policy_loss"] + made.settings.value_coef * parts["value_loss"]
+    assert float(loss.detach()) == pytest.approx(float(others) + 0.25 * float(parts["reward_loss"]), rel=1e-4)
+
+
+def test_what_an_action_brings_is_learned(pick):
+    """The right one of three actions brings 1: known after the first tries, and so the error falls far below 1."""
+    made = learner(pick, num_envs=32, hidden_size=16, head_size=16, encoder_size=8, learning_rate=1e-2, reward_coef=0.5)
+    errors = [made.update()["reward_loss"] for _ in range(40)]
+    assert errors[1] > 0.7  # in the first update rewards are not normalised yet
+    assert errors[-1] < 0.4
+
+
+def test_its_weight_is_checked():
+    with pytest.raises(MetarlError, match="reward_coef"):
+        RL2.settings(reward_coef=-1.0)

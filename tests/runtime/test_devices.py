@@ -1,0 +1,75 @@
+"""auto is a GPU where there is one that will do; whoever asks for one that cannot be had is told what to install."""
+
+import pytest
+import torch
+
+import metarl
+from metarl.errors import MetarlError
+from metarl.runtime.devices import pick_device, said
+
+ROBOT, GAME = metarl.get("HalfCheetahVel"), metarl.get("GridNavi")
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "H200")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
+@pytest.fixture
+def no_extra(monkeypatch):
+    from metarl.envs.robots import robot
+
+    monkeypatch.setattr(robot, "find_spec", lambda name: None)
+
+
+@pytest.fixture
+def extra(monkeypatch):
+    from metarl.envs.robots import robot
+
+    monkeypatch.setattr(robot, "find_spec", lambda name: name)
+
+
+def test_auto_takes_the_gpu_and_says_so(gpu, extra):
+    assert pick_device("auto", ROBOT, GAME) == "cuda"
+    assert said("auto", ROBOT) == "device: cuda (H200)"
+
+
+def test_auto_without_a_gpu(no_gpu, monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    assert pick_device("auto", ROBOT) == "cpu"
+    assert said("auto", ROBOT) == "device: cpu (no CUDA device is at hand)"
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert "was built without CUDA" in (said("auto") or "")
+
+
+def test_auto_without_the_extra(gpu, no_extra):
+    assert pick_device("auto", GAME) == "cuda"
+    assert pick_device("auto", GAME, ROBOT) == "cpu"
+    assert "pip install 'metarl[gpu]'" in (said("auto", GAME, ROBOT) or "")
+
+
+def test_what_is_asked_for_is_not_argued_with(gpu, extra):
+    assert pick_device("cpu", ROBOT) == "cpu"
+    assert pick_device("cuda", ROBOT) == "cuda"
+    assert said("cpu") is said("cuda") is None
+
+
+def test_cuda_that_cannot_be_had(gpu, no_extra, monkeypatch):
+    with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install 'metarl\[gpu\]'; or .* cpu"):
+        pick_device("cuda", ROBOT)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MetarlError, match="or use --device cpu"):
+        pick_device("cuda", GAME)
+
+
+def test_an_action_on_another_device_is_named():
+    env = GAME.make(2)
+    env.begin(GAME.tasks("train", 2))
+    with pytest.raises(MetarlError, match="actions are on meta, the environment is on cpu: move them there"):
+        env.step(torch.zeros(2, dtype=torch.int64, device="meta"))

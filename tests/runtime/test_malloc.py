@@ -1,0 +1,39 @@
+"""Freed memory stays with the process, and that can be seen: no page is mapped anew."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from metarl.runtime import malloc
+
+glibc = sys.platform == "linux" and "glibc" in platform.libc_ver()
+
+
+PAGES_MAPPED = """
+import resource, torch
+from metarl import freed
+freed.keep()
+for round in range(40):
+    if round == 20:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    blocks = [torch.zeros(2 * 2**20) for _ in range(4)]  # 8 MiB each
+    del blocks
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not glibc, reason="mallopt is glibc's")
+def test_blocks_made_again_and_again_are_mapped_once():
+    done = subprocess.run([sys.executable, "-c", PAGES_MAPPED], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 4 * 2048, "more than the pages of one round"
+
+
+def test_it_is_done_once_and_harms_nowhere(monkeypatch):
+    for system in ("darwin", "win32", sys.platform):
+        malloc.keep.cache_clear()
+        monkeypatch.setattr(sys, "platform", system)
+        malloc.keep()
+        malloc.keep()
+        assert malloc.keep.cache_info().hits == 1

@@ -1,0 +1,278 @@
+"""The same seed is the same run, bit for bit; a run that was killed and resumed equals one that was not."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+import metarl
+from metarl.agents.ppo.learner import PPOLearner
+from metarl.training import run_dir as run_module
+from metarl.training.run_dir import read_table
+from metarl.training.train import Interrupted
+
+Train = Callable[..., Path]
+Same = Callable[[Path, Path], None]
+UPDATE = 480
+
+
+def test_the_same_seed_is_the_same_run(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
+    torch.manual_seed(1)  # whatever the global generator is at
+    assert_same(tiny(tmp_path / "again"), whole)
+
+
+def test_another_seed_is_another_run(tiny: Train, whole: Path, tmp_path: Path) -> None:
+    other = tiny(tmp_path / "other", seed=1)
+    assert (other / "metrics.csv").read_bytes() != (whole / "metrics.csv").read_bytes()
+
+
+def test_training_leaves_the_global_generator_alone(tiny: Train, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    tiny(tmp_path / "run", steps=UPDATE)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_metrics_hold_a_row_for_each_update_and_read_back_exactly(whole: Path) -> None:
+    metrics = read_table(whole / "metrics.csv")
+    assert metrics["update"] == list(range(6))
+    assert metrics["env_steps"] == [UPDATE * (i + 1) for i in range(6)]
+    assert [value == value for value in metrics["valid_last"]] == [False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize("first", [UPDATE, 2 * UPDATE, 3 * UPDATE, 2 * UPDATE + 1])
+def test_a_run_trained_further_equals_one_trained_at_once(
+    tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, first: int
+) -> None:
+    path = tiny(tmp_path / "run", steps=first)
+    assert_same(tiny(path, resume=True), whole)
+
+
+def test_resuming_a_finished_run_changes_nothing(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(whole, tmp_path / "run"))
+    assert_same(tiny(path, resume=True), whole)
+
+
+def test_how_often_it_is_saved_changes_nothing(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
+    assert_same(tiny(tmp_path / "run", checkpoint_every=1), whole)
+
+
+def test_evaluating_on_the_way_changes_nothing(tiny: Train, whole: Path, tmp_path: Path) -> None:
+    never = tiny(tmp_path / "run", evaluate_every=0)
+    left, right = read_table(never / "metrics.csv"), read_table(whole / "metrics.csv")
+    trained = [name for name in left if not name.startswith("valid")]
+    assert {name: left[name] for name in trained} == {name: right[name] for name in trained}
+
+
+# Kills ----------------------------------------------------------------------------------------------------------------
+
+SERVER = """
+import json, os, signal, sys
+import mujoco, torch.utils.tensorboard
+import metarl, metarl.training.train
+from metarl import run
+from metarl.agents.ppo.learner import PPOLearner
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def train(path, sabotage):
+    exec(sabotage, globals())
+    metarl.train(
+        "rl2", "PointGoalSparse", run_dir=path, resume=True, steps=2880, checkpoint_every=960, evaluate_every=1440,
+        threads=1, settings=dict(num_envs=4, minibatches=2, epochs=2, hidden_size=8, head_size=8),
+    )
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        train(*json.loads(line))
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""  # imports once: each line of input, [run_dir, sabotage], is a process of its own; prints its id and how it ended
+IN_THE_CONFIG = """
+def write(path, content):
+    path.with_name(path.name + ".new").write_bytes(content[: len(content) // 2])
+    die()
+run.write_atomically = write
+"""
+IN_AN_UPDATE = """
+update = PPOLearner.update
+def dies(self):
+    metrics = update(self)
+    return metrics if self.updates < {last} else die()
+PPOLearner.update = dies
+"""
+IN_A_CHECKPOINT = """
+whole = run.write_atomically
+def write(path, content):
+    if path.name != "checkpoint.pt":
+        return whole(path, content)
+    path.with_name(path.name + ".new").write_bytes(content[: len(content) // 2])
+    die()
+run.write_atomically = write
+"""
+AFTER_A_CHECKPOINT = """
+save = run.Run.save_checkpoint
+def dies(self, state):
+    save(self, state)
+    die()
+run.Run.save_checkpoint = dies
+"""
+IN_A_ROW = """
+append = run.Table.append
+def dies(self, row):
+    append(self, row)
+    if self.path.name == "metrics.csv" and row["update"] == 3:
+        self._file.write(b"4,24")
+        self._file.flush()
+        die()
+run.Table.append = dies
+"""
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[subprocess.Popen[str]]:
+    """The server, waiting for runs to begin."""
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=pipe, stdout=pipe, text=True, env=env) as server:
+        yield server
+        assert server.stdin is not None
+        server.stdin.close()
+
+
+def begin(processes: subprocess.Popen[str], path: Path, sabotage: str = "") -> int:
+    """Train in a process of its own; its id."""
+    assert processes.stdin is not None
+    assert processes.stdout is not None
+    print(json.dumps([str(path), sabotage]), file=processes.stdin, flush=True)
+    return int(processes.stdout.readline())
+
+
+def end(processes: subprocess.Popen[str]) -> int:
+    """Wait for it; its exit status, negative for a signal."""
+    assert processes.stdout is not None
+    return int(processes.stdout.readline())
+
+
+def test_killed_again_and_again_it_equals_a_run_that_was_not(
+    tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, processes: subprocess.Popen[str]
+) -> None:
+    path = tmp_path / "run"
+
+    def killed(sabotage: str) -> None:
+        begin(processes, path, sabotage)
+        assert end(processes) == -signal.SIGKILL
+
+    killed(IN_THE_CONFIG)  # before there is a run
+    assert [file.name for file in path.iterdir()] == ["config.json.new"]
+    killed(IN_AN_UPDATE.replace("{last}", "2"))  # before the first checkpoint
+    assert not (path / "checkpoint.pt").exists()
+    killed(IN_A_CHECKPOINT)  # the first one
+    assert not (path / "checkpoint.pt").exists()
+    killed(AFTER_A_CHECKPOINT)
+    killed(IN_A_ROW)  # half a row after the checkpoint
+    assert (path / "metrics.csv").read_bytes().endswith(b"\n4,24")
+    killed(IN_A_CHECKPOINT)  # the second one: the first must stand
+    assert torch.load(path / "checkpoint.pt", weights_only=True)["updates"] == 2
+    assert_same(tiny(path, resume=True), whole)
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
+def test_killed_at_any_time_it_equals_a_run_that_was_not(
+    tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, processes: subprocess.Popen[str], seed: int
+) -> None:
+    chance, path = random.Random(seed), tmp_path / "run"
+    for _ in range(4):
+        process = begin(processes, path)
+        while not path.exists():
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 2))
+        with suppress(ProcessLookupError):  # it was quicker
+            os.kill(process, signal.SIGKILL)
+        end(processes)
+    assert_same(tiny(path, resume=True), whole)
+
+
+def test_a_save_that_fails_leaves_the_last_one(
+    tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saves = []
+
+    def full(path: Path, content: bytes) -> None:
+        saves.append(path.name)
+        if saves.count("checkpoint.pt") == 2:
+            path.with_name(path.name + ".new").write_bytes(content[:1000])
+            raise OSError(28, "No space left on device")
+        write(path, content)
+
+    write = run_module.write_atomically
+    monkeypatch.setattr(run_module, "write_atomically", full)
+    with pytest.raises(metarl.MetarlError, match="No space left on device; free some space"):
+        tiny(tmp_path / "run")
+    monkeypatch.undo()
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["updates"] == 2
+    assert_same(tiny(tmp_path / "run", resume=True), whole)
+
+
+# Ctrl-C ---------------------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_finishes_the_update_saves_and_says_how_to_continue(
+    tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    press(monkeypatch, signal.SIGINT, update=2)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match=r"stopped at 1,440 of 2,880 .* --resume continues"):
+        tiny(path)
+    monkeypatch.undo()
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert torch.load(path / "checkpoint.pt", weights_only=True)["updates"] == 3
+    assert_same(tiny(path, resume=True), whole)
+
+
+def test_a_second_ctrl_c_stops_at_once_and_loses_no_checkpoint(
+    tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run"
+    press(monkeypatch, signal.SIGINT, update=3, times=2)
+    with pytest.raises(KeyboardInterrupt):
+        tiny(path)
+    monkeypatch.undo()
+    assert torch.load(path / "checkpoint.pt", weights_only=True)["updates"] == 2
+    assert_same(tiny(path, resume=True), whole)
+
+
+def test_a_polite_kill_saves_too(tiny: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    press(monkeypatch, signal.SIGTERM, update=0)
+    with pytest.raises(Interrupted):
+        tiny(tmp_path / "run")
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["updates"] == 1
+
+
+def press(monkeypatch: pytest.MonkeyPatch, number: int, update: int, times: int = 1) -> None:
+    """Send this process a signal while update `update` (from 0) begins."""
+    original = PPOLearner.update
+
+    def pressed(self: PPOLearner) -> dict[str, float]:
+        if self.updates == update:
+            for _ in range(times):
+                os.kill(os.getpid(), number)
+        return original(self)
+
+    monkeypatch.setattr(PPOLearner, "update", pressed)
