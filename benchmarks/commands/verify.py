@@ -80,7 +80,7 @@ def _run_key(folder: Folder, options: VerifyOptions) -> RunKey:
 
 def _machines(was: dict) -> str:
     """What could explain a difference."""
-    from metarl.benchmarks.dev_speed.machine import describe
+    from metarl.runtime.machine import describe
 
     now = describe()
     parts = [f"{key}: {was[key]} then, {now[key]} now" for key in ("cpu", "system") if was[key] != now[key]]

@@ -147,9 +147,9 @@ def plans(o: SpeedOptions, distribution: TaskDistribution, threads: int) -> dict
 
 def run(options: SpeedOptions) -> None:
     """Measure, print a table, write the file asked for."""
-    from metarl.benchmarks.dev_speed.machine import describe, limited_to
     from metarl.benchmarks.dev_speed.peak_memory import training_peak
     from metarl.benchmarks.dev_speed.report import Report
+    from metarl.runtime.machine import describe, limited_to
     from metarl.training.run_dir import write_atomically
 
     if options.json is not None and not (folder := options.json.absolute().parent).is_dir():

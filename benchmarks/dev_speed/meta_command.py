@@ -92,9 +92,9 @@ def left_out() -> str | None:
 
 def run(options: MetaSpeedOptions) -> None:
     """Measure, print two tables, write the file asked for."""
-    from metarl.benchmarks.dev_speed.machine import describe, limited_to
     from metarl.benchmarks.dev_speed.meta import MetaIteration
     from metarl.benchmarks.dev_speed.timing import measure, summary, take_turns
+    from metarl.runtime.machine import describe, limited_to
     from metarl.training.run_dir import write_atomically
 
     machine = describe()

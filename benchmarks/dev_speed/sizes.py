@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from metarl import registry
-from metarl.benchmarks.dev_speed.machine import describe
 from metarl.benchmarks.dev_speed.on_device import Measured, measure_sizes
 from metarl.runtime.devices import pick_device
+from metarl.runtime.machine import describe
 from metarl.training.run_dir import write_atomically
 
 if TYPE_CHECKING:

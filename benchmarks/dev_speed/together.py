@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from metarl.benchmarks.dev_speed.machine import limited_to
 from metarl.benchmarks.dev_speed.timing import Sample, Side, measure, take_turns
 from metarl.runtime import threads
+from metarl.runtime.machine import limited_to
 
 Open = Callable[[], Mapping[str, Side]]
 

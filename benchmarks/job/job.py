@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from metarl import registry
-from metarl.benchmarks.dev_speed.machine import describe
-from metarl.benchmarks.dev_speed.peak_memory import forget_peak, peak
 from metarl.benchmarks.job import scratch
 from metarl.benchmarks.job.evaluate import live, training_settings
 from metarl.benchmarks.job.folder import FAILED, Folder, RunKey
 from metarl.benchmarks.suites.scratch import SCRATCH
 from metarl.benchmarks.suites.suite import SuiteEntry
 from metarl.runtime import threads
+from metarl.runtime.machine import describe
+from metarl.runtime.peak_memory import forget_peak, peak
 from metarl.training import eval_file, train
 from metarl.training.evaluate import EvalResult
 from metarl.training.options import TrainOptions

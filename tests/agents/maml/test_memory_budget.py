@@ -29,7 +29,7 @@ def planned(made: MetaLearner) -> float:
 TAKEN = """
 import sys
 from metarl.agents.maml import memory_budget, tanh_passes
-from metarl.benchmarks.dev_speed.peak_memory import peak
+from metarl.runtime.peak_memory import peak
 from tests_of_memory import learner, planned
 agent, settings, way = eval(sys.argv[1])
 if way == "at once":  # as on a device

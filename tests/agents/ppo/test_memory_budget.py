@@ -32,7 +32,7 @@ def planned(made: PPOLearner) -> int:
 
 TAKEN = """
 import sys
-from metarl.benchmarks.dev_speed.peak_memory import peak
+from metarl.runtime.peak_memory import peak
 from tests_of_memory import learner, planned
 learner(8).update()
 before = peak()

@@ -1,4 +1,4 @@
-"""The machine a measurement was made on, and how much of it was used."""
+"""The machine that a measurement runs on: its processor, cores, load and package versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PACKAGES = ("metarl", "mujoco", "torch", "gymnasium", "numpy", "stable-baselines
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, load, versions; JSON data."""
+    """Return processor, cores, load, system and versions as JSON data."""
     return {
         "cpu": _cpu_model(),
         "cores": threads.available(),
@@ -28,8 +28,11 @@ def describe() -> dict[str, Any]:
 
 @contextmanager
 def limited_to(count: int, first: int = 0) -> Iterator[None]:
-    """Everything started inside has so many threads, and where the system allows it so many cores, from the `first` of
-    them on: or a peer that starts a process for each environment would get more than the others."""
+    """Limit this process, and processes that it starts within, to `count` threads and to the cores from `first` on.
+
+    Cores are limited where the system allows it. Otherwise a program that starts a process for each environment would
+    use more cores than the others.
+    """
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_setaffinity") else None
     with threads.using(count):
         try:
