@@ -75,6 +75,7 @@ class StaticTensors:
         self._roots = list(roots)
         self._buffers: list[StaticBuffer] | None = None
         self._addresses: set[int] = set()
+        self.eager = False  # after a capture has failed, all functions of these objects run eagerly
         self.generation = 0  # of buffers: graphs of an older generation read memory that nothing is bound to
 
     def add(self, root: object) -> None:
@@ -150,14 +151,13 @@ class GraphedCallable:
         self._statics, self._function, self._capture = statics, function, capture
         self._calls = 0
         self._generation = 0
-        self._eager = False
         self._replay: Callable[[], None]
         self._inputs: list[Tensor] = []
         self._outputs: Any = None
 
     @torch.no_grad()
     def __call__(self, *inputs: Tensor) -> Any:
-        if self._eager or self._calls < EAGER_CALLS:
+        if self._statics.eager or self._calls < EAGER_CALLS:
             self._calls += 1
             return self._function(*inputs)
         if self._statics.bind() != self._generation and not self._capture_anew(inputs):
@@ -176,7 +176,7 @@ class GraphedCallable:
             self._replay = self._capture(self._work)
         except Exception as error:  # what an operation raises under capture depends on the operation
             self._statics.restore(buffers)
-            self._eager = True
+            self._statics.eager = True
             name = getattr(self._function, "__qualname__", type(self._function).__name__)
             warnings.warn(
                 f"{name} could not be captured as a CUDA graph and runs eagerly, more slowly, from now on "

@@ -38,7 +38,7 @@ def advantage_by_hand(reward, value, ends, gamma, gae_lambda):
     return out
 
 
-@pytest.mark.parametrize(("gamma", "lam"), [(0.97, 0.9), (0.99, 1.0), (0.9, 0.0), (1.0, 1.0), (0.0, 0.5)])
+@pytest.mark.parametrize(("gamma", "gae_lambda"), [(0.97, 0.9), (0.99, 1.0), (0.9, 0.0), (1.0, 1.0), (0.0, 0.5)])
 def test_advantage_is_the_plain_loop(rollout, gamma, gae_lambda):
     reward, value, ends = rollout
     ours = generalized_advantage(reward, value, ends, gamma, gae_lambda)

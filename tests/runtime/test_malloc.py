@@ -13,8 +13,8 @@ glibc = sys.platform == "linux" and "glibc" in platform.libc_ver()
 
 PAGES_MAPPED = """
 import resource, torch
-from metarl import freed
-freed.keep()
+from metarl.runtime import malloc
+malloc.keep()
 for round in range(40):
     if round == 20:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

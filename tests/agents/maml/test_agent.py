@@ -68,17 +68,12 @@ def test_the_step_is_the_learners_own(guess):
     learner = made(guess, trial_shots=4)
     agent = learner.agent()
     agent.begin(1)
-    from metarl.agents.action_noise import ActionNoise
-    from metarl.agents.maml.sampling import sample
-    from metarl.core.rng import generator
-
-    tasks = guess.tasks("train", 2)
-    batch = sample(learner.living, tasks, 0, ActionNoise(generator(0)))
-    phase = batch.phases[0]
-    wanted = learner.policy.adapt({k: v.detach() for k, v in learner.policy.network.params(2).items()}, phase)
+    batch = learner.collect().batches[0]
+    wanted = learner.policy.adapt(learner.policy.initial_params(2), batch)
     for shot in range(4):
-        rows = [x[:1, shot : shot + 1] for x in (phase.obs, phase.action, phase.out, phase.reward, phase.own)]
-        agent._slot.rows = [tuple(x[:, 0, t] for x in rows) for t in range(6)]
+        parts = (batch.obs, batch.action, batch.dist_params, batch.reward, batch.mask)
+        rows = [x[:1, shot : shot + 1] for x in parts]
+        agent._rows = [tuple(x[:, 0, t] for x in rows) for t in range(6)]
         agent._end_episode()
     for name, value in agent.params.items():
         torch.testing.assert_close(value[0], wanted[name][0].detach(), rtol=1e-4, atol=1e-6)
@@ -86,9 +81,9 @@ def test_the_step_is_the_learners_own(guess):
 
 def test_environments_that_end_early_wait_for_the_others(fragile_guess):
     learner = made(fragile_guess, initial_std=1.5, trial_shots=2)
-    lives = evaluate_agent(learner.agent(), metarl.TaskDistribution(
+    result = evaluate_agent(learner.agent(), metarl.TaskDistribution(
         **{**vars_of(fragile_guess), "episodes": 5}).make(6), fragile_guess.tasks("train", 6))  # fmt: skip
-    assert not lives.mask.all()
+    assert not result.mask.all()
 
 
 def test_clones_go_their_own_way(guess):

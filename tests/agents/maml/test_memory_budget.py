@@ -79,7 +79,7 @@ def test_the_largest_size_that_fits_is_told_and_fits(tmp_path):
 
 
 def test_where_nothing_fits_that_is_said():
-    with pytest.raises(metarl.MetarlError, match="not even num_envs 20 fits: take fewer tasks"):
+    with pytest.raises(metarl.MetarlError, match="not even num_envs 20 fits; fewer tasks take less"):
         learner("maml", 40, 20).check_memory(1000)
 
 

@@ -6,11 +6,8 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, Normal, kl_divergence
 
 import metarl
-from metarl.agents.action_noise import ActionNoise
 from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
 from metarl.agents.maml.presets import PROMP
-from metarl.agents.maml.sampling import sample
-from metarl.core.rng import generator
 
 
 def dist(out: Tensor, log_std: Tensor | None):
@@ -32,27 +29,27 @@ def of_rollouts(log_ratio: Tensor, advantage: Tensor, own: Tensor) -> Tensor:
     return total / own.sum()
 
 
-def objective(made, phases) -> tuple[Tensor, list[Tensor]]:
+def objective(made, batches) -> tuple[Tensor, list[Tensor]]:
     """The loss and the leaves it is a function of: weights, then learned step sizes."""
     s, double = made.settings, lambda t: t.detach().double().requires_grad_()
     meta = {name: double(weight) for name, weight in made.policy.network.meta.items()}
-    sizes = [double(rate) for rate in made.policy.rates.rule().rates.values()]
-    earned = phases[-1].reward.double().sum(2).mean(1)
+    sizes = [double(rate) for rate in made.policy.step_sizes.inner_update().step_sizes.values()]
+    earned = batches[-1].reward.double().sum(2).mean(1)
     worth = (earned - earned.mean()) / (earned.std(correction=0) + 1e-8)
-    loss, count, steps = torch.zeros((), dtype=torch.float64), len(earned), len(phases) - 1
+    loss, count, steps = torch.zeros((), dtype=torch.float64), len(earned), len(batches) - 1
     for i in range(count):
         params = dict(meta)
-        for phase in phases:
-            own, obs = phase.own[i].bool(), phase.obs[i].double()
-            old, credit, action = phase.log_prob[i].double(), phase.advantage[i].double(), phase.action[i]
+        for batch in batches:
+            own, obs = batch.mask[i].bool(), batch.obs[i].double()
+            old, credit, action = batch.log_prob[i].double(), batch.advantage[i].double(), batch.action[i]
             now = policy(params, obs, s.layers)
             log_prob = now.log_prob(action if action.dtype == torch.int64 else action.double())
-            if phase is phases[-1]:
+            if batch is batches[-1]:
                 ratio = (log_prob - old).exp()
-                gain = torch.min(ratio * credit, ratio.clamp(1 - s.clip, 1 + s.clip) * credit)
+                gain = torch.min(ratio * credit, ratio.clamp(1 - s.clip_coef, 1 + s.clip_coef) * credit)
                 loss = loss - gain[own].mean() / count
                 continue
-            before = dist(phase.out[i].double(), phase.log_std[i].double() if "log_std" in meta else None)
+            before = dist(batch.dist_params[i].double(), batch.log_std[i].double() if "log_std" in meta else None)
             loss = loss + s.inner_kl_coef * kl_divergence(before, now)[own].mean() / steps / count
             loss = loss - s.exploration_coef * (log_prob - old)[own].mean() * worth[i] / steps / count
             if s.surrogate == "log-likelihood":
@@ -61,7 +58,7 @@ def objective(made, phases) -> tuple[Tensor, list[Tensor]]:
                 inner = -((log_prob - old).exp() * credit)[own].mean()
             else:
                 inner = -of_rollouts(log_prob - old, credit, own)
-            names = made.policy.rates.names
+            names = made.policy.step_sizes.names
             found = torch.autograd.grad(
                 inner, [params[n] for n in names], create_graph=not s.first_order, retain_graph=True
             )
@@ -86,17 +83,17 @@ def test_the_objective_and_its_gradient_are_a_plain_loops(world, given, request)
         num_envs=12, meta_batch_size=3, hidden_size=8, inner_lr=0.3, initial_std=1.0, inner_kl_coef=0.2,
         exploration_coef=0.3, **given,
     )  # fmt: skip
-    made = PROMP.learner(family, settings, 0, "cpu")  # type: ignore[misc]
-    phases = sample(made.living, family.tasks("train", 3), 0, ActionNoise(generator(0))).phases  # type: ignore[attr-defined]
+    made = PROMP.learner(family, settings, 4, "cpu")  # type: ignore[misc]
+    batches = made.collect().batches  # type: ignore[attr-defined]
     g = torch.Generator().manual_seed(1)
     with torch.no_grad():  # away from the weights that sampled, so that ratios are not one
         for weight in made.policy.network.parameters():  # type: ignore[attr-defined]
             weight += 0.03 * torch.randn(weight.shape, generator=g)
-    now = replay(made.policy, phases)  # type: ignore[attr-defined]
-    ours = clipped_surrogate(phases[-1], now.ratio, settings.clip) + penalties(made.policy, phases, now)  # type: ignore[attr-defined]
-    loss, leaves = objective(made, phases)
+    now = replay(made.policy, batches)  # type: ignore[attr-defined]
+    ours = clipped_surrogate(batches[-1], now.ratio, settings.clip_coef) + penalties(made.policy, batches, now)  # type: ignore[attr-defined]
+    loss, leaves = objective(made, batches)
     torch.testing.assert_close(ours.double(), loss, rtol=1e-4, atol=1e-6)
-    weights = [*made.policy.network.parameters(), *made.policy.rates.values]  # type: ignore[attr-defined]
+    weights = [*made.policy.network.parameters(), *made.policy.step_sizes.values]  # type: ignore[attr-defined]
     a, b = (
         torch.cat([x.flatten().double() for x in torch.autograd.grad(value, to)])
         for value, to in ((ours, weights), (loss, leaves))

@@ -4,14 +4,11 @@ import pytest
 import torch
 
 from metarl import MetarlError
-from metarl.agents.action_noise import ActionNoise
-from metarl.agents.maml.learner import MetaLearner
+from metarl.agents.maml.learner import MetaBatch, MetaLearner
 from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay, surrogate
 from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
 from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
-from metarl.agents.maml.sampling import MetaBatch, sample
 from metarl.agents.maml.surrogates import step_weights
-from metarl.core.rng import generator
 
 SMALL = {"num_envs": 12, "meta_batch_size": 3, "hidden_size": 5, "layers": 1}
 
@@ -20,13 +17,13 @@ def learner(kind, distribution, **settings) -> MetaLearner:
     return kind.learner(distribution, kind.settings(**{**SMALL, **settings}), 0, "cpu")
 
 
-def lived(made: MetaLearner, seed: int = 0) -> MetaBatch:
-    tasks = made.distribution.tasks("train", made.settings.meta_batch_size, seed)
-    return sample(made.living, tasks, seed, ActionNoise(generator(seed)))
+def collect(made: MetaLearner, seed: int = 0) -> MetaBatch:
+    made.seed = seed
+    return made.collect()
 
 
-def phases(made: MetaLearner):
-    return lived(made).phases
+def batches(made: MetaLearner):
+    return collect(made).batches
 
 
 def test_conjugate_gradient_solves():
@@ -37,17 +34,17 @@ def test_conjugate_gradient_solves():
 
 
 def test_curvature_is_the_hessian_of_the_divergence(guess):
-    """J^T F' J against autograd's own Hessian-vector product through the inner step, in float64."""
+    """J^T F' J against autograd's mask Hessian-vector product through the inner step, in float64."""
     made = learner(MAML, guess)
     made.policy.double()
-    trial = [_double(phase) for phase in phases(learner(MAML, guess))]
+    trial = [_double(batch) for batch in batches(learner(MAML, guess))]
     # The divergence is from the policies that adapt at these very weights.
     query = trial[-1]
     now = replay(made.policy, trial)
-    query.out, query.log_std = (part.detach() for part in now.dist)
+    query.dist_params, query.log_std = (part.detach() for part in now.dist)
     now = replay(made.policy, trial)
     weights = list(made.policy.network.parameters())
-    ours = Curvature(now.dist, query.share, weights)
+    ours = Curvature(now.dist, query.weight, weights)
     slope = torch.cat(
         [
             g.flatten()
@@ -65,8 +62,8 @@ def loss_of(made, trial) -> float:
     return float(surrogate(trial[-1], replay(made.policy, trial).ratio).detach())
 
 
-def _double(phase):
-    return type(phase)(**{k: v.double() if v.is_floating_point() else v for k, v in vars(phase).items()})
+def _double(batch):
+    return type(batch)(**{k: v.double() if v.is_floating_point() else v for k, v in vars(batch).items()})
 
 
 def test_conjugate_gradient_stays_where_it_has_solved():
@@ -80,13 +77,13 @@ def test_conjugate_gradient_stays_where_it_has_solved():
 @pytest.mark.parametrize(("kind", "which"), [(PROMP, "outer"), (MAML, "outer"), (REPTILE, "inner")])
 def test_a_gradient_that_is_not_finite_names_its_task_and_moves_nothing(kind, which, guess):
     made = learner(kind, guess)
-    batch = lived(made)
-    batch.phases[-1].advantage[1, 0, 0] = torch.inf
+    batch = collect(made)
+    batch.batches[-1].advantage[1, 0, 0] = torch.inf
     was = [weight.clone() for weight in made.policy.parameters()]
     with pytest.raises(
         MetarlError, match=rf"{which} gradient of task 1 \(\{{'target': -?0.4\}}\) is not finite: the last"
     ):
-        made.outer.step(batch)
+        made.outer.step(batch.batches, batch.tasks)
     assert all(torch.equal(a, b) for a, b in zip(was, made.policy.parameters(), strict=True))
 
 
@@ -94,10 +91,10 @@ def test_a_gradient_that_is_not_finite_names_its_task_and_moves_nothing(kind, wh
 def test_trust_region_is_respected_and_the_objective_improves(guess, max_kl):
     made = learner(MAML, guess, num_envs=48, max_kl=max_kl)
     for seed in range(3):
-        batch = lived(made, seed)
-        trial = batch.phases
+        batch = collect(made, seed)
+        trial = batch.batches
         before = loss_of(made, trial)
-        metrics = made.outer.step(batch)
+        metrics = made.outer.step(batch.batches, batch.tasks)
         now = replay(made.policy, trial)
         assert metrics["step"] > 0
         kl = float(divergence(made.policy, trial[-1], now.dist).detach().mean())
@@ -108,41 +105,40 @@ def test_trust_region_is_respected_and_the_objective_improves(guess, max_kl):
 
 def test_reptile_goes_a_share_of_the_way_to_the_mean_of_the_adapted_weights(guess):
     made = learner(REPTILE, guess, outer_lr=0.25)
-    batch = lived(made)
-    trial = batch.phases
+    meta_batch = collect(made)
     params = made.policy.network.params(3)
-    for phase in trial:
-        params = made.policy.adapt({k: v.detach() for k, v in params.items()}, phase)
+    for batch in meta_batch.batches:
+        params = made.policy.adapt({k: v.detach() for k, v in params.items()}, batch)
     wanted = {k: 0.75 * w.detach() + 0.25 * params[k].detach().mean(0) for k, w in made.policy.network.meta.items()}
-    made.outer.step(batch)
+    made.outer.step(meta_batch.batches, meta_batch.tasks)
     for name, weight in made.policy.network.meta.items():
         torch.testing.assert_close(weight.detach(), wanted[name])
 
 
 def test_the_clip_is_that_of_ppo_in_value_and_gradient(guess):
     """min(r A, clip(r) A), Schulman et al. 2017, as it stands there."""
-    query = phases(learner(PROMP, guess))[-1]
+    query = batches(learner(PROMP, guess))[-1]
     g = torch.Generator().manual_seed(0)
     ratio = (1 + 0.5 * torch.randn(query.reward.shape, generator=g)).requires_grad_()
     query.advantage = torch.randn(query.reward.shape, generator=g)
-    own = torch.rand(query.reward.shape, generator=g) < 0.7
-    own[0] = False  # a task at rest
-    query.own, query.share = own.float(), shares(own.float())
+    mask = torch.rand(query.reward.shape, generator=g) < 0.7
+    mask[0] = False  # a task at rest
+    query.mask, query.weight = mask.float(), step_weights(mask.float())
     ours = clipped_surrogate(query, ratio, 0.3)
     clipped = torch.min(ratio * query.advantage, ratio.clamp(0.7, 1.3) * query.advantage)
     theirs = -torch.stack(
-        [x[mine].sum() / max(1, int(mine.sum())) for x, mine in zip(clipped, own, strict=True)]
+        [x[mine].sum() / max(1, int(mine.sum())) for x, mine in zip(clipped, mask, strict=True)]
     ).mean()
     torch.testing.assert_close(ours, theirs)
     gradients = [torch.autograd.grad(loss, ratio)[0] for loss in (ours, theirs)]
     torch.testing.assert_close(*gradients)
-    assert (gradients[0] == 0)[own].any()
+    assert (gradients[0] == 0)[mask].any()
 
 
 def test_before_any_step_the_ratio_is_one_and_no_divergence(guess):
-    """The old policy of the query phase is each task's own adapted policy at sampling time."""
+    """The old policy of the query phase is each task's mask adapted policy at sampling time."""
     made = learner(PROMP, guess)
-    trial = phases(made)
+    trial = batches(made)
     now = replay(made.policy, trial)
     kl = divergence(made.policy, trial[-1], now.dist)
     torch.testing.assert_close(now.ratio, torch.ones_like(now.ratio))
@@ -152,7 +148,7 @@ def test_before_any_step_the_ratio_is_one_and_no_divergence(guess):
 
 def test_first_order_gives_another_gradient(guess):
     exact, first = learner(PROMP, guess, inner_lr=1.0), learner(FOMAML, guess, inner_lr=1.0)
-    trial = phases(exact)
+    trial = batches(exact)
     gradients = []
     for made in (exact, first):
         loss = surrogate(trial[-1], replay(made.policy, trial).ratio)
@@ -166,7 +162,7 @@ def test_first_order_gives_another_gradient(guess):
 def test_first_order_goes_with_a_penalty_on_the_policies_before_adaptation(guess, penalty):
     """What the inner step and the penalty share is differentiated for both; the sum is that of either alone."""
     made = learner(FOMAML, guess, **{penalty: 0.5})
-    trial = phases(made)
+    trial = batches(made)
     weights = list(made.policy.network.parameters())
 
     def gradient(loss):
@@ -182,13 +178,14 @@ def test_first_order_goes_with_a_penalty_on_the_policies_before_adaptation(guess
     torch.testing.assert_close(gradient(earned), torch.cat([g.flatten() for g in unpenalised]))
     if penalty == "exploration_coef":  # the divergence is least where the policies are those that sampled
         assert gradient(before).norm() > 0
-    made.outer.step(lived(made))
+    batch = collect(made)
+    made.outer.step(batch.batches, batch.tasks)
 
 
 def test_emaml_credits_pre_update_actions_by_what_came_after(guess):
     """Its term pushes up the pre-update log-likelihood where a task earned more than the others, down where less."""
     made = learner(E_MAML, guess, exploration_coef=1.0)
-    trial = phases(made)
+    trial = batches(made)
     now = replay(made.policy, trial)
     (push,) = torch.autograd.grad(penalties(made.policy, trial, now), now.pre_update)
     earned = trial[-1].returns.mean(1)

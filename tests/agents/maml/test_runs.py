@@ -7,8 +7,8 @@ import torch
 
 import metarl
 from metarl import MetarlError
-from metarl.agents.maml import sampling
-from metarl.agents.maml.adaptation_batch import credit
+from metarl.agents.maml import learner
+from metarl.agents.maml.adaptation_batch import compute_advantages
 from metarl.cli import main
 
 UPDATE = 2 * 8 * 20  # env steps: two phases of 8 rollouts
@@ -36,12 +36,12 @@ def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_its_last_checkpoi
     path = train(tmp_path / "run", "promp", 2)
     kept = (path / "checkpoint.pt").read_bytes()
 
-    def spoiled(phase, *given):
-        returns = credit(phase, *given)
-        phase.advantage[1] = torch.inf
-        return returns
+    def spoiled(batch, *given):
+        to_go = compute_advantages(batch, *given)
+        batch.advantage[1] = torch.inf
+        return to_go
 
-    monkeypatch.setattr(sampling, "credit", spoiled)
+    monkeypatch.setattr(learner, "compute_advantages", spoiled)
     with pytest.raises(
         MetarlError, match=r"inner gradient of task 1 \(\{'goal': .*\}\) is not finite: the last checkpoint"
     ):

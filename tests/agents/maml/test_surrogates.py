@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.maml.inner_update import InnerUpdate
-from metarl.agents.maml.surrogates import SURROGATES, shares
+from metarl.agents.maml.surrogates import SURROGATES, step_weights
 
 ALPHA = 1.5
 
@@ -64,17 +64,17 @@ def exact_meta_gradient(problem) -> Tensor:
 
 
 def meta_gradient(problem, name: str) -> Tensor:
-    """Through our own inner step on the enumerated rollouts; the outer objective is exact."""
+    """Through our mask inner step on the enumerated rollouts; the outer objective is exact."""
     theta, value, log_probs, returns = problem
     old = log_probs(theta).unsqueeze(0)
-    share = shares(torch.ones_like(old))
+    weight = step_weights(torch.ones_like(old))
     steps = old.shape[2]  # a loss is a mean over steps, a value a sum
     rule = InnerUpdate({"theta": torch.tensor(ALPHA * steps, dtype=torch.float64)})
     theta = theta.clone().requires_grad_()
 
     def losses(params):
         log_prob = torch.stack([log_probs(row) for row in params["theta"]])
-        return SURROGATES[name](log_prob, old, returns.unsqueeze(0), share)
+        return SURROGATES[name](log_prob, old, returns.unsqueeze(0), weight)
 
     adapted = rule.step({"theta": theta.unsqueeze(0)}, losses, differentiable=True)["theta"]
     (meta,) = torch.autograd.grad(value(adapted[0]), theta)
@@ -88,7 +88,7 @@ def test_every_inner_gradient_is_the_policy_gradient(problem, name):
     theta = theta.clone().requires_grad_()
     (exact,) = torch.autograd.grad(value(theta), theta)
     old = log_probs(theta).detach().unsqueeze(0)
-    loss = SURROGATES[name](log_probs(theta).unsqueeze(0), old, returns.unsqueeze(0), shares(torch.ones_like(old)))
+    loss = SURROGATES[name](log_probs(theta).unsqueeze(0), old, returns.unsqueeze(0), step_weights(torch.ones_like(old)))
     (ours,) = torch.autograd.grad(-loss.sum() * old.shape[2], theta)
     torch.testing.assert_close(ours, exact)
 
@@ -123,10 +123,10 @@ def test_over_two_steps_dice_is_unbiased_and_the_ratio_less_biased_than_the_log_
 def test_steps_at_rest_change_nothing(name):
     g = torch.Generator().manual_seed(0)
     log_prob, old, advantage = torch.randn(3, 2, 4, 6, generator=g)
-    own = torch.ones(2, 4, 6)
-    own[:, 2, 3:] = 0
-    rest = own == 0
+    mask = torch.ones(2, 4, 6)
+    mask[:, 2, 3:] = 0
+    rest = mask == 0
     noisy = [torch.where(rest, torch.randn(x.shape, generator=g), x) for x in (log_prob, old, advantage)]
     a, b, c = noisy
-    share = shares(own)
-    torch.testing.assert_close(SURROGATES[name](a, b, c, share), SURROGATES[name](log_prob, old, advantage, share))
+    weight = step_weights(mask)
+    torch.testing.assert_close(SURROGATES[name](a, b, c, weight), SURROGATES[name](log_prob, old, advantage, weight))

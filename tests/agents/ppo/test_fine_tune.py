@@ -58,10 +58,10 @@ def test_copies_learn_apart(make, falling_robot) -> None:
 
 def test_lives_that_end_early_count_their_own_steps_only(make, falling_robot) -> None:
     tasks = falling_robot.task_set(metarl.TaskSet({"gravity": [9.0, 0.01], "velocity": [0.5, 0.5]}))
-    lives = evaluate_agent(make(falling_robot), falling_robot.make(4), tasks, 2)
-    assert lives.mask[:, :, 0].sum() < lives.mask[:, :, 1].sum()
+    result = evaluate_agent(make(falling_robot), falling_robot.make(4), tasks, 2)
+    assert result.mask[:, :, 0].sum() < result.mask[:, :, 1].sum()
     again = evaluate_agent(make(falling_robot), falling_robot.make(4), tasks, 2)
-    assert (lives.reward == again.reward).all()
+    assert (result.reward == again.reward).all()
 
 
 def test_a_memory_cannot_be_fine_tuned() -> None:

@@ -8,7 +8,8 @@ import torch
 
 from metarl import MetarlError, registry
 from metarl.agents.networks.actor_critic import PolicyInput
-from metarl.agents.ppo.learner import PPOLearner, shuffled
+from metarl.agents.ppo.learner import PPOLearner
+from metarl.agents.ppo.loss import ppo_loss, shuffled
 from metarl.agents.ppo.presets import ORACLE, PPO, RL2, RL2_WIPED
 from metarl.training.evaluate import evaluate_agent
 
@@ -29,9 +30,9 @@ def test_recomputed_probabilities_equal_those_of_the_rollout(kind, memory, fragi
     assert rollout.resting.any()
     batch = learner.make_batch(rollout)
     network = learner.policy.network
-    out = network.actor(network.features(PolicyInput(batch.now, batch.before), batch.starts))
+    out = network.actor(network.features(PolicyInput(batch.obs, batch.prev), batch.reset_steps))
     again = learner.policy.dist(out).log_prob(batch.action)
-    torch.testing.assert_close(again[batch.own], batch.log_prob[batch.own], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(again[batch.mask], batch.log_prob[batch.mask], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("kind", "crosses"), [(RL2, True), (RL2_WIPED, False), (PPO, False)])
@@ -57,15 +58,13 @@ def test_the_end_of_a_trial_ends_credit(guess):
 
 def test_steps_at_rest_change_nothing(fragile_guess):
     """Whatever stands in the rows of rest, the loss is the same."""
-    from metarl.agents.ppo.learner import ppo_loss
-
     learner = _learner(RL2, fragile_guess, initial_std=0.8)
     batch = learner.make_batch(learner.collect())
-    assert not batch.own.all()
+    assert not batch.mask.all()
     log_std = learner.policy.network.log_std.detach()
     loss, _ = ppo_loss(learner.policy, batch, log_std, learner.settings)
-    noise = torch.where(batch.own.unsqueeze(-1), batch.before, torch.randn_like(batch.before))
-    other, _ = ppo_loss(learner.policy, replace(batch, before=noise), log_std, learner.settings)
+    noise = torch.where(batch.mask.unsqueeze(-1), batch.prev, torch.randn_like(batch.prev))
+    other, _ = ppo_loss(learner.policy, replace(batch, prev=noise), log_std, learner.settings)
     torch.testing.assert_close(loss, other)
 
 

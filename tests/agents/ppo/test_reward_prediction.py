@@ -35,13 +35,13 @@ def test_it_is_the_mean_square_of_what_was_missed_over_own_steps(fragile_guess):
     made = learner(fragile_guess, reward_coef=0.25, initial_std=0.8)
     made.update()  # so that normalisation is not the identity
     batch = made.make_batch(made.collect())
-    assert not batch.own.all()
+    assert not batch.mask.all()
     loss, parts = loss_of(made, batch)
     network, norm = made.policy.network, made.policy.reward_norm
     assert network.rewards is not None
-    features = network.features(PolicyInput(batch.now, batch.before), batch.starts)
+    features = network.features(PolicyInput(batch.obs, batch.prev), batch.reset_steps)
     missed = []
-    for t, i in batch.own.nonzero().tolist():
+    for t, i in batch.mask.nonzero().tolist():
         *slope, level = network.rewards(features[t, i])
         expected = level + sum(k * a for k, a in zip(slope, batch.action[t, i].clamp(-1, 1), strict=True))
         missed.append(float((expected - (batch.reward[t, i] - norm.mean) / (norm.var + 1e-8).sqrt()).detach()) ** 2)

@@ -16,9 +16,9 @@ def totals(agent: str, family: str, tasks: int, replicates: int) -> tuple[metarl
     told = distribution.tasks("train", tasks, seed=3)
     settings = kind.make_settings(distribution, {})
     told_agent = kind.restore(env.observation_space, env.action_space, settings, {}, True)
-    lives = evaluate_agent(told_agent, env, told, replicates)
+    result = evaluate_agent(told_agent, env, told, replicates)
     env.close()
-    return told, lives.returns
+    return told, result.returns
 
 
 def test_the_best_arm_pays_its_own_probability():
@@ -53,8 +53,8 @@ def test_a_known_mdp_earns_the_value_of_its_first_state():
             value = np.array([
                 max(rewards[i, s, a] + sum(transitions[i, s, a] * value) for a in range(5)) for s in range(10)
             ])  # fmt: skip
-        lives = returns[:, i].ravel()
-        assert abs(lives.mean() - value[0]) < 4.5 * lives.std() / np.sqrt(lives.size)
+        result = returns[:, i].ravel()
+        assert abs(result.mean() - value[0]) < 4.5 * result.std() / np.sqrt(result.size)
 
 
 @pytest.mark.parametrize("agent", ["best-arm", "straight-walk", "known-table"])

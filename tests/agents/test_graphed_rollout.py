@@ -1,0 +1,108 @@
+"""Acting and the world's step as one graph: a learner learns the same as without graphs (tests/tape.py)."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from tape import recorder
+
+import metarl
+from metarl import registry
+from metarl.agents.ppo.learner import PPOLearner
+from metarl.core import returns
+from metarl.runtime.cuda_graphs import EAGER_CALLS
+
+
+@pytest.fixture(autouse=True)
+def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks are not looked at, as on a GPU."""
+    monkeypatch.setattr(returns, "may_hold", lambda mask: True)
+
+
+def actors(learner: Any) -> list[Any]:
+    return [learner.actor] if isinstance(learner, PPOLearner) else [learner.shared_actor, learner.adapted_actor]
+
+
+def make_learner(agent: str, distribution: str, settings: dict[str, Any], graphed: bool) -> Any:
+    """A learner that reads its weights where they are; its steps are captured and replayed where `graphed`."""
+    agent_type = registry.find("agent", agent)
+    family = replace(metarl.get(distribution), horizon=5)
+    learner: Any = agent_type.learner(family, agent_type.settings(**settings), 0, "cpu")  # type: ignore[misc]
+    if graphed:
+        environment = learner.env.environment
+        environment.use_graphs(recorder(environment, *actors(learner)))
+    if isinstance(learner, PPOLearner):
+        learner.actor.in_graph = True
+    return learner
+
+
+SMALL = {"num_envs": 4, "minibatches": 2, "epochs": 1, "hidden_size": 8, "head_size": 8}
+META = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 8}
+
+
+@pytest.mark.parametrize(
+    ("agent", "distribution", "settings"),
+    [
+        ("rl2", "HalfCheetahDir", SMALL),
+        ("rl2", "CartPoleSign", {**SMALL, "memory": "lstm"}),  # where some environments rest
+        ("rl2", "GridNavi", {**SMALL, "memory": "associative"}),
+        ("rl2-wiped", "Catch", SMALL),
+        ("promp", "HalfCheetahDirH100", META),
+        ("maml", "GridNavi", {**META, "inner_steps": 2}),
+    ],
+)
+def test_graphed_steps_train_the_same_weights(agent, distribution, settings):
+    eager, graph = (make_learner(agent, distribution, settings, graphed) for graphed in (False, True))
+    calls = [count_calls(actors(learner), "act") for learner in (eager, graph)]
+    for _ in range(3):
+        found, expected = graph.update(), eager.update()
+        assert found == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
+    for x, y in zip(graph.policy.parameters(), eager.policy.parameters(), strict=True):
+        assert torch.equal(x, y)
+    assert calls[0][0] > 2 * calls[1][0] > EAGER_CALLS, "replayed steps do not run Python"
+
+
+def test_buffers_are_made_anew_without_leaving_old_ones() -> None:
+    """When a plain value has changed, steps are captured again."""
+    learner = make_learner("rl2", "GridNavi", SMALL, graphed=True)
+    environment, counts = learner.env.environment, []
+    learner.update()
+    for horizon in (4, 5, 4):
+        environment.horizon = learner.env.horizon = horizon
+        learner.update()
+        statics, _ = environment._graphs
+        counts.append((len(statics.buffers), statics.generation))
+    assert counts[0][0] == counts[1][0] == counts[2][0]
+    assert counts[2][1] == counts[0][1] + 2
+
+
+def test_a_capture_that_fails_falls_back_to_eager_steps_with_the_same_results() -> None:
+    """The capture breaks off at its end, with all names bound to new tensors that hold no results, as on a GPU."""
+    eager = make_learner("rl2", "GridNavi", SMALL, graphed=False)
+    broken = make_learner("rl2", "GridNavi", SMALL, graphed=False)
+    capture = recorder(broken.env.environment, *actors(broken))
+
+    def failing(work):
+        capture(work)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    broken.env.environment.use_graphs(failing)
+    with pytest.warns(UserWarning, match="runs eagerly, more slowly, .*--no-cuda-graphs") as warned:
+        found = [broken.update() for _ in range(3)]
+    assert found == [eager.update() for _ in range(3)]
+    for x, y in zip(broken.policy.parameters(), eager.policy.parameters(), strict=True):
+        assert torch.equal(x, y)
+    assert len(warned) == 1
+
+
+def count_calls(owners: list[Any], name: str) -> list[int]:
+    calls = [0]
+    for owner in owners:
+
+        def call(*args: Any, function: Any = getattr(owner, name)) -> Any:
+            calls[0] += 1
+            return function(*args)
+
+        setattr(owner, name, call)
+    return calls
