@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 Layer = tuple[Tensor, Tensor]  # weight [M, I, O], bias [M, O]
-NARROW = 16  # columns: below, the processor's matrix products are several times slower than with as few rows
+NARROW = 16  # columns: a product with fewer columns is several times slower on CPU than its transpose
 
 
-def forward(x: Tensor, layers: Sequence[Layer], activation: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """What goes into each layer [M, N, I], and last what comes out of the last one, which is linear."""
-    seen = [x]
+def layer_inputs(x: Tensor, layers: Sequence[Layer], activation: Callable[[Tensor], Tensor]) -> list[Tensor]:
+    """Return the input of each layer [M, N, I], and the output of the last one, which is linear."""
+    inputs = [x]
     for weight, bias in layers[:-1]:
-        seen.append(activation(affine(seen[-1], weight, bias)))
-    return [*seen, affine(seen[-1], *layers[-1])]
+        inputs.append(activation(affine(inputs[-1], weight, bias)))
+    return [*inputs, affine(inputs[-1], *layers[-1])]
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """x W + b: [M, N, I] -> [M, N, O]."""
+    """Return x W + b: [M, N, I] -> [M, N, O]."""
     return product(x, weight, bias.unsqueeze(1))
 
 
 def product(a: Tensor, b: Tensor, plus: Tensor | None = None) -> Tensor:
-    """a b + plus, of matrices [M, ., .]."""
+    """Return a b + plus for matrices [M, ., .]."""
     if b.shape[-1] < NARROW:
         return _product(b.mT, a.mT, None if plus is None else plus.mT).mT
     return _product(a, b, plus)
@@ -37,7 +37,7 @@ def _product(a: Tensor, b: Tensor, plus: Tensor | None) -> Tensor:
 
 
 class _Tanh(torch.autograd.Function):
-    """tanh as 2 sigmoid(2x) - 1, in a third of torch.tanh's time on CPU; differentiable as often as wanted."""
+    """tanh as 2 sigmoid(2x) - 1, in a third of torch.tanh's time on CPU; differentiable to any order."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

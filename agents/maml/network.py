@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from metarl.agents.maml.layers import Layer, forward, tanh
+from metarl.agents.maml.layers import Layer, layer_inputs, tanh
 from metarl.agents.maml.tanh_layers import tanh_layers
 
 Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set for each task
@@ -57,7 +57,7 @@ class Network(nn.Module):
         layers = self.layers_of(params)
         if self.activation is tanh and not x.requires_grad and torch.is_grad_enabled():
             return tanh_layers(x, layers)
-        return forward(x, layers, self.activation)[-1].contiguous()
+        return layer_inputs(x, layers, self.activation)[-1].contiguous()
 
     def layers_of(self, params: Params) -> list[Layer]:
         """Weights and biases of the fully connected layers, the head last."""

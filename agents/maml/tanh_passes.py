@@ -1,4 +1,4 @@
-"""The four passes behind tanh_layers.py: outputs, J^T u, J v, and the gradient of u^T J v.
+"""The four passes behind tanh_layers.py: outputs, J^T u, J v, and the gradient of u^T J v by the weights.
 
 On CPU, tasks are processed in groups whose activations fit into the processor's cache.
 """
@@ -10,90 +10,92 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metarl.agents.maml.layers import Layer, product, tanh, tanh_backward
-from metarl.agents.maml.layers import forward as layers_forward
+from metarl.agents.maml.layers import Layer, layer_inputs, product, tanh, tanh_backward
 
 CACHE = 2**17  # numbers of the widest activation of a group for each core: 512 KiB
 
-Activations = list[tuple[slice, list[Tensor]]]  # of each group of tasks, what goes into each layer
-Tangents = list[list[Tensor]]  # of each group, z dot of the hidden layers
+Activations = list[tuple[slice, list[Tensor]]]  # of each group of tasks: the input of each layer
+Tangents = list[list[Tensor]]  # of each group: z dot of the hidden layers
 
 
 def forward(x: Tensor, layers: Sequence[Layer]) -> tuple[Activations, Tensor]:
-    """What goes into each layer, and outputs [M, N, P]."""
-    seen: Activations = []
+    """Return the inputs of each layer, and outputs [M, N, P]."""
+    activations: Activations = []
     out = x.new_empty(*x.shape[:2], layers[-1][1].shape[-1])
     for group in _groups(x, layers):
-        *h, out[group] = layers_forward(x[group], _of(layers, group), tanh)
-        seen.append((group, h))
-    return seen, out
+        *h, out[group] = layer_inputs(x[group], _of(layers, group), tanh)
+        activations.append((group, h))
+    return activations, out
 
 
-def vjp(seen: Activations, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
+def vjp(activations: Activations, u: Tensor, layers: Sequence[Layer]) -> list[Tensor]:
     """Return J^T u: the gradients of each layer's weight [M, I, O] and bias [M, O]."""
     gradients = []
-    for group, h in seen:
-        delta = _deltas(h, u[group], _of(layers, group))
-        gradients.append([part for pair in zip(h, delta, strict=True) for part in _weight_gradients(*pair)])
+    for group, h in activations:
+        deltas = _deltas(h, u[group], _of(layers, group))
+        gradients.append([part for pair in zip(h, deltas, strict=True) for part in _weight_gradients(*pair)])
     return _concatenate(gradients)
 
 
-def jvp(seen: Activations, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[Tangents, Tensor]:
-    """What `bend` needs of it, and J v [M, N, P]."""
-    kept: Tangents = []
+def jvp(activations: Activations, layers: Sequence[Layer], along: Sequence[Layer]) -> tuple[Tangents, Tensor]:
+    """Return the tangents of the hidden layers, and J v [M, N, P]."""
+    tangents: Tangents = []
     outs = []
-    for group, h in seen:
-        *pushed, out = _tangents(h, _of(layers, group), _of(along, group))
-        kept.append(pushed)
+    for group, h in activations:
+        *hidden, out = _tangents(h, _of(layers, group), _of(along, group))
+        tangents.append(hidden)
         outs.append(out)
-    return kept, torch.cat(outs)
+    return tangents, torch.cat(outs)
 
 
 def second_backward(
-    seen: Activations, kept: Tangents, u: Tensor, last: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
+    activations: Activations, tangents: Tangents, u: Tensor, layers: Sequence[Layer], along: Sequence[Layer]
 ) -> list[Tensor]:
-    """The gradient of u^T J v + last^T (outputs), u and v held, as `pull` gives it."""
+    """Return the gradient of u^T J v by the weights, u and v held constant, in the order of `vjp`."""
     return _concatenate([
-        _second_backward(h, pushed, u[group], last[group], _of(layers, group), _of(along, group))
-        for (group, h), pushed in zip(seen, kept, strict=True)
+        _second_backward(h, tangent, u[group], _of(layers, group), _of(along, group))
+        for (group, h), tangent in zip(activations, tangents, strict=True)
     ])  # fmt: skip
 
 
 def _tangents(h: list[Tensor], layers: list[Layer], along: list[Layer]) -> list[Tensor]:
     """z dot of each layer."""
-    pushed = [product(h[0], along[0][0], along[0][1].unsqueeze(1))]
-    for y, (weight, _), (way, bias) in zip(h[1:], layers[1:], along[1:], strict=True):
-        pushed.append(product(tanh_backward(pushed[-1], y), weight, product(y, way, bias.unsqueeze(1))))
-    return pushed
+    tangents = [product(h[0], along[0][0], along[0][1].unsqueeze(1))]
+    for y, (weight, _), (weight_dot, bias_dot) in zip(h[1:], layers[1:], along[1:], strict=True):
+        h_dot = tanh_backward(tangents[-1], y)
+        tangents.append(product(h_dot, weight, product(y, weight_dot, bias_dot.unsqueeze(1))))
+    return tangents
 
 
 def _second_backward(
-    h: list[Tensor], pushed: list[Tensor], u: Tensor, last: Tensor, layers: list[Layer], along: list[Layer]
+    h: list[Tensor], tangents: list[Tensor], u: Tensor, layers: list[Layer], along: list[Layer]
 ) -> list[Tensor]:
-    delta = _deltas(h, u, layers)
-    found: list[Tensor] = []  # backwards: bias, weight
-    bent = last  # delta dot
+    deltas = _deltas(h, u, layers)
+    gradients: list[Tensor] = []  # from the last layer to the first: bias, weight
+    delta_dot = torch.zeros_like(u)
     for i in range(len(layers) - 1, -1, -1):
         y = h[i]
-        weight, bias = _weight_gradients(y, bent)
-        if not i:
-            found += [bias, weight]
+        weight, bias = _weight_gradients(y, delta_dot)
+        if i == 0:
+            gradients += [bias, weight]
             break
-        found += [bias, product(tanh_backward(pushed[i - 1], y).mT, delta[i], weight)]
-        back = product(delta[i], along[i][0].mT, product(bent, layers[i][0].mT))
-        bent = tanh_backward(back, y).addcmul_(pushed[i - 1] * y, delta[i - 1], value=-2)
-    return found[::-1]
+        h_dot = tanh_backward(tangents[i - 1], y)
+        gradients += [bias, product(h_dot.mT, deltas[i], weight)]
+        back = product(deltas[i], along[i][0].mT, product(delta_dot, layers[i][0].mT))
+        delta_dot = tanh_backward(back, y).addcmul_(tangents[i - 1] * y, deltas[i - 1], value=-2)
+    return gradients[::-1]
 
 
 def _deltas(h: list[Tensor], u: Tensor, layers: list[Layer]) -> list[Tensor]:
-    delta = [u]
+    """delta of each layer."""
+    deltas = [u]
     for (weight, _), y in zip(layers[:0:-1], h[:0:-1], strict=True):
-        delta.append(tanh_backward(product(delta[-1], weight.mT), y))
-    return delta[::-1]
+        deltas.append(tanh_backward(product(deltas[-1], weight.mT), y))
+    return deltas[::-1]
 
 
 def _weight_gradients(h: Tensor, delta: Tensor) -> tuple[Tensor, Tensor]:
-    """A layer's gradient from what went in and the derivative by what came out."""
+    """A layer's gradients, from its input and the derivative by its output."""
     return product(h.mT, delta), delta.sum(1)
 
 
@@ -102,7 +104,7 @@ def _of(layers: Sequence[Layer], group: slice) -> list[Layer]:
 
 
 def _groups(x: Tensor, layers: Sequence[Layer]) -> list[slice]:
-    """Tasks whose activations fit the caches of all cores; all of them where there is no such cache."""
+    """Tasks whose activations fit into the caches of all cores; all tasks on a GPU."""
     tasks, rows = x.shape[:2]
     size = tasks
     if x.device.type == "cpu":
