@@ -10,7 +10,7 @@ from metarl.errors import MetarlError
 
 
 def check_whole(settings: Any, *names: str, low: int) -> None:
-    """MetarlError unless these fields are whole numbers of at least `low`."""
+    """Raise MetarlError unless these fields are whole numbers of at least `low`."""
     for name in names:
         value = getattr(settings, name)
         if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
@@ -20,15 +20,15 @@ def check_whole(settings: Any, *names: str, low: int) -> None:
 def check_number(
     settings: Any, *names: str, low: float = -math.inf, high: float = math.inf, above: float = -math.inf
 ) -> None:
-    """MetarlError unless these fields are finite numbers, low <= x <= high and x > above."""
+    """Raise MetarlError unless these fields are finite numbers with low <= x <= high and x > above."""
     for name in names:
         value = getattr(settings, name)
         number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
         if not (math.isfinite(number) and low <= number <= high and number > above):
-            raise MetarlError(f"{name} must be a number{_where(low, high, above)}, got {value!r}")
+            raise MetarlError(f"{name} must be a number{_range_text(low, high, above)}, got {value!r}")
 
 
-def _where(low: float, high: float, above: float) -> str:
+def _range_text(low: float, high: float, above: float) -> str:
     if above > -math.inf:
         return f" above {above:g}" + (f" and at most {high:g}" if high < math.inf else "")
     if high < math.inf:

@@ -1,4 +1,4 @@
-"""The one error that users see: a mistake they can mend."""
+"""The error that users see for mistakes they can correct."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class MetarlError(ValueError):
-    """A mistake the user can mend; the message names the cure. The command line prints it without a traceback."""
+    """A mistake that the user can correct. The message names the cure; the command line prints no traceback."""
 
-    exit_status = 1  # of the command line
+    exit_status = 1  # exit status of the command line
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> MetarlError:
-    """The error for a name that nobody has, e.g. `raise unknown("world", "HalfCheeta", worlds)`.
+    """Return the error for an unknown name, e.g. `raise unknown("world", "HalfCheeta", worlds)`.
 
-    The message suggests the nearest known name (whatever its case) and lists them all, sorted.
+    The message suggests the nearest known name, ignoring case, and lists all known names in alphabetical order.
     """
     names = sorted(set(known))
     by_lower = {n.lower(): n for n in names}

@@ -1,8 +1,9 @@
-"""Names of worlds, goals, perturbations, distributions and agents: registered, installed, or in a user's file.
+"""The registry: names of worlds, goals, perturbations, distributions and agents.
 
-Built-ins are found as a user's installed package is: through entry points of the groups `metarl.worlds`,
-`metarl.goals`, `metarl.perturbations`, `metarl.distributions` and `metarl.agents`. Distributions are data, loaded by
-`import metarl`, so that their Gymnasium ids work; the others when first asked for.
+A name is registered by a call, installed by a package, or defined in a user's file. Built-ins are installed like those
+of third-party packages: through entry points of the groups `metarl.worlds`, `metarl.goals`, `metarl.perturbations`,
+`metarl.distributions` and `metarl.agents`. Distributions are data. They are loaded by `import metarl`, so that their
+Gymnasium ids work. All others are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ Names = dict[tuple[str, str], Any]  # (kind, name) -> thing
 
 _registered: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
 _installed: dict[str, dict[str, EntryPoint]] = {}
-_shipped: set[tuple[str, str]] = set()  # those of _registered that came through entry points
-_defined: dict[str, Names] = {}  # module -> what was registered while it ran
-_running: list[Names] = []  # of the modules that run now
+_shipped: set[tuple[str, str]] = set()  # (kind, name) of registered things that entry points loaded
+_defined: dict[str, Names] = {}  # module -> the things registered while it ran
+_running: list[Names] = []  # entries of _defined for the modules that run now
 
 
 def add(thing: Any) -> None:
-    """File `thing` (a class is instantiated) under its `kind` and `name`; refuses a name that something else has.
+    """Register `thing` (a class is instantiated) under its `kind` and `name`.
 
-    The same definition run again, as a notebook's cell is, takes the place of the first; so does another version of a
-    distribution.
+    The same definition run again, such as a notebook's cell, replaces the first one. So does another version of a
+    distribution. Raises MetarlError if the name belongs to anything else.
     """
     is_class, thing = isinstance(thing, type), _instance(thing)
     kind, name = getattr(thing, "kind", None), getattr(thing, "name", None)
@@ -51,18 +52,18 @@ def add(thing: Any) -> None:
     if known is not thing:
         if (kind, name) in _shipped or (kind != "distribution" and name in _entry_points(kind)):
             raise MetarlError(f"a {kind} named {name!r} is built in or installed: choose another name")
-        if known is not None and not _is_again(known, thing, is_class):
+        if known is not None and not _is_same_definition(known, thing, is_class):
             cure = "choose another name" + (", or raise its version" if kind == "distribution" else "")
             raise MetarlError(f"another {kind} named {name!r} is registered already: {cure}")
     _registered[kind][name] = thing
     for module in _running:
         module[kind, name] = thing
     if kind == "distribution":
-        _announce(thing)
+        _call_listeners(thing)
 
 
 def find(kind: str, name: str) -> Any:
-    """The thing of this kind: by registered or installed name, `file.py:Name`, or `package.module:Name`."""
+    """Return the thing of this kind with a registered or installed name, `file.py:Name` or `package.module:Name`."""
     if not isinstance(name, str):
         raise MetarlError(f"a {kind} is named by a string, got {name!r}")
     if ":" in name:
@@ -71,14 +72,14 @@ def find(kind: str, name: str) -> Any:
         if kind == "distribution":
             load_distributions()
         elif name in _entry_points(kind):
-            _adopt(kind, _load(_entry_points(kind)[name]), name)
+            _register_installed(kind, _load(_entry_points(kind)[name]), name)
     if name not in _registered[kind]:
         raise unknown(kind, name, names(kind))
     return _registered[kind][name]
 
 
 def find_any(reference: str) -> Any:
-    """What `file.py:Name` or `package.module:Name` names, of whatever kind; None if nothing."""
+    """Return the thing of any kind that `file.py:Name` or `package.module:Name` names; None if there is none."""
     location, _, attribute = reference.rpartition(":")
     module = _module(location)
     for thing in (getattr(module, attribute, None), *(_registered_in(module, kind, attribute) for kind in KINDS)):
@@ -88,7 +89,7 @@ def find_any(reference: str) -> Any:
 
 
 def names(kind: str) -> list[str]:
-    """All names of a kind, sorted."""
+    """Return all names of a kind, sorted."""
     if kind == "distribution":
         load_distributions()
         return sorted(_registered[kind])
@@ -96,7 +97,7 @@ def names(kind: str) -> list[str]:
 
 
 def source(reference: Any) -> str | None:
-    """Return where code named as file.py:Name (the path made absolute) or module:Name is found again; None for a name."""
+    """Return `reference` with an absolute path if it is file.py:Name or module:Name; None for a plain name."""
     if not isinstance(reference, str) or ":" not in reference:
         return None
     location, _, name = reference.rpartition(":")
@@ -104,30 +105,30 @@ def source(reference: Any) -> str | None:
 
 
 def on_distribution(listener: Callable[[Any], object]) -> None:
-    """Call `listener` with every distribution that is registered or loaded from now on."""
+    """Call `listener` with every distribution that is registered or loaded after this call."""
     _listeners.append(listener)
 
 
-def _announce(distribution: Any) -> None:
+def _call_listeners(distribution: Any) -> None:
     for listener in _listeners:
         listener(distribution)
 
 
 def load_distributions() -> None:
-    """Load every installed distribution; an entry point names one or a sequence of them.
+    """Load every installed distribution. An entry point names one distribution or a sequence of them.
 
-    A package that fails is warned about and left out: it must not break the others. One that is only half imported
-    (it is what imports metarl) waits for the next call.
+    A package that fails is skipped with a warning, so that it does not break the others. A package that is still being
+    imported, because it imports metarl, is loaded by the next call.
     """
     points = _entry_points("distribution")
     for key, point in list(points.items()):
-        if _half_imported(point.module) or points.pop(key, None) is None:
+        if _is_being_imported(point.module) or points.pop(key, None) is None:
             continue
         try:
             loaded = _load(point)
             for distribution in [loaded] if hasattr(loaded, "kind") else loaded:
-                if _adopt("distribution", distribution):
-                    _announce(distribution)
+                if _register_installed("distribution", distribution):
+                    _call_listeners(distribution)
         except (MetarlError, TypeError) as error:
             warnings.warn(f"left out the distributions of {key}: {error}", stacklevel=2)
 
@@ -141,45 +142,45 @@ def _instance(thing: Any) -> Any:
         ) from error
 
 
-def _is_again(known: Any, thing: Any, is_class: bool) -> bool:
-    """Whether `thing` is the same definition as `known`, or another version of that distribution."""
+def _is_same_definition(known: Any, thing: Any, is_class: bool) -> bool:
+    """Return whether `thing` is the same definition as `known`, or another version of that distribution."""
     if is_class:
-        return _home(type(known)) == _home(type(thing))
+        return _class_origin(type(known)) == _class_origin(type(thing))
     if thing.kind == "distribution" and known.version == thing.version:
         try:
             return known.to_json() == thing.to_json()
-        except MetarlError:  # a sampler that is code cannot be compared
+        except MetarlError:  # a sampler that is a function cannot be compared
             return False
     return thing.kind == "distribution" or known == thing
 
 
-def _home(cls: type) -> tuple[str, str]:
-    """Where a class is written: its file, which may have been run as a module and by its path, or its module."""
+def _class_origin(cls: type) -> tuple[str, str]:
+    """Return a class's file and name; its module and name without a file. A file may run as a module and by path."""
     file = getattr(sys.modules.get(cls.__module__), "__file__", None)
     return str(Path(file).resolve()) if file else cls.__module__, cls.__qualname__
 
 
-def _adopt(kind: str, thing: Any, name: str | None = None) -> bool:
-    """Take in what an entry point holds; of two by one name the first stays, and metarl's own come first."""
-    found = getattr(thing, "kind", None), getattr(thing, "name", None)
-    if found[0] != kind or not isinstance(found[1], str) or name not in (None, found[1]):
+def _register_installed(kind: str, thing: Any, name: str | None = None) -> bool:
+    """Register the thing that an entry point names. Of two with one name the first stays; metarl's own come first."""
+    thing_kind, thing_name = getattr(thing, "kind", None), getattr(thing, "name", None)
+    if thing_kind != kind or not isinstance(thing_name, str) or name not in (None, thing_name):
         raise MetarlError(f"an entry point of metarl.{kind}s, {name or ''}, holds {thing!r}: not a {kind} of that name")
-    if _registered[kind].setdefault(found[1], thing) is not thing:
-        warnings.warn(f"left out an installed {kind}: another named {found[1]!r} is there already", stacklevel=4)
+    if _registered[kind].setdefault(thing_name, thing) is not thing:
+        warnings.warn(f"left out an installed {kind}: another named {thing_name!r} is there already", stacklevel=4)
         return False
-    _shipped.add((kind, found[1]))
+    _shipped.add((kind, thing_name))
     return True
 
 
 def _entry_points(kind: str) -> dict[str, EntryPoint]:
-    """Entry points by name; those of distributions, whose names say nothing, by package and name."""
+    """Return entry points by name; those of distributions, whose names have no meaning, by package and name."""
     if kind not in _installed:
-        found: dict[str, EntryPoint] = {}
+        points: dict[str, EntryPoint] = {}
         for point in sorted(entry_points(group=f"metarl.{kind}s"), key=lambda point: _package(point) != "metarl"):
             key = f"{_package(point)}: {point.name}" if kind == "distribution" else point.name
-            if found.setdefault(key, point).value != point.value:
-                warnings.warn(f"two packages install a {kind} named {key!r}: using {found[key].value}", stacklevel=3)
-        _installed[kind] = found
+            if points.setdefault(key, point).value != point.value:
+                warnings.warn(f"two packages install a {kind} named {key!r}: using {points[key].value}", stacklevel=3)
+        _installed[kind] = points
     return _installed[kind]
 
 
@@ -187,7 +188,7 @@ def _package(point: EntryPoint) -> str:
     return point.dist.name if point.dist is not None else ""
 
 
-def _half_imported(name: str) -> bool:
+def _is_being_imported(name: str) -> bool:
     return getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False)
 
 
@@ -206,10 +207,10 @@ def _from_module(kind: str, reference: str) -> Any:
     if thing is None:
         thing = _registered_in(module, kind, attribute)
     if thing is None:
-        have = {item.name for item in _things(kind, module)} | {n for k, n in _in(module) if k == kind}
+        defined = {item.name for item in _things(kind, module)} | {n for k, n in _in(module) if k == kind}
         raise MetarlError(
             f"{location} defines no {kind} named {attribute!r}"
-            + (f"; it defines {', '.join(sorted(have))}" if have else f"; it defines no {kind} at all")
+            + (f"; it defines {', '.join(sorted(defined))}" if defined else f"; it defines no {kind} at all")
         )
     thing = _instance(thing)
     if getattr(thing, "kind", None) != kind:
@@ -222,7 +223,7 @@ def _things(kind: str, module: ModuleType) -> Iterable[Any]:
 
 
 def _registered_in(module: ModuleType, kind: str, name: str) -> Any:
-    """What was registered under this name when the module ran; None if nothing."""
+    """Return the thing registered under this name while the module ran; None if there is none."""
     return _in(module).get((kind, name))
 
 
@@ -246,7 +247,7 @@ def _import(name: str) -> ModuleType:
 
 
 def _file_module(path: Path) -> ModuleType:
-    """Run a user's file once a process; its registrations happen as it runs."""
+    """Run a user's file once per process. Its registrations happen while it runs."""
     path = path.resolve()
     key = f"metarl_user_{path.stem}_{abs(hash(str(path))):x}"
     if key in sys.modules:
@@ -266,7 +267,7 @@ def _file_module(path: Path) -> ModuleType:
 
 
 def _run(name: str, run: Callable[[], Any], place: str = "") -> Any:
-    """Run a module, noting what it registers; MetarlError where it fails."""
+    """Run a module and note the things that it registers. Raise MetarlError if it fails."""
     _running.append(_defined.setdefault(name, {}))
     try:
         return run()

@@ -1,4 +1,4 @@
-"""Names: registered, installed by a stranger, or in a user's file; what is refused, and what the errors say."""
+"""The registry: names that are registered, installed by a third-party package or in a user's file, and its errors."""
 
 import os
 import subprocess
@@ -62,7 +62,7 @@ def physics_of(env: Any) -> Physics:
 # By name -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_built_in():
+def test_every_built_in_name_is_found():
     assert {"HalfCheetahDir", "HalfCheetahVel", "PointGoalSparse"} <= set(registry.names("distribution"))
     assert {"HalfCheetah", "PointMass"} <= set(registry.names("world"))
     for kind in registry.KINDS:
@@ -93,7 +93,7 @@ def test_a_name_is_a_string():
         registry.find("world", 3)  # pyright: ignore[reportArgumentType]
 
 
-def test_the_example_of_the_design(roll):
+def test_a_registered_distribution_has_splits_gymnasium_ids_and_perturbed_physics(roll):
     assert metarl.register(icy()) is metarl.get(icy().name) or metarl.get("IcyCheetahVel").name == "IcyCheetahVel"
     d = metarl.get("IcyCheetahVel")
     assert d.splits == ("train", "valid", "test", "ood")
@@ -121,7 +121,7 @@ def test_a_class_is_instantiated_and_an_instance_kept():
     stronger = Scaling("stiffness", ("jnt_stiffness",), "factor on springs")
     metarl.register(stronger)
     assert registry.find("perturbation", "stiffness") is stronger
-    metarl.register(stronger)  # the very same thing again
+    metarl.register(stronger)  # the same object again
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_built_in_names_are_taken(thing, loaded):
 
 def test_another_thing_of_a_registered_name_is_refused():
     metarl.register(icy())
-    metarl.register(icy())  # the same definition again: a notebook's cell
+    metarl.register(icy())  # the same definition again, as when a notebook's cell runs twice
     with pytest.raises(MetarlError, match=r"another distribution named 'IcyCheetahVel'.*raise its version"):
         metarl.register(icy(horizon=100))
     metarl.register(icy(horizon=100, version=1))
@@ -205,7 +205,7 @@ def test_a_file_by_variable_and_by_registered_name(file):
     assert by_name.tasks("test", 3).hash == icy().tasks("test", 3).hash
 
 
-def test_a_file_with_a_world_of_its_own(file):
+def test_a_file_that_registers_a_world(file):
     path = file(
         """
         import metarl
@@ -237,7 +237,7 @@ def test_a_module_by_name(file, monkeypatch, tmp_path):
     ("text", "name", "message"),
     [
         (ICY, "Icey", "defines no distribution named 'Icey'; it defines IcyCheetahVel$"),
-        (ICY, "HalfCheetahVel", "defines no distribution named 'HalfCheetahVel'"),  # built in, not of this file
+        (ICY, "HalfCheetahVel", "defines no distribution named 'HalfCheetahVel'"),  # built in, not in this file
         (ICY, "number", "is a int, not a distribution"),
         (ICY, "", "defines no distribution named ''"),
         ("x = 1", "Icy", "defines no distribution at all"),
@@ -249,9 +249,9 @@ def test_a_module_by_name(file, monkeypatch, tmp_path):
         ("import metarl\nmetarl.Uniform(1, 0)", "Icy", "Uniform: low 1.0 is greater than high 0.0"),
     ],
 )  # fmt: skip
-def test_wrong_files_say_what_is_wrong(file, text, name, message):
+def test_errors_in_files_are_named(file, text, name, message):
     path = file(text)
-    for _ in range(2):  # a file that failed is tried again, with the same answer
+    for _ in range(2):  # a file that failed is run again, with the same error
         with pytest.raises(MetarlError, match=message):
             metarl.get(f"{path}:{name}")
 
@@ -266,12 +266,12 @@ def test_wrong_files_say_what_is_wrong(file, text, name, message):
         ("..relative:Icy", "cannot be run: TypeError"),
     ],
 )
-def test_wrong_places_say_what_is_wrong(reference, message):
+def test_missing_files_and_modules_are_named(reference, message):
     with pytest.raises(MetarlError, match=message):
         metarl.get(reference)
 
 
-def test_a_mended_file_is_run_again(file):
+def test_a_corrected_file_is_run_again(file):
     path = file("1 / 0")
     with pytest.raises(MetarlError, match="ZeroDivisionError"):
         metarl.get(f"{path}:Icy")
@@ -279,9 +279,9 @@ def test_a_mended_file_is_run_again(file):
     assert metarl.get(f"{path}:Icy").name == "IcyCheetahVel"
 
 
-# In a stranger's installed package -----------------------------------------------------------------------------------
+# In an installed third-party package ---------------------------------------------------------------------------------
 
-STRANGER = """
+THIRD_PARTY = """
     import metarl
     from metarl.envs.robots.point_mass import PointMass
 
@@ -310,7 +310,7 @@ USE = """
         assert envs.reset(seed=0)[0].shape == (3, size)
         assert envs.step(envs.action_space.sample())[0].shape == (3, size)
         assert metarl.get(name).tasks("test", 4).distribution == name
-    from metarl.cli import main
+    from metarl.cli.main import main
     assert main(["list"]) == 0
     assert main(["list", "Drifter"]) == 0
     assert main(["list", "Drift"]) == 0
@@ -334,11 +334,11 @@ def python(site, code):
     return subprocess.run(command, capture_output=True, text=True, cwd=site, env=environment, check=False)
 
 
-def test_a_strangers_installed_package_is_as_good_as_ours(tmp_path):
-    """The entry point has the name of our own, "builtin": names of distributions are what counts."""
+def test_names_of_an_installed_package_work_as_built_in_names_do(tmp_path):
+    """The entry point has the name of metarl's own, "builtin". Only the names of distributions matter."""
     install(
-        tmp_path, "stranger", STRANGER,
-        worlds={"Drifter": "stranger:Drifter"}, distributions={"builtin": "stranger:DISTRIBUTIONS"},
+        tmp_path, "external", THIRD_PARTY,
+        worlds={"Drifter": "external:Drifter"}, distributions={"builtin": "external:DISTRIBUTIONS"},
     )  # fmt: skip
     done = python(tmp_path, USE)
     assert done.returncode == 0, done.stderr
@@ -346,11 +346,11 @@ def test_a_strangers_installed_package_is_as_good_as_ours(tmp_path):
         assert name in done.stdout
 
 
-def test_strangers_cannot_break_or_shadow_us(tmp_path):
+def test_installed_packages_can_neither_break_nor_replace_built_ins(tmp_path):
     install(tmp_path, "broken", "1 / 0", distributions={"all": "broken:DISTRIBUTIONS"})
     install(tmp_path, "empty", "", distributions={"all": "empty:DISTRIBUTIONS"})
     install(tmp_path, "number", "DISTRIBUTIONS = 3", distributions={"all": "number:DISTRIBUTIONS"})
-    shadow = STRANGER.replace("IcyCheetahVel", "HalfCheetahVel").replace('"Drifter"', '"HalfCheetah"')
+    shadow = THIRD_PARTY.replace("IcyCheetahVel", "HalfCheetahVel").replace('"Drifter"', '"HalfCheetah"')
     groups = {"worlds": {"HalfCheetah": "shadow:Drifter"}, "distributions": {"a": "shadow:DISTRIBUTIONS"}}
     install(tmp_path, "shadow", shadow, **groups)
     done = python(
@@ -364,30 +364,31 @@ def test_strangers_cannot_break_or_shadow_us(tmp_path):
         import broken
         """,
     )
-    said = done.stderr
-    assert said.rstrip().endswith("ZeroDivisionError: division by zero")  # all before it went well
+    errors = done.stderr
+    assert errors.rstrip().endswith("ZeroDivisionError: division by zero")  # no error before the last line
     assert (
-        "left out the distributions of broken: all: the entry point all = broken:DISTRIBUTIONS cannot be loaded" in said
+        "left out the distributions of broken: all: the entry point all = broken:DISTRIBUTIONS cannot be loaded"
+        in errors
     )
-    assert "left out the distributions of empty: all" in said
-    assert "left out the distributions of number: all" in said
-    assert "another named 'HalfCheetahVel' is there already" in said
-    assert "two packages install a world named 'HalfCheetah': using metarl.envs.robots" in said
+    assert "left out the distributions of empty: all" in errors
+    assert "left out the distributions of number: all" in errors
+    assert "another named 'HalfCheetahVel' is there already" in errors
+    assert "two packages install a world named 'HalfCheetah': using metarl.envs.robots" in errors
 
 
-def test_importing_a_strangers_package_first_works(tmp_path):
-    """Its import imports metarl, which finds it half imported: its distributions wait until somebody asks."""
+def test_an_installed_package_may_be_imported_before_metarl(tmp_path):
+    """The package imports metarl while it is being imported itself. Its distributions are loaded later, on use."""
     install(
         tmp_path,
-        "stranger",
-        STRANGER.replace('"Drifter"', '"PointMass"'),
-        distributions={"all": "stranger:DISTRIBUTIONS"},
+        "external",
+        THIRD_PARTY.replace('"Drifter"', '"PointMass"'),
+        distributions={"all": "external:DISTRIBUTIONS"},
     )
-    done = python(tmp_path, "import stranger, metarl\nassert metarl.get('Drift') is stranger.DISTRIBUTIONS[0]")
+    done = python(tmp_path, "import external, metarl\nassert metarl.get('Drift') is external.DISTRIBUTIONS[0]")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_an_entry_point_of_the_wrong_thing_says_so(monkeypatch):
+def test_an_entry_point_of_the_wrong_kind_is_refused(monkeypatch):
     point = EntryPoint("Wrong", "metarl.envs.robots.point_mass:PointMass", "metarl.worlds")
     monkeypatch.setitem(registry._installed, "world", {"Wrong": point})
     with pytest.raises(MetarlError, match=r"an entry point of metarl.worlds, Wrong, holds .*PointMass"):
@@ -398,10 +399,10 @@ def test_an_entry_point_of_the_wrong_thing_says_so(monkeypatch):
         registry.find("world", "Gone")
 
 
-# Claims and distributions that do not fit ----------------------------------------------------------------------------
+# Conflicting parameters, and distributions that do not fit their world -----------------------------------------------
 
 
-def test_two_owners_of_one_parameter_are_refused():
+def test_two_perturbations_of_one_parameter_are_refused():
     class Claim(Scaling):
         def __init__(self):
             super().__init__("icy", ("geom_friction",), "")
@@ -420,7 +421,7 @@ def test_a_goal_and_a_perturbation_of_one_parameter_are_refused():
         MetarlError, match="the perturbation 'mass' and the goal 'heavy' both claim the parameter 'mass'"
     ):
         metarl.register(icy(goal="heavy", parameters={"mass": metarl.Uniform(1, 2)}, ood={}))
-    metarl.register(icy())  # the clash concerns those with that goal alone
+    metarl.register(icy())  # the conflict concerns distributions with that goal only
 
 
 WRONG = {
@@ -452,14 +453,14 @@ WRONG = {
         r"'friction'.*too low; it must lie in \[0.001, 1000\]",
     ),
     "shape": (
-        {"parameters": {"velocity": metarl.Uniform([0, 0], [1, 1])}, "ood": {}}, r"wants shape \[n\].*got \[16, 2\]"),
+        {"parameters": {"velocity": metarl.Uniform([0, 0], [1, 1])}, "ood": {}}, r"shape \[n\].*got \[16, 2\]"),
     "ood inside": ({"ood": {"velocity": metarl.Uniform(1, 2)}}, "the ood sampler of 'velocity' lies inside"),
     "ood out of bounds": ({"ood": {"friction": metarl.Uniform(1001, 1002)}}, "too high"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(("changes", "message"), WRONG.values(), ids=WRONG)
-def test_distributions_that_do_not_fit_are_refused_at_once(changes, message):
+def test_distributions_that_do_not_fit_their_world_are_not_registered(changes, message):
     with pytest.raises(MetarlError, match=message):
         metarl.register(icy(**changes))
     assert "IcyCheetahVel" not in registry.names("distribution")
@@ -480,14 +481,14 @@ def test_distributions_that_do_not_fit_are_refused_at_once(changes, message):
         ({"ood": {"velocty": metarl.Uniform(3, 4)}}, "did you mean 'velocity'"),
     ],
 )
-def test_distributions_that_make_no_sense_are_refused_when_made(changes, message):
+def test_the_constructor_of_a_distribution_checks_its_fields(changes, message):
     with pytest.raises(MetarlError, match=message):
         icy(**changes)
 
 
 def test_agents_are_registered_too():
-    kind = AgentType("mine", settings=dict, learner=None, restore=lambda *a: None)  # type: ignore[arg-type, return-value]
-    metarl.register(kind)
-    assert registry.find("agent", "mine") is kind
+    agent_type = AgentType("mine", settings=dict, learner=None, restore=lambda *a: None)  # type: ignore[arg-type, return-value]
+    metarl.register(agent_type)
+    assert registry.find("agent", "mine") is agent_type
     with pytest.raises(MetarlError, match="another agent named 'mine'"):
-        metarl.register(replace(kind, about="another"))
+        metarl.register(replace(agent_type, about="another"))

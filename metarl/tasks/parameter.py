@@ -1,4 +1,4 @@
-"""What a world, a goal or a perturbation understands: one named parameter of a task, with shape, unit and bounds."""
+"""Named parameters of tasks, with shape, unit and bounds, as worlds, goals and perturbations declare them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """One named parameter of a task. Bounds are closed unless `low_open` or `high_open`, and hold for every element.
+    """A named parameter of a task. Bounds are closed unless `low_open` or `high_open`, and hold for every element.
 
-    Raises MetarlError on construction if the bounds are empty or the neutral value lies outside of them.
+    The constructor raises MetarlError if no value lies within the bounds or the neutral value lies outside of them.
     """
 
     name: str
     shape: tuple[int, ...] = ()
     """shape of one task's value: () for a number"""
     unit: str = ""
-    """SI unit for people to read, e.g. "m/s"; "" for a pure number"""
+    """SI unit, for display, e.g. "m/s"; "" for a pure number"""
     low: float = -math.inf
     high: float = math.inf
     neutral: ArrayLike = 0.0
@@ -32,8 +32,9 @@ class Parameter:
     """int64 instead of float64"""
     doc: str = ""
     low_open: bool = False
-    """`low` itself is outside, e.g. a mass: low=0, low_open=True"""
+    """exclude `low` itself, e.g. for a mass: low=0, low_open=True"""
     high_open: bool = False
+    """exclude `high` itself"""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name:
@@ -64,14 +65,14 @@ class Parameter:
 
     @property
     def interval(self) -> str:
-        """The bounds as people write them, e.g. "(0, inf) kg"."""
+        """The bounds in mathematical notation, e.g. "(0, inf) kg"."""
         left = "(" if self.low_open or self.low == -math.inf else "["
         right = ")" if self.high_open or self.high == math.inf else "]"
         return f"{left}{self.low:g}, {self.high:g}{right}{self._unit}"
 
     @property
     def closed_bounds(self) -> tuple[float, float]:
-        """The least and the greatest float64 value within the bounds."""
+        """The smallest and the largest float64 value within the bounds."""
         low = math.nextafter(self.low, math.inf) if self.low_open else self.low
         high = math.nextafter(self.high, -math.inf) if self.high_open else self.high
         return low, high
@@ -81,18 +82,19 @@ class Parameter:
         return f" {self.unit}" if self.unit else ""
 
     def check(self, values: ArrayLike, copy: bool = True) -> np.ndarray:
-        """A checked copy of `values` [n, *shape]: C-contiguous, float64, or int64 for an integer parameter.
+        """Return a checked copy of `values` [n, *shape]: C-contiguous, float64, or int64 for an integer parameter.
 
-        Without `copy`, the values themselves where they are that already: for arrays that nobody else will change.
+        With copy=False, values that already have this form are returned themselves. The caller must not change them.
 
-        Raises MetarlError on a wrong shape, on anything but numbers, on NaN and infinities, on fractions where integers
-        belong, and on values out of bounds. Nothing is clipped or rounded.
+        Raises MetarlError for a wrong shape, for anything but numbers, for NaN and infinities, for fractions in an
+        integer parameter, and for values out of bounds. Nothing is clipped or rounded.
         """
         given = as_numbers(f"parameter {self.name!r}", values)
         if given.ndim == 0 or given.shape[1:] != self.shape:
-            want = "[n" + "".join(f", {k}" for k in self.shape) + "]"
+            expected = "[n" + "".join(f", {k}" for k in self.shape) + "]"
             raise MetarlError(
-                f"parameter {self.name!r} wants shape {want}, a task a row; got {list(given.shape)}. Reshape the values"
+                f"parameter {self.name!r} must have shape {expected}, one row per task; got {list(given.shape)}. "
+                "Reshape the values"
             )
         self._refuse(given, ~np.isfinite(given), "is not a finite number; give one in")
         if self.integer and given.dtype.kind == "f":
@@ -115,7 +117,7 @@ class Parameter:
             )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON; an infinite bound is None (JSON has no infinity)."""
+        """Return plain values for JSON. An infinite bound is None, because JSON has no infinity."""
         out = {f.name: getattr(self, f.name) for f in fields(self)}
         neutral = np.asarray(self.neutral)
         return out | {
@@ -127,11 +129,11 @@ class Parameter:
 
     @staticmethod
     def from_json(data: dict[str, Any]) -> Parameter:
-        """The parameter that `to_json` wrote."""
+        """Return the parameter that `to_json` wrote."""
         low, high = data.get("low"), data.get("high")
         bounds = {"low": -math.inf if low is None else low, "high": math.inf if high is None else high}
-        everything: dict[str, Any] = data | bounds
-        return Parameter(**everything)
+        values: dict[str, Any] = data | bounds
+        return Parameter(**values)
 
     def _key(self) -> tuple[Any, ...]:
         neutral = np.asarray(self.neutral)
@@ -146,7 +148,7 @@ class Parameter:
 
 
 def as_numbers(what: str, values: ArrayLike) -> np.ndarray:
-    """`values` as an array of booleans, integers or floats; MetarlError, naming `what`, for everything else."""
+    """Return `values` as an array of booleans, integers or floats. Raise MetarlError, naming `what`, otherwise."""
     try:
         array = np.asarray(values)
     except (ValueError, TypeError) as error:

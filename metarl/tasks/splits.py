@@ -1,4 +1,4 @@
-"""How a family's tasks are drawn and cut into train, valid, test and ood (contract 1)."""
+"""Drawing the tasks of a distribution, and cutting them into train, valid, test and ood splits."""
 
 from __future__ import annotations
 
@@ -17,34 +17,34 @@ Params = dict[str, np.ndarray]  # name -> [n, *shape]
 Names = str | tuple[str, ...]  # one parameter, or several drawn jointly
 Samplers = Mapping[Any, Sampler]  # Names -> sampler; Any, because a Mapping is invariant in its keys
 
-SHARES = {"train": 0.7, "valid": 0.1, "test": 0.2}
-SMALLEST_CUT = 10  # families of fewer tasks are not cut: a share would be a task or none
-LARGEST_ENUMERATED = 200_000  # larger finite families are cut by hash bucket instead of by rank
-MOST_REJECTED = 200  # rounds of drawing before a split is called impossible
+FRACTIONS = {"train": 0.7, "valid": 0.1, "test": 0.2}
+SMALLEST_CUT = 10  # fewer tasks are not cut: a split would hold one task or none
+LARGEST_ENUMERATED = 200_000  # larger finite distributions are cut by hash bucket instead of by rank
+MAX_ATTEMPTS = 200  # rounds of rejection sampling before an error
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the tasks of a distribution are drawn from."""
+    """The fields of a task distribution that its tasks are a function of."""
 
     name: str
     version: int
     parameters: Samplers
     ood: Samplers
     disjoint: bool  # whether train, valid and test share no task
-    finite: Params | None  # every task of a finite, uniform family
-    bounds: Mapping[str, tuple[float, float]]  # parameter -> the least and the greatest value it may have
+    finite: Params | None  # every task of a finite, uniform distribution
+    bounds: Mapping[str, tuple[float, float]]  # parameter -> its smallest and its largest allowed value
 
 
 def draw(recipe: Recipe, split: str, n: int, seed: int) -> Params:
-    """n tasks of a split, a pure function of its arguments."""
+    """Return n tasks of a split. The result is a pure function of the arguments."""
     identity = f"{recipe.name}|{recipe.version}|{split}"
     if split == "ood":
         return _draw_ood(recipe, identity, n, seed)
     finite = recipe.finite
     if finite is not None:
         if recipe.disjoint and can_be_cut(finite):
-            finite = select(finite, _ranked_share(finite, split))
+            finite = select(finite, _ranked_split(finite, split))
         return select(finite, _balanced(size(finite), n, _generator(identity, seed)))
     if not recipe.disjoint:
         return _sample(recipe, recipe.parameters, n, identity, seed)
@@ -52,13 +52,13 @@ def draw(recipe: Recipe, split: str, n: int, seed: int) -> Params:
 
 
 def enumerate_tasks(parameters: Samplers) -> Params | None:
-    """The product of all finite samplers, in a fixed order, or None where one is not finite or there are too many."""
+    """Return the product of all finite samplers, in a fixed order; None if one is not finite or tasks are too many."""
     values: Params = {}
     for names, sampler in parameters.items():
-        listed = sampler.finite()
-        if listed is None:
+        support = sampler.finite()
+        if support is None:
             return None
-        values[str(names)] = listed
+        values[str(names)] = support
     if not values or np.prod([float(len(v)) for v in values.values()]) > LARGEST_ENUMERATED:
         return None
     grid = np.meshgrid(*[np.arange(len(v)) for v in values.values()], indexing="ij")
@@ -78,7 +78,7 @@ def can_be_cut(tasks: Params) -> bool:
 
 
 def content_hash(tasks: Params) -> np.ndarray:
-    """uint64 [n]: a stable hash of each task's names and numbers, equal on every machine."""
+    """Return uint64 [n], a stable hash of each task's names and numbers that is equal on every machine."""
     columns = [np.ascontiguousarray(values).reshape(len(values), -1) for _, values in sorted(tasks.items())]
     names = ",".join(sorted(tasks)).encode()
     rows = [column.astype("<i8" if column.dtype.kind in "iu" else "<f8") for column in columns]
@@ -93,29 +93,29 @@ def content_hash(tasks: Params) -> np.ndarray:
     )
 
 
-def _ranked_share(tasks: Params, split: str) -> np.ndarray:
-    """Indices of a split's exact share of a finite family, by rank of the content hash."""
+def _ranked_split(tasks: Params, split: str) -> np.ndarray:
+    """Return the indices of a split's exact fraction of a finite distribution, by rank of the content hash."""
     order = np.argsort(content_hash(tasks), kind="stable")
     n = len(order)
-    valid, test = (max(1, round(SHARES[s] * n)) for s in ("valid", "test"))
+    valid, test = (max(1, round(FRACTIONS[s] * n)) for s in ("valid", "test"))
     cuts = {"test": order[:test], "valid": order[test : test + valid], "train": order[test + valid :]}
     return np.sort(cuts[split])
 
 
 def _balanced(count: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """n indices below count, each as often as any other (up to one), in random order."""
+    """Return n indices below `count` in random order. The frequencies of two indices differ by at most one."""
     rounds = [rng.permutation(count) for _ in range(-(-n // count))]
     return np.concatenate(rounds)[:n]
 
 
 def _draw_bucket(recipe: Recipe, split: str, identity: str, n: int, seed: int) -> Params:
-    """Draw from the sampler, keep the tasks whose hash falls into the split's share of the hash's range."""
-    edges = np.cumsum([0.0, *SHARES.values()]) * 2.0**64
-    edges[-1] = np.inf  # the shares' rounded sum is a little less than 1
-    index = list(SHARES).index(split)
+    """Return n draws from the samplers whose hash falls into the split's fraction of the hash's range."""
+    edges = np.cumsum([0.0, *FRACTIONS.values()]) * 2.0**64
+    edges[-1] = np.inf  # the fractions' rounded sum is a little less than 1
+    index = list(FRACTIONS).index(split)
     kept: list[Params] = []
-    for attempt in range(MOST_REJECTED):
-        count = max(16, int(1.2 * n / SHARES[split]))
+    for attempt in range(MAX_ATTEMPTS):
+        count = max(16, int(1.2 * n / FRACTIONS[split]))
         tasks = _sample(recipe, recipe.parameters, count, identity, seed, attempt)
         h = content_hash(tasks).astype(np.float64)
         kept.append(select(tasks, np.flatnonzero((h >= edges[index]) & (h < edges[index + 1]))))
@@ -125,14 +125,14 @@ def _draw_bucket(recipe: Recipe, split: str, identity: str, n: int, seed: int) -
 
 
 def _draw_ood(recipe: Recipe, identity: str, n: int, seed: int) -> Params:
-    """Each sampler that `ood` names, rejecting what the training sampler could have drawn; the others as in training."""
+    """Return n draws: of the names in `ood` outside of the training support, of all others as in training."""
     params: Params = {}
     for names, sampler in {**recipe.parameters, **recipe.ood}.items():
         if names not in recipe.ood:
             params |= _sample(recipe, {names: sampler}, n, identity, seed)
             continue
         kept: list[Params] = []
-        for attempt in range(MOST_REJECTED):
+        for attempt in range(MAX_ATTEMPTS):
             drawn = _sample(recipe, {names: sampler}, n, identity, seed, attempt)
             train = recipe.parameters[names]
             inside = train.contains(drawn) if isinstance(train, Joint) else train.contains(drawn[names])
@@ -146,9 +146,10 @@ def _draw_ood(recipe: Recipe, identity: str, n: int, seed: int) -> Params:
 
 
 def _sample(recipe: Recipe, parameters: Samplers, n: int, identity: str, seed: int, attempt: int = 0) -> Params:
-    """n draws of every sampler, each from a stream of its own, so that adding a parameter leaves the others alone.
+    """Return n draws of every sampler.
 
-    Values that a user's code computes are rounded to float32 within their bounds, so that they are the same everywhere.
+    Every sampler has its own random stream, so that another parameter changes none of the values. Values that a user's
+    code computes are rounded to float32 within their bounds, so that they are the same on every machine.
     """
     params: Params = {}
     for names, sampler in parameters.items():

@@ -1,4 +1,4 @@
-"""Task distributions as data: a world, what varies in it, how it is drawn, and the splits (contracts 1 and 5)."""
+"""Task distributions as data: a world, the parameters that vary in it, their samplers, and the splits."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class TaskDistribution:
-    """A family of tasks over one world.
+    """A distribution over tasks of one world.
 
-    `parameters` maps the name of each parameter that varies (or a tuple of names, drawn jointly) to its sampler;
-    everything else keeps the world's neutral value. `split` says how unseen tasks are held out:
+    `parameters` maps the name of each parameter that varies (or a tuple of names, drawn jointly) to its sampler.
+    All other parameters keep the world's neutral value. `split` is the way in which tasks are held out:
 
     - "disjoint": every task belongs to train, valid or test by a hash of its content, so no task is in two of
-      them. Finite families are cut into exact shares by rank of that hash; those of fewer than 10 tasks have a
-      train split only.
-    - "iid": valid and test are fresh draws from the training sampler (for families whose optimal behaviour must
-      search the whole space).
+      them. Finite distributions are cut into exact fractions by rank of that hash. With fewer than 10 tasks there is
+      a train split only.
+    - "iid": valid and test are fresh draws from the training samplers, for distributions whose optimal behaviour must
+      search the whole space.
 
-    `ood` replaces the samplers of the parameters it names; draws inside the training support are rejected.
+    `ood` replaces the samplers of the parameters it names. Draws inside the training support are rejected.
     """
 
     name: str
     world: str
     parameters: Samplers
     goal: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)  # what the world fixes for all tasks
+    settings: Mapping[str, Any] = field(default_factory=dict)  # settings of the world that all tasks share
     ood: Samplers = field(default_factory=dict)
     split: Literal["disjoint", "iid"] = "disjoint"
-    horizon: int = 200  # H, steps an episode lasts at most
+    horizon: int = 200  # H, the largest number of steps in an episode
     episodes: int = 2  # K, episodes in a trial
     version: int = 0
-    tests: str = ""  # a line on what it asks of an agent
+    tests: str = ""  # one line: the ability of an agent that the distribution tests
 
     kind: ClassVar[str] = "distribution"
 
@@ -73,16 +73,16 @@ class TaskDistribution:
             if names not in self.parameters:
                 raise unknown(f"parameter of {self.name}, named in ood,", str(names), map(str, self.parameters))
 
-    # What the world makes of it ---------------------------------------------------------------------------------
+    # The world --------------------------------------------------------------------------------------------------
 
     @cached_property
     def simulated_world(self) -> World:
-        """The world this distribution is over; raises MetarlError where it is not known."""
+        """The world of this distribution. Raises MetarlError if its name is unknown."""
         return registry.find("world", self.world)
 
     @property
     def world_config(self) -> WorldConfig:
-        """What this distribution asks of its world; raises MetarlError for parameters that the world does not know."""
+        """The configuration of the world. Raises MetarlError for parameters that the world does not have."""
         return replace(self._requested, parameters=tuple(self.specs))
 
     @property
@@ -92,7 +92,7 @@ class TaskDistribution:
 
     @cached_property
     def specs(self) -> dict[str, Parameter]:
-        """The parameters that vary, by name, as the world describes them; MetarlError for one it does not know."""
+        """The world's description of the parameters that vary, by name. Raises MetarlError for an unknown parameter."""
         known = {parameter.name: parameter for parameter in self.simulated_world.parameters(self._requested)}
         specs: dict[str, Parameter] = {}
         for names in self.parameters:
@@ -105,7 +105,7 @@ class TaskDistribution:
         return dict(sorted(specs.items()))
 
     def validate(self) -> None:
-        """Draw from every sampler once, check the values against the world's bounds, and make one environment."""
+        """Draw tasks of every split, check the values against the world's bounds, and make one environment."""
         for split in self.splits:
             self.tasks(split, 16, seed=0)
         self.make().close()
@@ -114,17 +114,17 @@ class TaskDistribution:
 
     @cached_property
     def finite_tasks(self) -> dict[str, np.ndarray] | None:
-        """Every task of a finite, uniform family, or None."""
+        """Every task of a finite, uniform distribution, or None."""
         return splits.enumerate_tasks(self.parameters)
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
-        """The splits this family has."""
+        """The splits of this distribution."""
         held_out = self.split == "iid" or self.finite_tasks is None or splits.can_be_cut(self.finite_tasks)
         return ("train", *(("valid", "test") if held_out else ()), *(("ood",) if self.ood else ()))
 
     def require(self, split: str) -> str:
-        """`split`, if this family has it; else MetarlError with the reason."""
+        """Return `split` if this distribution has it. Raise MetarlError with the reason if not."""
         if split not in ("train", "valid", "test", "ood"):
             raise unknown("split", split, self.splits)
         if split not in self.splits:
@@ -133,7 +133,7 @@ class TaskDistribution:
         return split
 
     def tasks(self, split: str = "train", n: int = 1, seed: int = 0) -> TaskSet:
-        """n tasks; a pure function of (distribution, split, n, seed)."""
+        """Return n tasks, a pure function of (distribution, split, n, seed)."""
         self.require(split)
         if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
             raise MetarlError(f"the number of tasks must be a whole number of at least 1, got {n!r}")
@@ -149,8 +149,11 @@ class TaskDistribution:
         )
 
     def task_set(self, tasks: TaskSet | Mapping[str, Any]) -> TaskSet:
-        """Tasks a user gives: a task set, or a dict of one task's parameters; all of them, within bounds."""
-        if isinstance(tasks, TaskSet) and self._is_own(tasks):
+        """Return tasks that a user gives, a task set or a dict of one task's parameters, as a task set.
+
+        Raises MetarlError for missing or unknown parameters and for values out of bounds.
+        """
+        if isinstance(tasks, TaskSet) and self._is_checked(tasks):
             return tasks
         if isinstance(tasks, TaskSet):
             given: Mapping[str, Any] = tasks.params
@@ -166,8 +169,8 @@ class TaskDistribution:
         split = tasks.split if isinstance(tasks, TaskSet) else ""
         return TaskSet({name: given[name] for name in self.specs}, self.specs, self.name, self.version, split)
 
-    def _is_own(self, tasks: TaskSet) -> bool:
-        """Whether a set was made of this distribution's own parameters, and so checked when it was made."""
+    def _is_checked(self, tasks: TaskSet) -> bool:
+        """Return whether a set was made with this distribution's parameters and so was checked when it was made."""
         described = tasks.parameters.keys() == self.specs.keys() and all(
             tasks.parameters[name] is spec for name, spec in self.specs.items()
         )
@@ -178,13 +181,13 @@ class TaskDistribution:
     def make(
         self, num_envs: int = 1, device: str = "cpu", engine: str | None = None, task_visible: bool = False
     ) -> Trials:
-        """A tensor environment that lives through trials (contract 7). `task_visible` appends the task to `obs`."""
+        """Return a tensor environment that runs trials. `task_visible` appends the task to the observation."""
         return self.simulated_world.make(self, num_envs, device, engine, task_visible)
 
     # Data -------------------------------------------------------------------------------------------------------
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as JSON data; raises MetarlError where a sampler is a function."""
+        """Return all fields as JSON data. Raise MetarlError if a sampler is a function."""
 
         def samplers(table: Samplers) -> list[list[Any]]:
             return [
@@ -200,7 +203,7 @@ class TaskDistribution:
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> TaskDistribution:
-        """The inverse of `to_json`."""
+        """Return the distribution that `to_json` wrote."""
 
         def samplers(table: list[list[Any]]) -> dict[Names, Sampler]:
             return {n if isinstance(n, str) else tuple(n): sampler_from_json(sampler) for n, sampler in table}
@@ -209,7 +212,7 @@ class TaskDistribution:
 
 
 def _plain(value: Any) -> Any:
-    """Settings as JSON reads them back: tuples are lists."""
+    """Return settings with tuples as lists, as JSON reads them."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, tuple | list) else value

@@ -1,4 +1,4 @@
-"""A task set: tasks as a struct of arrays, with names, bounds and units, a content hash, and JSON out and in, exact."""
+"""Task sets: tasks as a struct of arrays, with names, bounds, units, a content hash, and exact JSON files."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ FORMAT, FORMAT_VERSION = "metarl task set", 1
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class TaskSet:
-    """M tasks of one distribution, a task a row. Names are kept sorted; arrays are read-only.
+    """M tasks of one distribution, one per row. Names are sorted and arrays are read-only.
 
-    Two sets are equal when their hashes are: same tasks in the same order, of the same distribution and version; the
-    split is a label and does not count. Raises MetarlError where values and parameters do not fit each other.
+    Two sets are equal if their hashes are: the same tasks in the same order, of the same distribution and version. The
+    split is a label and is not compared. The constructor raises MetarlError for values that the parameters exclude.
     """
 
     params: Mapping[str, np.ndarray]
     """name -> values [M, *shape], float64 or int64, read-only, in order of name"""
     parameters: Mapping[str, Parameter]
-    """name -> what the values mean, for the same names; inferred without bounds where none are given"""
+    """name -> description of the values, for the same names; inferred, without bounds, if none are given"""
     distribution: str = ""
     version: int = 0
     split: str = ""
@@ -47,7 +47,7 @@ class TaskSet:
         split: str = "",
         copy: bool = True,
     ) -> None:
-        """copy: False for arrays that are given away, which become read-only."""
+        """copy: False to hold the given arrays themselves. The caller must not change them."""
         if not params:
             raise MetarlError("a task set needs at least one parameter, e.g. TaskSet({'velocity': [1.0, 2.0]})")
         listed = parameters.values() if isinstance(parameters, Mapping) else parameters
@@ -56,15 +56,13 @@ class TaskSet:
         for name in sorted(params):
             if name not in known:
                 raise unknown("parameter", name, known)
-            arrays[name] = (
-                known[name].check(params[name], copy).view()
-            )  # what is given away stays as writable as it was
+            arrays[name] = known[name].check(params[name], copy).view()  # a view: the caller's array stays writable
             arrays[name].flags.writeable = False
         lengths = {name: len(a) for name, a in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise MetarlError(f"every parameter needs one row for each task; got different numbers of rows: {lengths}")
-        own = {name: known[name] for name in arrays}
-        for field, value in (("params", MappingProxyType(arrays)), ("parameters", MappingProxyType(own))):
+        specs = {name: known[name] for name in arrays}
+        for field, value in (("params", MappingProxyType(arrays)), ("parameters", MappingProxyType(specs))):
             object.__setattr__(self, field, value)
         for field, value in (("distribution", str(distribution)), ("version", int(version)), ("split", str(split))):
             object.__setattr__(self, field, value)
@@ -77,7 +75,7 @@ class TaskSet:
         version: int = 0,
         split: str = "",
     ) -> TaskSet:
-        """A set of one task: name -> its value [*shape]."""
+        """Return a set of one task from a mapping name -> value [*shape]."""
         rows = {name: as_numbers(f"parameter {name!r}", value)[None] for name, value in values.items()}
         return TaskSet(rows, parameters, distribution, version, split)
 
@@ -93,21 +91,24 @@ class TaskSet:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: int | slice | Sequence[int] | np.ndarray) -> TaskSet:
-        """Some of the tasks, always as a set: ts[3] is a set of one. Slices, masks bool [M] and arrays of int work."""
+        """Return some of the tasks as a set. `index`: an int (a set of one), a slice, a mask bool [M], or ints."""
         rows = _rows(index, len(self))
         return self._with({name: values[rows] for name, values in self.params.items()})
 
     def task(self, i: int) -> dict[str, Any]:
-        """Task i as plain Python values: floats, ints, and nested lists of them."""
+        """Return task i as plain Python values: floats, ints, and nested lists of them."""
         return {name: values[0].tolist() for name, values in self[i].params.items()}
 
     def repeat(self, k: int) -> TaskSet:
-        """Each task k times in a row: a, a, b, b, ..."""
+        """Return each task k times in a row: a, a, b, b, ..."""
         return self[np.repeat(np.arange(len(self)), k)]
 
     @staticmethod
     def concatenate(sets: Iterable[TaskSet]) -> TaskSet:
-        """All tasks, in order; the split is "" if they differ. MetarlError unless all else agrees, bounds included."""
+        """Return all tasks in order. The split is "" if the splits differ.
+
+        Raises MetarlError if the distributions, versions, names or descriptions of the parameters differ.
+        """
         sets = list(sets)
         if not sets:
             raise MetarlError("concatenate needs at least one task set")
@@ -116,10 +117,10 @@ class TaskSet:
             for what in ("distribution", "version", "names"):
                 a, b = getattr(first, what), getattr(other, what)
                 if a != b:
-                    raise MetarlError(f"task sets of different {what} do not go together: {a!r} and {b!r}")
+                    raise MetarlError(f"cannot concatenate task sets of different {what}: {a!r} and {b!r}")
             for a, b in zip(first.parameters.values(), other.parameters.values(), strict=True):
                 if a != b:
-                    raise MetarlError(f"task sets that describe {a.name!r} differently do not go together: {a} and {b}")
+                    raise MetarlError(f"cannot concatenate task sets that describe {a.name!r} differently: {a} and {b}")
         split = first.split if len({s.split for s in sets}) == 1 else ""
         return first._with({n: np.concatenate([s.params[n] for s in sets]) for n in first.names}, split)
 
@@ -132,9 +133,9 @@ class TaskSet:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256, hexadecimal, of the distribution's name and version and of every name, dtype, shape and number.
+        """Hexadecimal SHA-256 of the distribution's name and version and of every name, dtype, shape and number.
 
-        Equal on every machine; -0.0 and 0.0 differ; bounds, units and the split do not count.
+        It is equal on every machine and distinguishes -0.0 from 0.0. Bounds, units and the split are not hashed.
         """
         digest = hashlib.sha256(json.dumps([FORMAT, FORMAT_VERSION, self.distribution, self.version]).encode())
         for name, values in self.params.items():
@@ -157,7 +158,7 @@ class TaskSet:
         return f"<TaskSet: {len(self)} tasks{of}, {', '.join(self.names)}, {self.hash[:8]}>"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write JSON, a task a line, all or nothing: a reader sees the old file or the new. Makes missing folders."""
+        """Write JSON, one task per line, atomically: a reader sees the old file or the new. Makes missing folders."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -171,7 +172,7 @@ class TaskSet:
             part.unlink(missing_ok=True)
 
     def _json(self) -> str:
-        # json writes a float as repr does: the shortest digits that read back to the same bits
+        # json writes a float as repr does: the shortest digits that parse to the same bits
         head = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
@@ -190,7 +191,10 @@ class TaskSet:
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> TaskSet:
-        """The set that `save` wrote, its hash verified. MetarlError for missing, damaged, edited and foreign files."""
+        """Return the set that `save` wrote, with its hash verified.
+
+        Raises MetarlError for a file that is missing, damaged, edited or not a task set.
+        """
         data = _read(Path(path))
         try:
             parameters = [Parameter.from_json(p) for p in data["parameters"]]
@@ -205,8 +209,8 @@ class TaskSet:
             raise MetarlError(f"{path}: a damaged task set ({error!r}); make it anew") from None
         if loaded.hash != data.get("hash"):
             raise MetarlError(
-                f"{path}: the tasks do not match the file's own hash, so it was damaged or edited; make it anew, and "
-                "build task sets of your own with metarl.TaskSet(...).save(path)"
+                f"{path}: the tasks do not match the hash in the file, so it was damaged or edited; make it anew, and "
+                "write task sets with metarl.TaskSet(...).save(path)"
             )
         return loaded
 
@@ -217,7 +221,7 @@ def _infer(name: str, values: ArrayLike) -> Parameter:
 
 
 def _rows(index: Any, length: int) -> slice | np.ndarray:
-    """What numpy takes along the first axis; IndexError or MetarlError with both numbers where it would not fit."""
+    """Return `index` as numpy takes it along the first axis. Raise IndexError or MetarlError if it does not fit."""
     if isinstance(index, slice):
         return index
     rows = np.asarray(index)
@@ -233,7 +237,7 @@ def _rows(index: Any, length: int) -> slice | np.ndarray:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The JSON object in a file that says it is a task set of a version we know."""
+    """Return the JSON object of a task set file. Raise MetarlError for another format or version."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -243,6 +247,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise MetarlError(f"{path} is not a task set; give a file that TaskSet.save wrote")
     if data.get("format_version") != FORMAT_VERSION:
-        found = data.get("format_version")
-        raise MetarlError(f"{path} has format version {found!r}, this metarl reads {FORMAT_VERSION}; upgrade metarl")
+        version = data.get("format_version")
+        raise MetarlError(f"{path} has format version {version!r}, this metarl reads {FORMAT_VERSION}; upgrade metarl")
     return data

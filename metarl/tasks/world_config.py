@@ -1,4 +1,4 @@
-"""What a task distribution asks of its world."""
+"""The configuration that a task distribution gives to its world."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class WorldConfig:
     name: str
     """name of the distribution, for error messages"""
     goal: str | None
-    """name of a registered goal; None for a world that has its goal in its rules"""
+    """name of a registered goal; None for a world whose rules define the goal"""
     settings: Mapping[str, Any]
-    """what the world fixes for all tasks"""
+    """settings of the world that all tasks share"""
     parameters: tuple[str, ...]
     """names of the parameters that vary, sorted"""

@@ -1,4 +1,4 @@
-"""Parameters: what they let through, exactly, and what they say about the rest."""
+"""Parameters: the values that they accept, and the errors for all others."""
 
 import math
 import pickle
@@ -32,8 +32,8 @@ def test_check_keeps_integers_exact():
 @pytest.mark.parametrize(
     ("parameter", "values", "message"),
     [
-        (MASS, 1.0, r"wants shape \[n\].*got \[\]"),
-        (Parameter("p", (2, 3)), np.zeros((5, 3)), r"wants shape \[n, 2, 3\].*got \[5, 3\]"),
+        (MASS, 1.0, r"must have shape \[n\].*got \[\]"),
+        (Parameter("p", (2, 3)), np.zeros((5, 3)), r"must have shape \[n, 2, 3\].*got \[5, 3\]"),
         (MASS, [1.0, math.nan], r"'mass', task 1: nan kg is not a finite number; give one in \(0, 10\] kg"),
         (MASS, [math.inf], "not a finite number"),
         (MASS, [1.0, 2.0, 10.5], r"task 2: 10\.5 kg is too high; it must lie in \(0, 10\] kg"),
@@ -47,7 +47,7 @@ def test_check_keeps_integers_exact():
         (MASS, [[1.0], [1.0, 2.0]], "rectangular"),
     ],
 )
-def test_check_says_what_is_wrong(parameter, values, message):
+def test_check_names_the_mistake(parameter, values, message):
     with pytest.raises(MetarlError, match=message):
         parameter.check(values)
 
@@ -64,7 +64,7 @@ def test_check_says_what_is_wrong(parameter, values, message):
         ({"name": "a", "shape": (2,), "neutral": [1, 2, 3]}, "pass a neutral value that fits"),
     ],
 )
-def test_construction_is_checked(settings, message):
+def test_the_constructor_checks_bounds_shape_and_neutral_value(settings, message):
     with pytest.raises(MetarlError, match=message):
         Parameter(**settings)
 
@@ -85,7 +85,7 @@ def test_equality_hash_json_and_pickle():
     assert Parameter("a", neutral=0.0) != Parameter("a", neutral=1.0)
 
 
-def test_unknown_suggests_the_nearest():
+def test_unknown_suggests_the_nearest_name():
     error = unknown("world", "halfcheeta", ["Hopper", "HalfCheetah"])
     assert str(error) == "unknown world 'halfcheeta'; did you mean 'HalfCheetah'? Known: HalfCheetah, Hopper"
     assert "mean" not in str(unknown("world", "xyz", ["Hopper"]))

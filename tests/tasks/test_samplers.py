@@ -1,4 +1,4 @@
-"""Samplers: one contract for all, then each sampler's distribution in closed form."""
+"""Samplers: properties that all of them share, then each one's distribution against its closed form."""
 
 import json
 import math
@@ -102,7 +102,7 @@ def test_few_draws(sampler, n):
 
 
 @every_sampler
-def test_nothing_far_off_is_contained(sampler):
+def test_nan_and_distant_values_are_not_contained(sampler):
     assert not sampler.contains(np.full((1, *sampler.shape), np.nan)).any()
     if not isinstance(sampler, Normal):
         assert not sampler.contains(np.full((1, *sampler.shape), 1e301)).any()
@@ -123,8 +123,8 @@ def test_finite_lists_each_value_once(sampler):
         assert values.shape[1:] == sampler.shape
         assert sampler.contains(values).all()
         assert len(np.unique(values, axis=0)) == len(values)
-        seen = np.unique(draw(sampler, 3000), axis=0)
-        assert len(seen) == len(values)
+        drawn = np.unique(draw(sampler, 3000), axis=0)
+        assert len(drawn) == len(values)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_finite_is_in_a_fixed_order():
         np.testing.assert_array_equal(sampler.finite(), values)
 
 
-def test_uniform_log_uniform_and_normal_follow_their_laws():
+def test_uniform_log_uniform_and_normal_draws_fit_their_distributions():
     assert fits(draw(Uniform(-1, 3)), stats.uniform(-1, 4).cdf)
     assert fits(draw(LogUniform(0.1, 10)), stats.loguniform(0.1, 10).cdf)
     assert fits(draw(Normal(1, 0.5)), stats.norm(1, 0.5).cdf)
@@ -171,7 +171,7 @@ def test_uniform_log_uniform_and_normal_follow_their_laws():
 @pytest.mark.parametrize(
     "sampler", [Integers(0, 6), Permutation(3), Permutation(2, signed=True), Choice([5, 3, 9])], ids=str
 )
-def test_finite_laws_are_even(sampler):
+def test_finite_samplers_draw_all_values_equally_often(sampler):
     _, counts = np.unique(draw(sampler), axis=0, return_counts=True)
     assert stats.chisquare(counts).pvalue > 1e-3
 
@@ -250,7 +250,7 @@ def test_joint_draws_several_at_once():
             r"must return a dict of \['a', 'c'\]; got \['a', 'b'\]",
         ),
         (lambda rng: Joint(wrong).sample(rng, 3), "must return a dict of arrays; got list"),
-        (lambda rng: Joint(lambda rng, n: {"a": [1]}).sample(rng, 3), r"want 3 rows, a task a row; got shape \[1\]"),
+        (lambda rng: Joint(lambda rng, n: {"a": [1]}).sample(rng, 3), r"return 3 rows, one per task; got shape \[1\]"),
         (lambda rng: Joint(pair).contains(pair(rng, 3)), "give Joint"),
         (lambda rng: Joint(pair).to_json(), "pair is code"),
         (lambda rng: Joint(NUMBER), "must be a function"),
@@ -258,7 +258,7 @@ def test_joint_draws_several_at_once():
         (lambda rng: sampler_from_json({"sampler": "Joint"}), "joint draw is code"),
     ],
 )
-def test_joint_says_what_is_wrong(use, message):
+def test_joint_errors_name_the_mistake(use, message):
     with pytest.raises(MetarlError, match=message):
         use(np.random.default_rng(0))
 
@@ -295,8 +295,8 @@ def test_joint_says_what_is_wrong(use, message):
         (lambda: Union(), "give samplers"),
         (lambda: Union(Uniform(0, 1), Disc(1)), "different shapes"),
         (lambda: Union(Uniform(0, 1), Fixed(1), weights=(1,)), "one weight > 0 for each of 2 samplers"),
-        (lambda: Uniform(0, 1).contains(0.5), r"wants values of shape \[n\]; got \[\]"),
-        (lambda: Disc(1).contains(np.zeros((4, 3))), r"wants values of shape \[n, 2\]; got \[4, 3\]"),
+        (lambda: Uniform(0, 1).contains(0.5), r"takes values of shape \[n\]; got \[\]"),
+        (lambda: Disc(1).contains(np.zeros((4, 3))), r"takes values of shape \[n, 2\]; got \[4, 3\]"),
         (lambda: sampler_from_json({"sampler": "Unifrom", "low": 0, "high": 1}), "did you mean 'Uniform'"),
         (lambda: sampler_from_json({"sampler": "Uniform", "lo": 0}), "sampler Uniform in JSON"),
         (lambda: sampler_from_json({"low": 0}), "a sampler in JSON"),
@@ -307,7 +307,7 @@ def test_errors_name_the_cure(make, message):
         make()
 
 
-def test_a_strangers_law_is_read_back_and_cannot_hide_ours():
+def test_a_users_sampler_is_read_from_json_and_cannot_replace_a_built_in():
     @dataclass(frozen=True)
     class Halves(Uniform):
         def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
@@ -317,7 +317,7 @@ def test_a_strangers_law_is_read_back_and_cannot_hide_ours():
         assert sampler_from_json(Halves(0, 2).to_json()) == Halves(0, 2)
     finally:
         del Sampler.kinds["Halves"]
-    with pytest.raises(MetarlError, match=r"named 'Uniform', in metarl\.samplers\.numbers; choose another name"):
+    with pytest.raises(MetarlError, match=r"named 'Uniform', in metarl\.tasks\.samplers\.numbers; choose another name"):
         type("Uniform", (Fixed,), {})
 
 
@@ -325,13 +325,13 @@ FLOATS = st.floats(-1e100, 1e100)
 
 
 @given(st.lists(FLOATS, min_size=2, max_size=2).map(sorted), st.integers(0, 2**32))
-def test_uniform_stays_within_any_bounds(ends, seed):
-    sampler = Uniform(*ends)
+def test_uniform_stays_within_any_bounds(bounds, seed):
+    sampler = Uniform(*bounds)
     assert sampler.contains(sampler.sample(np.random.default_rng(seed), 20)).all()
     assert sampler_from_json(json.loads(json.dumps(sampler.to_json()))) == sampler
 
 
 @given(st.lists(st.floats(1e-300, 1e300), min_size=2, max_size=2).map(sorted), st.integers(0, 2**32))
-def test_log_uniform_stays_within_any_bounds(ends, seed):
-    sampler = LogUniform(*ends)
+def test_log_uniform_stays_within_any_bounds(bounds, seed):
+    sampler = LogUniform(*bounds)
     assert sampler.contains(sampler.sample(np.random.default_rng(seed), 20)).all()

@@ -1,4 +1,4 @@
-"""Splits: no task of test in train, exact shares, and ood outside of what training may draw."""
+"""Splits: they share no task, finite distributions have exact fractions, and ood lies outside the training support."""
 
 import os
 import subprocess
@@ -16,8 +16,8 @@ from metarl.tasks import splits
 from metarl.tasks.samplers.values import round_to_float32
 
 
-def family(parameters, **settings) -> metarl.TaskDistribution:
-    return metarl.TaskDistribution("TestFamily", "HalfCheetah", parameters, goal="velocity", **settings)
+def make_distribution(parameters, **settings) -> metarl.TaskDistribution:
+    return metarl.TaskDistribution("TestDistribution", "HalfCheetah", parameters, goal="velocity", **settings)
 
 
 def rows(tasks: metarl.TaskSet) -> list[tuple]:
@@ -27,10 +27,11 @@ def rows(tasks: metarl.TaskSet) -> list[tuple]:
 NAMES = ["velocity", "mass", "friction", "gravity"]
 continuous = st.builds(lambda low, width: metarl.Uniform(low, low + width), st.floats(0.1, 5), st.floats(1e-3, 5))
 finite = st.sets(st.floats(0.1, 9).map(lambda x: round(x, 3)), min_size=1, max_size=8).map(sorted).map(metarl.Choice)
-families = st.dictionaries(st.sampled_from(NAMES), continuous | finite, min_size=1, max_size=3).map(family)
+samplers = st.dictionaries(st.sampled_from(NAMES), continuous | finite, min_size=1, max_size=3)
+distributions = samplers.map(make_distribution)
 
 
-@given(families, st.integers(1, 40), st.integers(0, 2**32))
+@given(distributions, st.integers(1, 40), st.integers(0, 2**32))
 @settings(max_examples=40, deadline=None)
 def test_no_task_is_in_two_splits(f, n, seed):
     drawn = {split: set(rows(f.tasks(split, n, seed + i))) for i, split in enumerate(f.splits)}
@@ -40,9 +41,9 @@ def test_no_task_is_in_two_splits(f, n, seed):
             assert a == b or not drawn[a] & drawn[b]
 
 
-@given(families, st.integers(1, 60))
+@given(distributions, st.integers(1, 60))
 @settings(max_examples=40, deadline=None)
-def test_finite_families_are_cut_into_exact_shares_and_draws_are_balanced(f, n):
+def test_finite_distributions_are_cut_into_exact_fractions_and_draws_are_balanced(f, n):
     tasks = f.finite_tasks
     if tasks is None:
         assert f.splits == ("train", "valid", "test")
@@ -50,71 +51,71 @@ def test_finite_families_are_cut_into_exact_shares_and_draws_are_balanced(f, n):
     count = splits.size(tasks)
     if count < splits.SMALLEST_CUT:
         assert f.splits == ("train",)
-    share = {split: set(rows(f.tasks(split, count))) for split in f.splits}
-    assert sum(map(len, share.values())) == count == len(set().union(*share.values()))
+    tasks_of = {split: set(rows(f.tasks(split, count))) for split in f.splits}
+    assert sum(map(len, tasks_of.values())) == count == len(set().union(*tasks_of.values()))
     if len(f.splits) > 1:
-        assert len(share["valid"]) == max(1, round(0.1 * count))
-        assert len(share["test"]) == round(0.2 * count)
+        assert len(tasks_of["valid"]) == max(1, round(0.1 * count))
+        assert len(tasks_of["test"]) == round(0.2 * count)
     for split in f.splits:
         drawn = rows(f.tasks(split, n))
-        times = [drawn.count(task) for task in share[split]]
+        times = [drawn.count(task) for task in tasks_of[split]]
         assert sum(times) == n
         assert max(times) - min(times) <= 1
 
 
-@pytest.mark.parametrize(("count", "shares"), [(10, (7, 1, 2)), (11, (8, 1, 2)), (13, (9, 1, 3)), (50, (35, 5, 10))])
-def test_shares(count, shares):
-    f = family({"velocity": metarl.Choice([float(i) for i in range(count)])})
-    assert tuple(len(set(rows(f.tasks(split, 200)))) for split in ("train", "valid", "test")) == shares
+@pytest.mark.parametrize(("count", "sizes"), [(10, (7, 1, 2)), (11, (8, 1, 2)), (13, (9, 1, 3)), (50, (35, 5, 10))])
+def test_sizes_of_the_splits_of_finite_distributions(count, sizes):
+    f = make_distribution({"velocity": metarl.Choice([float(i) for i in range(count)])})
+    assert tuple(len(set(rows(f.tasks(split, 200)))) for split in ("train", "valid", "test")) == sizes
 
 
-def test_nine_tasks_are_too_few_to_cut():
-    f = family({"velocity": metarl.Choice([1.0, 2.0, 3.0]), "mass": metarl.Choice([1.0, 2.0, 3.0])})
+def test_nine_tasks_have_a_train_split_only():
+    f = make_distribution({"velocity": metarl.Choice([1.0, 2.0, 3.0]), "mass": metarl.Choice([1.0, 2.0, 3.0])})
     assert f.splits == ("train",)
     with pytest.raises(MetarlError, match="has only 9 tasks, so there is no test split"):
         f.tasks("test")
 
 
-def test_membership_depends_on_the_task_alone():
-    """Not on the family's name, on the order of its values, nor on the seed: a held-out task stays held out."""
+def test_the_split_of_a_task_depends_on_the_task_alone():
+    """The distribution's name, the order of its values and the seed do not matter: a held-out task stays held out."""
     values = [float(i) for i in range(30)]
-    a, b = family({"velocity": metarl.Choice(values)}), family({"velocity": metarl.Choice(values[::-1])})
-    b = replace(b, name="Other", version=4)
+    a = make_distribution({"velocity": metarl.Choice(values)})
+    b = replace(make_distribution({"velocity": metarl.Choice(values[::-1])}), name="Other", version=4)
     for split in ("train", "valid", "test"):
         assert set(rows(a.tasks(split, 30, 0))) == set(rows(b.tasks(split, 30, 1)))
 
 
-def test_shares_of_continuous_families_are_about_right():
-    f = family({"velocity": metarl.Uniform(0.0, 3.0)})
+def test_fractions_of_continuous_distributions_are_about_right():
+    f = make_distribution({"velocity": metarl.Uniform(0.0, 3.0)})
     tasks = {"velocity": metarl.Uniform(0.0, 3.0).sample(np.random.default_rng(0), 5000)}
     h = splits.content_hash(tasks) / 2.0**64
-    for (low, high), share in zip([(0, 0.7), (0.7, 0.8), (0.8, 1)], splits.SHARES.values(), strict=True):
-        assert abs(((h >= low) & (h < high)).mean() - share) < 0.03
-    for split in f.splits:  # each covers the whole range
+    for (low, high), fraction in zip([(0, 0.7), (0.7, 0.8), (0.8, 1)], splits.FRACTIONS.values(), strict=True):
+        assert abs(((h >= low) & (h < high)).mean() - fraction) < 0.03
+    for split in f.splits:  # each split covers the whole range
         v = f.tasks(split, 1000).params["velocity"]
         assert v.min() < 0.05
         assert v.max() > 2.95
         assert abs(v.mean() - 1.5) < 0.1
 
 
-def test_hashes_are_golden():
-    """Membership is for ever: a task that moves from test to train spoils every comparison."""
+def test_content_hashes_are_golden():
+    """A task that moves from test to train would invalidate every comparison."""
     tasks = {"b": np.array([[1, 2], [3, 4]]), "a": np.array([0.5, -0.0])}
     assert splits.content_hash(tasks).tolist() == [11081679631449695146, 17087054151909560904]
     assert splits.content_hash(dict(reversed(tasks.items()))).tolist() == splits.content_hash(tasks).tolist()
 
 
-def test_iid_splits_are_fresh_draws_of_the_same_law():
-    f = family({"velocity": metarl.Choice([1.0, 2.0])}, split="iid")
+def test_iid_splits_are_fresh_draws_from_the_same_sampler():
+    f = make_distribution({"velocity": metarl.Choice([1.0, 2.0])}, split="iid")
     assert f.splits == ("train", "valid", "test")
     for split in f.splits:
         assert set(rows(f.tasks(split, 10))) == {(1.0,), (2.0,)}
-    g = family({"velocity": metarl.Uniform(0.0, 3.0)}, split="iid")
+    g = make_distribution({"velocity": metarl.Uniform(0.0, 3.0)}, split="iid")
     assert not set(rows(g.tasks("train", 100))) & set(rows(g.tasks("test", 100)))
 
 
-def test_large_finite_families_are_cut_by_hash():
-    f = family({"velocity": metarl.Choice([float(i) for i in range(500)]), "mass": metarl.Choice(
+def test_large_finite_distributions_are_cut_by_hash():
+    f = make_distribution({"velocity": metarl.Choice([float(i) for i in range(500)]), "mass": metarl.Choice(
         [1 + i / 1000 for i in range(500)])})  # fmt: skip
     assert f.finite_tasks is None
     assert f.splits == ("train", "valid", "test")
@@ -122,9 +123,9 @@ def test_large_finite_families_are_cut_by_hash():
     assert not drawn[0] & drawn[1] | drawn[0] & drawn[2] | drawn[1] & drawn[2]
 
 
-def test_laws_of_too_few_values_say_so():
-    """Two values with weights: not a finite family that is cut by rank, and no third value to hold out."""
-    f = family({"velocity": metarl.Union(metarl.Fixed(1.0), metarl.Fixed(2.0), weights=(0.9, 0.1))})
+def test_samplers_of_too_few_values_for_a_held_out_split_are_refused():
+    """Two weighted values: the distribution is not cut by rank, and there is no third value to hold out."""
+    f = make_distribution({"velocity": metarl.Union(metarl.Fixed(1.0), metarl.Fixed(2.0), weights=(0.9, 0.1))})
     with pytest.raises(MetarlError, match=r"too few different tasks for a .* split; use split='iid'"):
         f.validate()
 
@@ -136,11 +137,11 @@ def test_laws_of_too_few_values_say_so():
 @settings(max_examples=40, deadline=None)
 def test_ood_lies_outside_of_training(low, width, other, other_width, n):
     train, ood = metarl.Uniform(low, low + width), metarl.Uniform(other, other + other_width)
-    f = family({"velocity": train, "mass": metarl.LogUniform(0.5, 2.0)}, ood={"velocity": ood})
+    f = make_distribution({"velocity": train, "mass": metarl.LogUniform(0.5, 2.0)}, ood={"velocity": ood})
     assert f.splits[-1] == "ood"
     share_outside = max(0, low - other) + max(0, other + other_width - low - width)
     if share_outside < 0.1 * other_width:
-        return  # nearly or wholly inside: the next test
+        return  # nearly or wholly inside: see the next test
     tasks = f.tasks("ood", n)
     v = tasks.params["velocity"]
     assert ((v < low) | (v > low + width)).all()
@@ -150,11 +151,11 @@ def test_ood_lies_outside_of_training(low, width, other, other_width, n):
 
 def test_ood_inside_training_raises():
     with pytest.raises(MetarlError, match="the ood sampler of 'velocity' lies inside its training sampler: widen it"):
-        family({"velocity": metarl.Uniform(0, 3)}, ood={"velocity": metarl.Uniform(1, 2)}).tasks("ood", 3)
+        make_distribution({"velocity": metarl.Uniform(0, 3)}, ood={"velocity": metarl.Uniform(1, 2)}).tasks("ood", 3)
 
 
-def test_ood_of_finite_laws_and_of_every_parameter_named():
-    f = family(
+def test_ood_of_finite_samplers_and_of_several_parameters():
+    f = make_distribution(
         {"velocity": metarl.Choice([1.0, 2.0]), "mass": metarl.Uniform(1, 2), "friction": metarl.Uniform(1, 2)},
         ood={"velocity": metarl.Choice([1.0, 3.0]), "mass": metarl.Uniform(1.9, 2.1)},
     )
@@ -164,7 +165,7 @@ def test_ood_of_finite_laws_and_of_every_parameter_named():
     assert (params["friction"] <= 2).all()
 
 
-def test_a_joint_ood_needs_to_know_the_support():
+def test_a_joint_ood_sampler_needs_contains():
     def draw(rng, n):
         return {"mass": rng.uniform(1, 2, n), "friction": rng.uniform(1, 2, n)}
 
@@ -172,11 +173,11 @@ def test_a_joint_ood_needs_to_know_the_support():
         return {name: 2 * values for name, values in draw(rng, n).items()}
 
     names = ("mass", "friction")
-    f = family({names: metarl.Joint(draw)}, ood={names: metarl.Joint(far)})
+    f = make_distribution({names: metarl.Joint(draw)}, ood={names: metarl.Joint(far)})
     with pytest.raises(MetarlError, match=r"give Joint\(..., contains=...\)"):
         f.tasks("ood")
     inside = metarl.Joint(draw, contains=lambda p: (p["mass"] <= 2) & (p["friction"] <= 2))
-    params = family({names: inside}, ood={names: metarl.Joint(far)}).tasks("ood", 20).params
+    params = make_distribution({names: inside}, ood={names: metarl.Joint(far)}).tasks("ood", 20).params
     assert ((params["mass"] > 2) | (params["friction"] > 2)).all()
 
 
@@ -198,15 +199,15 @@ metarl.register(metarl.TaskDistribution(
     parameters={("velocity", "mass"): metarl.Joint(draw), "friction": Squared()},
 ))
 for name in metarl.registry.names("distribution"):
-    family = metarl.get(name)
-    if family.world in ("MiniGrid", "Atari"):
+    distribution = metarl.get(name)
+    if distribution.world in ("MiniGrid", "Atari"):
         continue
-    for split in family.splits:
-        print(name, split, family.tasks(split, 40, seed=3).hash)
+    for split in distribution.splits:
+        print(name, split, distribution.tasks(split, 40, seed=3).hash)
 """
 
 
-def test_tasks_are_the_same_under_either_of_numpys_instruction_sets():
+def test_tasks_are_the_same_with_and_without_avx512():
     """With and without AVX-512, numpy's exp, log, sin and cos differ in the last digit; splits depend on every digit.
 
     On a processor without AVX-512 the two runs are the same.

@@ -1,4 +1,4 @@
-"""Task sets: arrays with names that slice, compare, hash and come back from JSON to the bit."""
+"""Task sets: slicing, comparison, hashes, and JSON files that are exact to the bit."""
 
 import copy
 import json
@@ -22,13 +22,13 @@ SPECS = [
 ]
 
 
-def some(n: int = 4, split: str = "train") -> TaskSet:
+def make_tasks(n: int = 4, split: str = "train") -> TaskSet:
     values = {"velocity": np.linspace(0, 3, n), "goal": np.arange(2 * n).reshape(n, 2)}
     return TaskSet(values, SPECS, distribution="CheetahVel", version=1, split=split)
 
 
 def test_names_are_sorted_and_arrays_read_only():
-    tasks = some()
+    tasks = make_tasks()
     assert tasks.names == ("goal", "velocity") == tuple(tasks.parameters)
     assert len(tasks) == 4
     assert tasks.params["goal"].dtype == np.int64
@@ -62,10 +62,10 @@ def test_given_arrays_are_copied():
     ids=str,
 )
 def test_indexing_gives_a_set(index, rows):
-    tasks = some()[index]
+    tasks = make_tasks()[index]
     assert tasks.params["goal"][:, 0].tolist() == [2 * i for i in rows]
     assert tasks.split == "train"
-    assert tasks.parameters == some().parameters
+    assert tasks.parameters == make_tasks().parameters
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_indexing_gives_a_set(index, rows):
     ],
     ids=str,
 )
-def test_indexing_says_what_is_wrong(index, error, message):
+def test_indexing_errors_name_the_mistake(index, error, message):
     with pytest.raises(error, match=message):
-        some()[index]
+        make_tasks()[index]
 
 
 def test_iteration_repeat_and_task():
-    tasks = some(3)
+    tasks = make_tasks(3)
     assert [len(t) for t in tasks] == [1, 1, 1]
     assert TaskSet.concatenate(tasks) == tasks
     assert tasks.repeat(2) == tasks[[0, 0, 1, 1, 2, 2]]
@@ -96,10 +96,10 @@ def test_iteration_repeat_and_task():
 
 
 def test_concatenation():
-    tasks = some()
+    tasks = make_tasks()
     assert tasks[:1] + tasks[1:] == tasks
     assert (tasks + tasks).split == "train"
-    assert (tasks + some(split="test")).split == ""
+    assert (tasks + make_tasks(split="test")).split == ""
     for other, message in [
         (TaskSet(tasks.params, SPECS, "Other", 1), "different distribution"),
         (TaskSet(tasks.params, SPECS, "CheetahVel", 2), "different version"),
@@ -119,10 +119,10 @@ def test_concatenation():
         ({"velocty": [1.0]}, "did you mean 'velocity'"),
         ({"velocity": [4.0]}, r"4\.0 m/s is too high"),
         ({"velocity": [1.0], "mass": [1.0, 2.0]}, "'mass': 2, 'velocity': 1"),
-        ({"goal": [1, 2]}, r"wants shape \[n, 2\]"),
+        ({"goal": [1, 2]}, r"must have shape \[n, 2\]"),
     ],
 )
-def test_values_that_do_not_fit_are_refused(values, message):
+def test_values_that_the_parameters_exclude_are_refused(values, message):
     with pytest.raises(MetarlError, match=message):
         TaskSet(values, SPECS)
 
@@ -133,10 +133,10 @@ def test_hash_is_golden():
     assert tasks.hash == "6f300661dcbbd5c9aab8f4aec14fab4a0a89d07ffe5a48a222e91bdd9f625cd8"
 
 
-def test_hash_depends_on_content_and_on_nothing_else():
-    tasks = some()
-    assert some(split="test") == tasks
-    assert hash(some(split="test")) == hash(tasks)
+def test_hash_depends_on_content_only():
+    tasks = make_tasks()
+    assert make_tasks(split="test") == tasks
+    assert hash(make_tasks(split="test")) == hash(tasks)
     assert TaskSet({name: tasks.params[name] for name in reversed(tasks.names)}, (), "CheetahVel", 1) == tasks
     velocity, goal = tasks.params["velocity"], tasks.params["goal"]
     others = [
@@ -156,9 +156,9 @@ def test_hash_depends_on_content_and_on_nothing_else():
 
 @pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])
 def test_copies_and_pickles(again):
-    tasks = again(some())
-    assert tasks == some()
-    assert tasks.parameters == some().parameters
+    tasks = again(make_tasks())
+    assert tasks == make_tasks()
+    assert tasks.parameters == make_tasks().parameters
     assert tasks.split == "train"
     assert not tasks.params["goal"].flags.writeable
 
@@ -203,17 +203,17 @@ def test_json_keeps_bounds_units_and_infinities(tmp_path):
     assert TaskSet.load(tmp_path / "new" / "folder" / "tasks.json").parameters["mass"] == SPECS[2]
 
 
-def test_save_is_all_or_nothing(tmp_path, monkeypatch):
+def test_a_save_that_fails_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "tasks.json"
-    some().save(path)
+    make_tasks().save(path)
 
     def fail(fd):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
-        some(9).save(path)
-    assert TaskSet.load(path) == some()
+        make_tasks(9).save(path)
+    assert TaskSet.load(path) == make_tasks()
     assert os.listdir(tmp_path) == ["tasks.json"]
 
 
@@ -248,14 +248,14 @@ def edited(change):
         (edited(lambda data: data.update(names=3)), "damaged"),
     ],
 )
-def test_load_says_what_is_wrong(tmp_path, damage, message):
+def test_load_names_the_damage(tmp_path, damage, message):
     path = tmp_path / "tasks.json"
-    some().save(path)
+    make_tasks().save(path)
     damage(path)
     with pytest.raises(MetarlError, match=message):
         TaskSet.load(path)
 
 
-def test_load_of_a_folder(tmp_path):
+def test_load_of_a_folder_is_refused(tmp_path):
     with pytest.raises(MetarlError, match="cannot read the task set"):
         TaskSet.load(tmp_path)

@@ -1,4 +1,4 @@
-"""Samplers whose elements are numbers drawn one by one: intervals, integers, the normal, lists, constants."""
+"""Samplers with independent elements: intervals, integers, normal distributions, lists and constants."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from metarl.tasks.samplers.values import (
 
 
 class _Box(Sampler):
-    """A sampler with `low`, `high` and `shape`: each element on its own interval, both ends in."""
+    """A sampler with `low`, `high` and `shape`: each element lies in its own closed interval."""
 
     low: Any
     high: Any
@@ -44,7 +44,7 @@ class _Box(Sampler):
 
 @dataclass(frozen=True)
 class Uniform(_Box):
-    """Uniform on [low, high]. Vector bounds make a box; a shape makes independent elements."""
+    """The uniform distribution on [low, high]. Vector bounds give a box; a shape gives independent elements."""
 
     low: ArrayLike
     high: ArrayLike
@@ -58,12 +58,13 @@ class Uniform(_Box):
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         low, high = self.bounds()
-        return low + (high - low) * rng.random((n, *self.shape))  # rng.uniform fuses the two on some processors
+        # rng.uniform multiplies and adds in one fused operation on some processors, with another last digit.
+        return low + (high - low) * rng.random((n, *self.shape))
 
 
 @dataclass(frozen=True)
 class LogUniform(_Box):
-    """Uniform in the logarithm on [low, high], low > 0: every factor of two is equally likely."""
+    """The log-uniform distribution on [low, high], low > 0: every factor of two is equally likely."""
 
     low: ArrayLike
     high: ArrayLike
@@ -82,7 +83,7 @@ class LogUniform(_Box):
 
 @dataclass(frozen=True)
 class Integers(_Box):
-    """Uniform on the integers low, low + 1, ..., high: both ends included."""
+    """The uniform distribution on the integers low, low + 1, ..., high, both included."""
 
     low: ArrayLike
     high: ArrayLike
@@ -105,7 +106,7 @@ class Integers(_Box):
 
 @dataclass(frozen=True)
 class Normal(Sampler):
-    """Normal with mean and standard deviation std > 0; independent elements."""
+    """The normal distribution with `mean` and standard deviation `std` > 0, with independent elements."""
 
     mean: ArrayLike
     std: ArrayLike
@@ -116,7 +117,7 @@ class Normal(Sampler):
         mean, std = finite_numbers(self, "mean", self.mean), finite_numbers(self, "std", self.std)
         self._set(shape=common_shape(self, self.shape, mean, std), mean=to_tuples(mean), std=to_tuples(std))
         if (std <= 0).any():
-            raise self.wrong(f"std must be greater than 0, got {self.std}; use Fixed for a value that never varies")
+            raise self.wrong(f"std must be greater than 0, got {self.std}; use Fixed for a constant")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return fill(self.mean, self.shape) + fill(self.std, self.shape) * rng.standard_normal((n, *self.shape))
@@ -130,7 +131,7 @@ class Normal(Sampler):
 
 @dataclass(frozen=True)
 class Choice(Sampler):
-    """Uniform over the listed values (numbers or vectors, all of one shape; integers stay integers)."""
+    """The uniform distribution on a list of numbers or vectors, all of one shape. Integers stay integers."""
 
     values: Any
     shape: tuple[int, ...] = field(init=False)
@@ -138,12 +139,12 @@ class Choice(Sampler):
     portable = True
 
     def __post_init__(self) -> None:
-        listed = list(self.values) if isinstance(self.values, Iterable) else []
-        if not listed:
+        values = list(self.values) if isinstance(self.values, Iterable) else []
+        if not values:
             raise self.wrong(f"list at least one value, e.g. Choice([1.0, 2.0]); got {self.values!r}")
-        table = finite_numbers(self, "values", listed, integer=None)
+        table = finite_numbers(self, "values", values, integer=None)
         if len(np.unique(table, axis=0)) < len(table):
-            raise self.wrong("a value is listed twice; list each once, or weigh them with Union(..., weights=...)")
+            raise self.wrong("a value is listed twice; list each once, or weight them with Union(..., weights=...)")
         self._set(values=to_tuples(table), shape=table.shape[1:], integer=table.dtype.kind == "i")
 
     @property
@@ -166,7 +167,7 @@ class Choice(Sampler):
 
 @dataclass(frozen=True)
 class Fixed(Sampler):
-    """Always this value."""
+    """A constant."""
 
     value: ArrayLike
     shape: tuple[int, ...] = field(init=False)

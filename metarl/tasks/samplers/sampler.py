@@ -1,4 +1,4 @@
-"""What a sampler is: how one parameter of a task is drawn, which values it can take, and how it reads as data."""
+"""The base class of samplers, mixtures of samplers, and reading samplers from JSON."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from metarl.tasks.parameter import as_numbers
 from metarl.tasks.samplers.values import finite_numbers, short_text, to_lists
 
 MOST_LISTED = 2**20
-"""A finite support larger than this is not listed by `Sampler.finite`."""
+"""The largest support that `Sampler.finite` lists."""
 
 
 class Sampler(ABC):
-    """How the values of one parameter are drawn. Samplers are frozen dataclasses; `a | b` is their equal mixture."""
+    """The probability distribution of one parameter. Samplers are frozen dataclasses; `a | b` is an equal mixture."""
 
     shape: tuple[int, ...]
     """shape of one value"""
     integer: bool = False
-    """whether values are int64 rather than float64"""
+    """values are int64 instead of float64"""
     portable: bool = False
-    """whether `sample` gives the same bits on every machine: it uses arithmetic alone, or rounds by `round_to_float32`"""
+    """`sample` gives the same bits on every machine, by arithmetic alone or by `round_to_float32`"""
     joint: ClassVar[bool] = False
-    """whether `sample` draws several parameters at once"""
+    """`sample` draws several parameters at once"""
     kinds: ClassVar[dict[str, type[Sampler]]] = {}
-    """name -> class of every sampler there is, a user's own included: what `sampler_from_json` knows"""
+    """name -> class of every sampler, including those that users define; `sampler_from_json` reads these"""
 
     def __init_subclass__(cls) -> None:
         if cls.__name__.startswith("_"):
@@ -38,42 +38,42 @@ class Sampler(ABC):
         other = Sampler.kinds.setdefault(cls.__name__, cls)
         if other.__module__ != cls.__module__:
             raise MetarlError(f"there is a sampler named {cls.__name__!r}, in {other.__module__}; choose another name")
-        Sampler.kinds[cls.__name__] = cls  # the newest, where a module was loaded again
+        Sampler.kinds[cls.__name__] = cls  # the newest class, in case its module was loaded again
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """n values drawn independently: [n, *shape], float64 or int64."""
+        """Return n independent values [n, *shape], float64 or int64."""
 
     @abstractmethod
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest box around the support: (low, high), each [*shape]."""
+        """Return the smallest box around the support, (low, high), each [*shape]."""
 
     @abstractmethod
     def _inside(self, x: np.ndarray) -> np.ndarray:
-        """Per element [n, *shape], or already per value [n]: whether x lies in the support."""
+        """Return whether x lies in the support: for each element [n, *shape], or for each value [n]."""
 
     def contains(self, values: ArrayLike) -> np.ndarray:
-        """bool [n]: which of the values [n, *shape] lie in the support. MetarlError on a wrong shape."""
+        """Return bool [n]: which of the values [n, *shape] lie in the support. Raise MetarlError for a wrong shape."""
         x = as_numbers(type(self).__name__, values)
         if x.ndim == 0 or x.shape[1:] != self.shape:
-            want = "[n" + "".join(f", {k}" for k in self.shape) + "]"
-            raise self.wrong(f"contains() wants values of shape {want}; got {list(x.shape)}")
+            expected = "[n" + "".join(f", {k}" for k in self.shape) + "]"
+            raise self.wrong(f"contains() takes values of shape {expected}; got {list(x.shape)}")
         inside = np.asarray(self._inside(x))
         return np.asarray(inside.all(axis=tuple(range(1, inside.ndim))))
 
     def finite(self) -> np.ndarray | None:
-        """All values in a fixed order, [k, *shape], if equally likely and no more than MOST_LISTED; else None."""
+        """Return all values [k, *shape] in a fixed order; None unless equally likely and at most MOST_LISTED."""
         return None
 
     def __str__(self) -> str:
-        """The sampler as a user would write it, shape left out."""
-        own = [getattr(self, f.name) for f in fields(self) if f.init and f.name != "shape"]  # type: ignore[arg-type]
-        return f"{type(self).__name__}({', '.join(map(short_text, own))})"
+        """The constructor call, without the shape."""
+        values = [getattr(self, f.name) for f in fields(self) if f.init and f.name != "shape"]  # type: ignore[arg-type]
+        return f"{type(self).__name__}({', '.join(map(short_text, values))})"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values: {"sampler": the class's name, and its fields}. `sampler_from_json` reads it back."""
-        own = {f.name: to_lists(getattr(self, f.name)) for f in fields(self) if f.init}  # type: ignore[arg-type]
-        return {"sampler": type(self).__name__} | own
+        """Return plain values, {"sampler": the class's name, **fields}, which `sampler_from_json` reads."""
+        values = {f.name: to_lists(getattr(self, f.name)) for f in fields(self) if f.init}  # type: ignore[arg-type]
+        return {"sampler": type(self).__name__} | values
 
     @classmethod
     def _from_json(cls, data: dict[str, Any]) -> Sampler:
@@ -91,15 +91,15 @@ class Sampler(ABC):
             object.__setattr__(self, name, value)
 
     def wrong(self, why: str) -> MetarlError:
-        """The error for a mistake in this sampler."""
+        """Return the error for a mistake in this sampler."""
         return MetarlError(f"{type(self).__name__}: {why}")
 
 
 @dataclass(frozen=True, init=False)
 class Union(Sampler):
-    """A mixture: each value comes from one of the samplers, equally often or in proportion to `weights`.
+    """A mixture: each value comes from one of the samplers, with equal probability or in proportion to `weights`.
 
-    Example, two outer intervals: `Uniform(-2.0, -1.0) | Uniform(1.0, 2.0)`. In `a | b | c` all three are equal.
+    Example with two outer intervals: `Uniform(-2.0, -1.0) | Uniform(1.0, 2.0)`. In `a | b | c` all three are equal.
     """
 
     samplers: tuple[Sampler, ...]
@@ -115,7 +115,7 @@ class Union(Sampler):
         if weights is not None:
             table = finite_numbers(self, "weights", list(weights))
             if table.shape != (len(samplers),) or (table <= 0).any():
-                raise self.wrong(f"want one weight > 0 for each of {len(samplers)} samplers, got {table.tolist()}")
+                raise self.wrong(f"give one weight > 0 for each of {len(samplers)} samplers, got {table.tolist()}")
             weights = tuple(table.tolist())
         integer = all(sampler.integer for sampler in samplers)
         self._set(samplers=tuple(samplers), weights=weights, shape=samplers[0].shape, integer=integer)
@@ -126,7 +126,7 @@ class Union(Sampler):
 
     @property
     def probabilities(self) -> np.ndarray:
-        """float64 [number of samplers], summing to one."""
+        """float64 [number of samplers]; they sum to one."""
         weights = np.ones(len(self.samplers)) if self.weights is None else np.array(self.weights)
         return weights / weights.sum()
 
@@ -165,17 +165,17 @@ class Union(Sampler):
 
 
 def sampler_from_json(data: Mapping[str, Any]) -> Sampler:
-    """The sampler that `Sampler.to_json` wrote. MetarlError for unknown samplers and for wrong fields."""
+    """Return the sampler that `Sampler.to_json` wrote. Raise MetarlError for unknown samplers and wrong fields."""
     if not isinstance(data, Mapping) or not isinstance(data.get("sampler"), str):
         raise MetarlError(
             f'a sampler in JSON is an object with "sampler": its name, one of {sorted(Sampler.kinds)}; got {data!r}'
         )
-    kind, own = data["sampler"], {name: value for name, value in data.items() if name != "sampler"}
-    if kind == "Joint":
+    name, values = data["sampler"], {key: value for key, value in data.items() if key != "sampler"}
+    if name == "Joint":
         raise MetarlError("a joint draw is code and cannot be read from JSON; name its distribution or file instead")
-    if kind not in Sampler.kinds:
-        raise unknown("sampler", kind, Sampler.kinds)
+    if name not in Sampler.kinds:
+        raise unknown("sampler", name, Sampler.kinds)
     try:
-        return Sampler.kinds[kind]._from_json(own)
+        return Sampler.kinds[name]._from_json(values)
     except TypeError as error:
-        raise MetarlError(f"sampler {kind} in JSON: {error}") from None
+        raise MetarlError(f"sampler {name} in JSON: {error}") from None

@@ -1,4 +1,4 @@
-"""Checking, rounding and converting the numbers that samplers are made of."""
+"""Checking, rounding and converting the numbers that samplers hold."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Checked(Protocol):
 
 
 def finite_numbers(sampler: Checked, name: str, value: ArrayLike, integer: bool | None = False) -> np.ndarray:
-    """value as finite float64, as int64 if integer, or as whichever it is if integer is None."""
+    """Return `value` as a finite array: float64, int64 if `integer`, or the type it has if `integer` is None."""
     given = as_numbers(f"{type(sampler).__name__}, {name}", value)
     if not np.isfinite(given).all():
         raise sampler.wrong(f"{name} must be finite, got {given.tolist()}")
@@ -33,7 +33,7 @@ def finite_numbers(sampler: Checked, name: str, value: ArrayLike, integer: bool 
 
 
 def one_number(sampler: Checked, name: str, value: ArrayLike) -> float:
-    """value as a finite float."""
+    """Return `value` as a finite float."""
     given = finite_numbers(sampler, name, value)
     if given.ndim:
         raise sampler.wrong(f"{name} must be one number, got {given.tolist()}")
@@ -41,7 +41,7 @@ def one_number(sampler: Checked, name: str, value: ArrayLike) -> float:
 
 
 def as_shape(sampler: Checked, shape: Any) -> tuple[int, ...]:
-    """shape as a tuple of ints; an int is a vector's length."""
+    """Return `shape` as a tuple of ints. An int is the length of a vector."""
     axes = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     if not all(isinstance(k, int | np.integer) and k >= 1 for k in axes):
         raise sampler.wrong(f"shape must be a tuple of integers of at least 1, e.g. (3,); got {shape!r}")
@@ -49,26 +49,29 @@ def as_shape(sampler: Checked, shape: Any) -> tuple[int, ...]:
 
 
 def common_shape(sampler: Checked, shape: Any, *arrays: np.ndarray) -> tuple[int, ...]:
-    """The sampler's shape: as given, or that of its arrays if none was given. Arrays must fit it."""
-    asked = as_shape(sampler, shape)
+    """Return the sampler's shape: `shape` if it is not empty, else the shape of the arrays.
+
+    Raises MetarlError if the arrays do not broadcast to it.
+    """
+    given = as_shape(sampler, shape)
     shapes = [a.shape for a in arrays]
     try:
-        full = np.broadcast_shapes(asked, *shapes)
+        full = np.broadcast_shapes(given, *shapes)
     except ValueError:
         full = None
-    if full is None or (asked and full != asked):
+    if full is None or (given and full != given):
         raise sampler.wrong(
-            f"values of shapes {shapes} do not fit shape {asked}; give numbers, or arrays of that shape"
+            f"values of shapes {shapes} do not fit shape {given}; give numbers, or arrays of that shape"
         )
     return full
 
 
 def round_to_float32(values: np.ndarray, low: ArrayLike = -np.inf, high: ArrayLike = np.inf) -> np.ndarray:
-    """Round values [n, ...] to the 24 significant bits of float32, within [low, high]; float64 of any exponent.
+    """Return values [n, ...] rounded to the 24 significant bits of float32, within [low, high]; float64, any exponent.
 
     The last digit of exp, log, sin and cos depends on the processor's instruction set and on the C library. A task's
-    hash and its split depend on every digit. After rounding, tasks are the same on every machine. A value stays as it
-    is where no rounded value lies in its interval.
+    hash and its split depend on every digit. After rounding, tasks are the same on every machine. A value is unchanged
+    if no rounded value lies in its interval.
     """
     significand, exponent = np.frexp(values)
     digits = np.rint(np.ldexp(significand, 24))
@@ -80,22 +83,22 @@ def round_to_float32(values: np.ndarray, low: ArrayLike = -np.inf, high: ArrayLi
 
 
 def fill(value: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A number or nested tuples as an array of this shape."""
+    """Return a number or nested tuples as an array of this shape."""
     return np.broadcast_to(np.asarray(value), shape)
 
 
 def to_tuples(array: np.ndarray) -> Any:
-    """An array as nested tuples of Python numbers: what samplers keep, so that they compare and hash."""
+    """Return an array as nested tuples of Python numbers, which samplers hold because tuples compare and hash."""
     return tuple(to_tuples(row) for row in array) if array.ndim else array.item()
 
 
 def to_lists(value: Any) -> Any:
-    """Nested tuples as nested lists, for JSON."""
+    """Return nested tuples as nested lists, for JSON."""
     return [to_lists(item) for item in value] if isinstance(value, tuple) else value
 
 
 def short_text(value: Any) -> str:
-    """A field for people to read: few digits, tuples without a trailing comma."""
+    """Return a field's value for display: few digits, tuples without a trailing comma."""
     if isinstance(value, tuple):
         return "(" + ", ".join(map(short_text, value)) + ")"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

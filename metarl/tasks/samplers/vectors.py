@@ -1,4 +1,4 @@
-"""Samplers of vectors whose elements depend on each other: probabilities, permutations, discs and arcs."""
+"""Samplers of vectors with dependent elements: probabilities, permutations, discs and arcs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from metarl.tasks.samplers.values import (
 )
 
 ROUNDING = 1e-6
-"""Tolerance of `contains`, relative to the size of the value: drawn values are rounded to float32."""
+"""Relative tolerance of `contains`, because drawn values are rounded to float32."""
 
 
 @dataclass(frozen=True)
 class Dirichlet(Sampler):
-    """Probabilities: the last axis of `shape` sums to one, each row drawn on its own.
+    """The Dirichlet distribution: the last axis of `shape` sums to one, and rows are independent.
 
     concentration: a number > 0 for all, or one per element of the last axis; 1 is uniform on the simplex.
     """
@@ -40,7 +40,7 @@ class Dirichlet(Sampler):
         if not self.shape:
             raise self.wrong(f"shape needs a last axis to sum over, e.g. (3,); got {self.shape}")
         if alpha.shape not in ((), self.shape[-1:]):
-            raise self.wrong(f"concentration has shape {alpha.shape}; want () or {self.shape[-1:]}, the last axis")
+            raise self.wrong(f"concentration has shape {alpha.shape}; give () or {self.shape[-1:]}, the last axis")
         if (alpha <= 0).any():
             raise self.wrong(f"concentration must be greater than 0, got {self.concentration}")
 
@@ -57,9 +57,10 @@ class Dirichlet(Sampler):
 
 @dataclass(frozen=True)
 class Permutation(Sampler):
-    """A uniform permutation of 0..n-1: an int vector p [n], i goes to p[i].
+    """The uniform distribution on permutations of 0..n-1: an int vector p [n] that maps i to p[i].
 
-    signed: entries are +(p[i] + 1) or -(p[i] + 1), each sign a fair coin: a signed permutation without a signed zero.
+    signed: entries are +(p[i] + 1) or -(p[i] + 1) with independent signs of equal probability. Entries start at 1
+    because zero has no sign.
     """
 
     n: int
@@ -96,7 +97,7 @@ class Permutation(Sampler):
 
 @dataclass(frozen=True)
 class Disc(Sampler):
-    """A point [2] uniform by area in the disc of `radius` about 0, or in the ring between `inner` and `radius`."""
+    """The uniform distribution on the disc of `radius` about 0, or on the ring between `inner` and `radius`: [2]."""
 
     radius: float
     inner: float = 0.0
@@ -106,7 +107,7 @@ class Disc(Sampler):
     def __post_init__(self) -> None:
         self._set(radius=one_number(self, "radius", self.radius), inner=one_number(self, "inner", self.inner))
         if not 0 <= self.inner < self.radius:
-            raise self.wrong(f"want 0 <= inner < radius, got inner {self.inner} and radius {self.radius}")
+            raise self.wrong(f"give 0 <= inner < radius, got inner {self.inner} and radius {self.radius}")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         u, v = rng.random((2, n))
@@ -123,7 +124,7 @@ class Disc(Sampler):
 
 @dataclass(frozen=True)
 class Arc(Sampler):
-    """A point [2] uniform on the circle of `radius` about 0, at angles from start_rad to stop_rad (0 is along x)."""
+    """The uniform distribution on an arc about 0, at angles from start_rad to stop_rad (0 is along x): [2]."""
 
     radius: float
     start_rad: float = 0.0
@@ -136,7 +137,7 @@ class Arc(Sampler):
         if self.radius <= 0:
             raise self.wrong(f"radius must be greater than 0, got {self.radius}")
         if not 0 < self.stop_rad - self.start_rad <= 2 * math.pi * (1 + ROUNDING):
-            raise self.wrong(f"want start_rad < stop_rad, a turn apart at most; got {self.start_rad}, {self.stop_rad}")
+            raise self.wrong(f"give start_rad < stop_rad, a turn apart at most; got {self.start_rad}, {self.stop_rad}")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
         return round_to_float32(_polar(np.full(n, self.radius), rng.uniform(self.start_rad, self.stop_rad, size=n)))
