@@ -1,7 +1,7 @@
-"""`python -m metarl`: the command line, for launchers that start modules (torchrun)."""
+"""`python -m metarl`: the command line, for launchers that start modules, such as torchrun."""
 
 import sys
 
-from metarl.cli import main
+from metarl.cli.main import main
 
 sys.exit(main())

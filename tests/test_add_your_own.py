@@ -22,7 +22,7 @@ sys.path.insert(0, ".")
 import gymnasium as gym
 import {module}
 import metarl
-from metarl.cli import main
+from metarl.cli.main import main
 
 envs = gym.make_vec("metarl/{name}-v0", num_envs=3)
 envs.reset(seed=0)
@@ -53,7 +53,7 @@ def test_a_file_of_ones_own(file, tmp_path):
 
 def test_a_game_of_characters_is_shown(tmp_path):
     (tmp_path / "coin.py").write_text(FILES["coin.py"])
-    code = "from metarl.cli import main; raise SystemExit(main(['show', 'coin.py:BiasedCoin', '--tasks', '1']))"
+    code = "from metarl.cli.main import main; raise SystemExit(main(['show', 'coin.py:BiasedCoin', '--tasks', '1']))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert re.search(r"heads 0\.\d+\n(heads|tails)\n", done.stdout), done.stdout

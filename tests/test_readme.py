@@ -46,7 +46,7 @@ def test_an_agent_and_a_suite_of_ones_own(tmp_path):
     assert suite
     (tmp_path / "sliders.json").write_text(suite[1].replace("40000", "1"))  # one update
     assert "metarl benchmark sliders.json --agents rl2 lucky.py:LUCKY" in README
-    command = [sys.executable, "-c", "import sys; from metarl.cli import main; sys.exit(main(sys.argv[1:]))"]
+    command = [sys.executable, "-c", "import sys; from metarl.cli.main import main; sys.exit(main(sys.argv[1:]))"]
     arguments = [
         "benchmark",
         "sliders.json",

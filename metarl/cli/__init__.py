@@ -1,109 +1,12 @@
-"""The command line: `metarl COMMAND`. Options are made by tyro from dataclasses; commands of other rooms and packages
-are found through the entry-point group `metarl.commands`."""
+"""The command line, `metarl COMMAND`. It calls the functions of metarl.api and prints. In reading order:
 
-from __future__ import annotations
+- main.py: the entry point; finds a command, makes its options with tyro, and prints errors as one message.
+- command.py: `Command`, with which other packages add commands through the entry-point group `metarl.commands`.
+- listing.py: `metarl list`, tables of distributions, worlds, goals, perturbations and agents.
+- show.py: `metarl show`, pictures or a video of sampled tasks.
+- pictures.py: captions, contact sheets, PNG and mp4 files.
+- train.py: `metarl train`, meta-training into a run directory.
+- evaluate.py: `metarl evaluate`, evaluation of a run on frozen held-out tasks.
 
-import importlib
-import os
-import sys
-from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-from metarl.cli.command import Command
-from metarl.errors import MetarlError, unknown
-
-OWN = {
-    "list": ("metarl.cli.listing", "metarl list [NAME]", "distributions, worlds and agents; one of them in full"),
-    "show": ("metarl.cli.show", "metarl show DISTRIBUTION", "pictures or a video of sampled tasks"),
-    "train": ("metarl.cli.train", "metarl train AGENT DISTRIBUTION", "meta-train into a run directory"),
-    "evaluate": ("metarl.cli.evaluate", "metarl evaluate RUN_DIR", "play frozen held-out tasks: table and picture"),
-}  # name -> the module whose `main` it is, usage, about; imported when asked for
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Run one command; its exit status. A mistake of the user's is one message and a status above 0, no traceback."""
-    try:
-        _run(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()
-        return 0
-    except MetarlError as error:
-        _say("error: " if error.exit_status == 1 else "", str(error))
-        return error.exit_status
-    except SystemExit as end:  # tyro's, after --help or what it could not read
-        return end.code if isinstance(end.code, int) else 0
-    except KeyboardInterrupt:
-        _say("", "interrupted; a run keeps what it last saved: the same command with --resume continues it")
-        return 130
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it ends
-        return 141
-
-
-def parse(options: type, arguments: list[str], prog: str, about: str | None = None) -> Any:
-    """Options from arguments; exits after --help, and after a message where they cannot be read."""
-    import tyro
-
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    return tyro.cli(options, args=arguments, prog=prog, description=about, config=config)
-
-
-def _run(arguments: list[str]) -> None:
-    if not arguments or arguments[0] in ("-h", "--help"):
-        _print_help()
-    elif arguments[0] == "--version":
-        from metarl import __version__
-
-        print(f"metarl {__version__}")
-    else:
-        _command(arguments[0])(arguments[1:])
-
-
-def _command(name: str) -> Callable[[list[str]], None]:
-    if name in OWN:
-        return importlib.import_module(OWN[name][0]).main
-    others = _others()
-    if name not in others:
-        raise unknown("command", name, [*OWN, *others])
-    command = _load(others[name])
-    return lambda arguments: command.run(parse(command.options, arguments, f"metarl {name}", command.about))
-
-
-def _others() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group="metarl.commands")}
-
-
-def _load(point: EntryPoint) -> Command:
-    try:
-        return point.load()
-    except (ImportError, AttributeError) as error:
-        raise MetarlError(f"the command {point.name} = {point.value} cannot be loaded: {error}") from error
-
-
-def _print_help() -> None:
-    table = Table(box=None, show_header=False, padding=(0, 2))
-    for _, usage, about in OWN.values():
-        table.add_row(usage, about)
-    for name, point in sorted(_others().items()):
-        table.add_row(f"metarl {name}", _about(point))
-    console = Console(highlight=False)
-    console.print("Meta-reinforcement learning: task distributions, agents that learn to adapt, and how fast they do.")
-    console.print()
-    console.print(table)
-    console.print("\nEvery command explains its options with --help.")
-
-
-def _about(point: EntryPoint) -> str:
-    try:
-        return _load(point).about
-    except MetarlError as error:  # a stranger's broken command must not hide the others
-        return str(error)
-
-
-def _say(label: str, text: str) -> None:
-    """One message on stderr."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(Text.assemble((label, "bold red"), text))
+No other part of metarl imports this folder, except for the commands of metarl.benchmarks.
+"""

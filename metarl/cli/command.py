@@ -1,4 +1,4 @@
-"""What a subcommand of `metarl` is; rooms and installed packages add theirs by the entry points `metarl.commands`."""
+"""The type of a subcommand that a package adds to `metarl` through the entry-point group `metarl.commands`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Command:
-    """`metarl NAME`: options are a dataclass, from which tyro makes the command line."""
+    """The command `metarl NAME`."""
 
     name: str
     options: type
+    """a dataclass, from which tyro makes the options of the command line"""
     run: Callable[[Any], None]
+    """called with an instance of `options`"""
     about: str
+    """one line for `metarl --help`"""

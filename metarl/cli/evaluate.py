@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from metarl import api
-from metarl.cli import parse
+from metarl.cli.main import parse
 from metarl.errors import MetarlError
 from metarl.training.run_dir import EVAL, PICTURE
 

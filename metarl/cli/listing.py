@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from metarl import registry
-from metarl.cli import parse
+from metarl.cli.main import parse
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
 from metarl.tasks.task_distribution import TaskDistribution

@@ -14,7 +14,8 @@ import tyro
 
 from metarl import registry
 from metarl.checks import check_whole
-from metarl.cli import parse, pictures
+from metarl.cli import pictures
+from metarl.cli.main import parse
 from metarl.core.environment import Environment
 from metarl.core.rng import check_seed, generator
 from metarl.core.simulation import Simulation

@@ -7,7 +7,7 @@ from dataclasses import field, fields, make_dataclass
 from typing import Any
 
 from metarl import registry
-from metarl.cli import parse
+from metarl.cli.main import parse
 from metarl.core.agent import AgentType
 from metarl.errors import MetarlError
 from metarl.runtime import distributed, threads

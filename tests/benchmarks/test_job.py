@@ -20,7 +20,7 @@ from metarl.benchmarks.job.folder import Folder, RunKey
 from metarl.benchmarks.job.job import jobs, work
 from metarl.benchmarks.results.load_results import checked, collect
 from metarl.benchmarks.suites import suite as suites
-from metarl.cli import main
+from metarl.cli.main import main
 from metarl.training import eval_file, evaluate
 
 Job = Callable[..., Folder]
@@ -233,7 +233,7 @@ def test_killed_and_given_again_the_job_ends_as_if_nothing_had_happened(
 ) -> None:
     out = tmp_path / "out"
     call = ["benchmark", str(suite_file(tmp_path)), "--out", str(out)]
-    line = f"import sys; from metarl.cli import main; sys.exit(main({call}))"
+    line = f"import sys; from metarl.cli.main import main; sys.exit(main({call}))"
     for _ in range(2):
         process = subprocess.Popen([sys.executable, "-c", line], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 60

@@ -21,7 +21,7 @@ from metarl.benchmarks.job.job import jobs, work
 from metarl.benchmarks.results import references
 from metarl.benchmarks.results.load_results import REFERENCES, checked, collect
 from metarl.benchmarks.suites import suite as suites
-from metarl.cli import main
+from metarl.cli.main import main
 from metarl.tasks.task_set import TaskSet
 from metarl.training.evaluate import evaluate_agent
 

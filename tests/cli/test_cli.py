@@ -16,7 +16,7 @@ import pytest
 
 from metarl import registry
 from metarl.agents.ppo.learner import PPOLearner
-from metarl.cli import main
+from metarl.cli.main import main
 
 TRAIN = ["train", "rl2", "PointGoalSparse"]
 TINY = [
@@ -93,9 +93,9 @@ def test_train_explains_the_agents_own_settings_with_tuned_defaults(capsys: Capt
 
 
 def test_help_imports_neither_torch_nor_mujoco() -> None:
-    script = "import sys, metarl.cli; metarl.cli.main(['-h']); print(sorted({'torch', 'mujoco'} & set(sys.modules)))"
+    script = "import sys; from metarl.cli.main import main; main(['-h']); print({'torch', 'mujoco'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout.splitlines()[-1] == "[]"
+    assert ended.stdout.splitlines()[-1] == "set()"
 
 
 def test_version(capsys: Capture) -> None:
@@ -136,7 +136,7 @@ def test_list_shows_what_a_file_defines(tmp_path: Path, capsys: Capture) -> None
 
 
 def test_output_may_be_cut_short() -> None:
-    script = "import metarl.cli; raise SystemExit(metarl.cli.main(['list']))"
+    script = "from metarl.cli.main import main; raise SystemExit(main(['list']))"
     reader, writer = os.pipe()
     os.close(reader)
     command, pipe = [sys.executable, "-c", script], subprocess.PIPE
@@ -343,7 +343,9 @@ def test_a_damaged_checkpoint(refused: Callable[..., str], run: Path, tmp_path: 
         assert "is damaged and cannot be read" in refused(*command)
 
 
-@pytest.mark.parametrize(("presses", "message"), [(1, "stopped at 960 of"), (2, "interrupted; a run keeps what")])
+@pytest.mark.parametrize(
+    ("presses", "message"), [(1, "stopped at 960 of"), (2, "interrupted; a run keeps its last checkpoint")]
+)
 def test_ctrl_c(presses: int, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     original = PPOLearner.update
 

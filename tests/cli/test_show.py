@@ -8,7 +8,8 @@ import torch
 from matplotlib.image import imread
 
 import metarl
-from metarl.cli import main, pictures
+from metarl.cli import pictures
+from metarl.cli.main import main
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Outcome, Simulation
 from metarl.core.world import World

@@ -12,7 +12,7 @@ import pytest
 import metarl
 from metarl import registry
 from metarl.agents.ppo.presets import RL2Settings
-from metarl.cli import main
+from metarl.cli.main import main
 from metarl.runtime import distributed
 from metarl.runtime.launch import launch_processes
 from metarl.training.run_dir import read_table

@@ -16,7 +16,7 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.cli import main
+from metarl.cli.main import main
 from metarl.training.evaluate import evaluate_agent
 
 Train = Callable[..., Path]

@@ -19,7 +19,7 @@ import torch
 
 import metarl
 from metarl.agents.action_noise import ActionNoise
-from metarl.cli import main
+from metarl.cli.main import main
 from metarl.core.agent import AgentType, Learner
 from metarl.runtime import distributed
 from metarl.runtime.distributed import Shard
@@ -29,7 +29,7 @@ SERVER = """
 import json, os, sys
 import mujoco, torch.distributed, torch.utils.tensorboard
 import metarl.envs.catalogue, metarl.agents.ppo.presets, metarl.agents.maml.presets
-from metarl import cli
+from metarl.cli.main import main
 
 for line in sys.stdin:
     processes = []
@@ -39,7 +39,7 @@ for line in sys.stdin:
             os.environ.update(environment)
             file = os.open(output, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.dup2(file, 1), os.dup2(file, 2)
-            sys.exit(cli.main(arguments))
+            sys.exit(main(arguments))
     print(json.dumps(processes), flush=True)
     print(json.dumps([os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in processes]), flush=True)
 """  # imports once; each line of input starts processes, whose numbers it prints, and then how they ended

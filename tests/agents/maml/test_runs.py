@@ -9,7 +9,7 @@ import metarl
 from metarl import MetarlError
 from metarl.agents.maml import learner
 from metarl.agents.maml.adaptation_batch import compute_advantages
-from metarl.cli import main
+from metarl.cli.main import main
 
 UPDATE = 2 * 8 * 20  # env steps: two phases of 8 rollouts
 SMALL = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 4}
