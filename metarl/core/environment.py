@@ -1,8 +1,8 @@
-"""B episodes side by side, each with a clock of its own: the layer under trials and under the Gymnasium faces.
+"""B episodes side by side, each with its own clock: the layer under trials and under the Gymnasium API.
 
-An `Environment` owns what a world does not: which task each environment has, its counters and streams of random
-numbers, and the time limit. Who restarts when is the caller's affair: `Trials` restarts all together between slots,
-the faces restart by autoreset mode.
+An `Environment` holds what a simulation does not: the task of each environment, its streams of random numbers, and the
+time limit. The caller decides when to reset: `Trials` resets all environments together between slots, the Gymnasium
+environments reset by autoreset mode.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Moved = TypeVar("Moved")
 
 
 class Transition(NamedTuple):
-    """What a step led to; entries of environments that were not active keep obs, have reward 0 and no flags."""
+    """The results of a step. Environments that were not active keep their obs, and have reward 0 and no flags."""
 
     obs: Tensor  # float32 or uint8 [B, *observation], after the step and before any restart
     reward: Tensor  # float32 [B]
@@ -50,7 +50,7 @@ class Environment:
     ) -> None:
         if not isinstance(num_envs, int) or num_envs < 1:
             raise MetarlError(f"num_envs must be a whole number of at least 1, got {num_envs!r}")
-        malloc.keep()
+        malloc.keep_freed_memory()
         self.distribution = distribution
         self.num_envs = num_envs
         self.device = torch.device(device)
@@ -64,7 +64,7 @@ class Environment:
         self.episode = torch.full((num_envs,), -1, dtype=torch.int64, device=self.device)
         self.time = torch.zeros(num_envs, dtype=torch.int64, device=self.device)  # steps into the episode
         self._stream = stream(0, torch.arange(num_envs, device=self.device))
-        # Asked at every step, and slow to find out.
+        # Needed at every step, and slow to compute.
         self._action_shape = torch.Size((num_envs, *(self.action_space.shape or ())))
         self._choices = int(self.action_space.n) if isinstance(self.action_space, gym.spaces.Discrete) else None
         self._moved: Callable[..., Transition] = self.move
@@ -105,7 +105,7 @@ class Environment:
         return self.simulation.reward_terms
 
     def seed(self, seed: int | Tensor, key: Tensor | None = None, mask: Tensor | None = None) -> None:
-        """Give the masked environments their streams of random numbers: seed [B] or one for all, key [B]."""
+        """Set the random streams of the masked environments: seed [B] or one for all, key [B]."""
         key = torch.arange(self.num_envs, device=self.device) if key is None else key
         if key.shape != (self.num_envs,):
             raise MetarlError(f"keys have shape {tuple(key.shape)}, expected {(self.num_envs,)}")
@@ -114,7 +114,7 @@ class Environment:
         self.episode = torch.where(mask, -1, self.episode)
 
     def assign(self, tasks: TaskSet, mask: Tensor | None = None) -> None:
-        """Give the masked environments these tasks: one for all of them, or one for each of the B environments."""
+        """Set the tasks of the masked environments: one for all of them, or one for each of the B environments."""
         if len(tasks) not in (1, self.num_envs):
             raise MetarlError(f"{len(tasks)} tasks for {self.num_envs} environments: give one task, or one each")
         given = {name: self._tensor(values) for name, values in self.distribution.task_set(tasks).params.items()}
@@ -127,7 +127,7 @@ class Environment:
         self.simulation.assign(self.task, self.everyone if mask is None else mask)
 
     def reset(self, mask: Tensor | None = None) -> Tensor:
-        """Begin the next episode of the masked environments; the observation of all."""
+        """Start the next episode of the masked environments; returns the observations of all."""
         if not self.task:
             raise MetarlError("assign tasks before the first reset")
         return self._restarted(self.everyone if mask is None else mask)
@@ -139,11 +139,11 @@ class Environment:
         return self._observe()
 
     def step(self, action: Tensor, active: Tensor | None = None) -> Transition:
-        """One env step of the active environments (all when None)."""
+        """Take one env step in the active environments (all when None)."""
         return self._moved(self._checked(action), self.everyone if active is None else active)
 
     def move(self, action: Tensor, active: Tensor) -> Transition:
-        """`step` as it stands: neither checked nor a graph."""
+        """Take one env step, without checks and not as a graph."""
         wrong = None
         if self._choices is not None:
             wrong = (action < 0) | (action >= self._choices)
@@ -166,10 +166,11 @@ class Environment:
         return Transition(self._observe(), reward, terminated, truncated, flags)
 
     def render(self, index: int = 0, width: int = 480, height: int = 480) -> np.ndarray:
-        """uint8 [height, width, 3], a picture of one environment."""
+        """Return uint8 [height, width, 3]: a picture of one environment."""
         return self.simulation.render(index, width, height)
 
     def close(self) -> None:
+        """Release what the simulation holds."""
         self.simulation.close()
 
     def _random(self) -> CounterRNG:
@@ -180,7 +181,7 @@ class Environment:
         if not self.task_visible:
             return obs
         task = torch.cat([v.reshape(self.num_envs, -1).to(obs.dtype) for v in self.task.values()], -1)
-        if obs.dim() > 2:  # planes: one more for each number of the task, the same in every cell
+        if obs.dim() > 2:  # planes: one more for each number of the task, equal in every cell
             task = task.view(self.num_envs, *[1] * (obs.dim() - 2), -1).expand(*obs.shape[:-1], -1)
         return torch.cat([obs, task], -1)
 

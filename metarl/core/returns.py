@@ -1,4 +1,4 @@
-"""Pure functions on [T, B] tensors that agents share."""
+"""Returns, advantages and masked statistics of [T, B] tensors, as pure functions."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ def generalized_advantage(reward: Tensor, value: Tensor, ends: Tensor, gamma: fl
 
 
 def compact(resting: Tensor) -> Tensor:
-    """Row order [T, B] that puts each environment's own steps first, in time order, and its rests last."""
+    """Return the row order [T, B] that puts each environment's taken steps first, in time order, and its rests last."""
     return torch.argsort(resting.to(torch.uint8), dim=0, stable=True)
 
 
 def take_rows(x: Tensor, order: Tensor) -> Tensor:
-    """x [T, B, ...] with the rows of each environment in `order` [T, B]."""
+    """Return x [T, B, ...] with the rows of each environment in `order` [T, B]."""
     return torch.gather(x, 0, order.reshape(*order.shape, *[1] * (x.dim() - 2)).expand_as(x))
 
 
 def may_hold(mask: Tensor) -> bool:
-    """Whether the mask is set anywhere: looked at on CPU, where that costs nothing; elsewhere, it may be."""
+    """Return whether the mask may be set anywhere. It is read on CPU only, where that does not wait for a device."""
     return not mask.is_cpu or bool(mask.any())
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Mean of x where mask is set, by the count of those."""
+    """Return the mean of x where mask is set; 0 where it is set nowhere."""
     return (x * mask).sum() / mask.sum().clamp(min=1)
 
 
 def explained_variance(predicted: Tensor, actual: Tensor, variance: Callable[[Tensor], Tensor] = torch.var) -> float:
-    """1 - Var(actual - predicted) / Var(actual): 1 is perfect, 0 no better than a constant."""
+    """Return 1 - Var(actual - predicted) / Var(actual): 1 is perfect, 0 no better than a constant."""
     whole = variance(actual)
     return float(1 - variance(actual - predicted) / whole) if whole > 0 else 0.0

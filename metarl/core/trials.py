@@ -1,7 +1,7 @@
-"""Trials: K episodes in slots of H steps, all environments in step (contract 7).
+"""Trials: K episodes in slots of H steps, in all environments at the same time (contract 7).
 
-An environment whose episode ends early rests until its slot is over: it is not stepped, earns nothing, and is marked
-`resting`, so that it is left out of learning and of counts. When all rest, the slot is cut short.
+An environment whose episode ends early rests until its slot is over: it is not stepped, has reward 0, and is marked
+`resting`, so that learning and counts leave it out. When all environments rest, the slot is cut short.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from metarl.core.environment import Environment, Transition
 from metarl.errors import MetarlError
 from metarl.tasks.task_set import TaskSet
 
-LOOK = 16  # steps after which a GPU is asked whether a slot may be cut short: it is, later by so many steps at most
+CHECK_EVERY = 16  # steps between checks, on a GPU, of whether all environments rest; a check waits for the GPU
 
 
 class Step(NamedTuple):
-    """What a step led to, for B environments."""
+    """The results of a step of B environments."""
 
-    obs: Tensor  # float32 or uint8 [B, *observation], to act on next: a new episode's start where a slot ended
+    obs: Tensor  # float32 or uint8 [B, *observation], the next input; a new episode's start where a slot has ended
     reward: Tensor  # float32 [B], raw
     terminated: Tensor  # bool [B], the episode ended in the MDP
     truncated: Tensor  # bool [B], the episode was cut by its horizon or by diverged physics
-    final_obs: (
-        Tensor  # float32 or uint8 [B, *observation], what the action led to, before any restart; obs itself if none
-    )
-    resting: Tensor  # bool [B], this environment's episode had ended before: nothing happened
-    flags: Tensor  # int64 [B], bits of metarl.core.world.FLAG_NAMES
+    final_obs: Tensor
+    """float32 or uint8 [B, *observation], the result of the action before any reset; obs itself where there is none"""
+    resting: Tensor  # bool [B], the environment's episode had ended before: no step was taken
+    flags: Tensor  # int64 [B], bits of metarl.core.simulation.FLAG_NAMES
 
 
 class Trials:
@@ -51,8 +50,8 @@ class Trials:
         self.episode = 0  # the slot all environments are in, 0 to K-1; K when the trial is over
         self.time = 0  # steps into the slot
         self._begun = False
-        self._all_awake()
-        self._looks = self.device.type == "cpu"  # values are free to look at there; a GPU is waited for
+        self._wake_all()
+        self._on_cpu = self.device.type == "cpu"  # there, reading a value of a tensor does not wait for a device
 
     @property
     def done(self) -> bool:
@@ -66,23 +65,23 @@ class Trials:
 
     @property
     def active(self) -> Tensor:
-        """bool [B]: the others."""
+        """bool [B]: environments whose episode is running."""
         return self.environment.everyone if self._none_rest else ~self._resting
 
     def begin(self, tasks: TaskSet | Mapping[str, Any], seed: int = 0, keys: Tensor | None = None) -> Tensor:
-        """Start a trial: one task (a dict will do) for all, or a set of one each; the first observation.
+        """Start a trial with one task for all environments (a dict is enough) or a set of one each; returns obs.
 
-        Environment i draws from stream (seed, keys[i]), by default keys[i] = i.
+        Environment i draws its random numbers from stream (seed, keys[i]); by default keys[i] = i.
         """
         environment = self.environment
         environment.assign(self.environment.distribution.task_set(tasks))
         environment.seed(seed, keys)
         self.episode, self.time, self._begun = 0, 0, True
-        self._all_awake()
+        self._wake_all()
         return environment.reset()
 
     def step(self, action: Tensor) -> Step:
-        """One step of all environments that do not rest."""
+        """Take one step in all environments that do not rest."""
         if not self._begun:
             raise MetarlError("call begin(tasks) before the first step")
         if self.done:
@@ -93,7 +92,7 @@ class Trials:
         """Count a step of the active environments; the next episode begins where this one has ended for all."""
         resting = self._resting
         ended = after.terminated | after.truncated
-        if not self._looks or bool(ended.any()):
+        if not self._on_cpu or bool(ended.any()):
             self._resting, self._none_rest = resting | ended, False
         self.time += 1
         obs = after.obs
@@ -102,7 +101,7 @@ class Trials:
             if self.done:
                 self._warn()
             else:
-                self._all_awake()
+                self._wake_all()
                 obs = self.environment.reset()
         return Step(obs, after.reward, after.terminated, after.truncated, after.obs, resting, after.flags)
 
@@ -110,16 +109,16 @@ class Trials:
         self.environment.close()
 
     def _warn(self) -> None:
-        if told := self.environment.simulation.trouble():
-            warnings.warn(told, stacklevel=4)  # whoever called `step`
+        if problem := self.environment.simulation.trouble():
+            warnings.warn(problem, stacklevel=4)  # at the call of `step`
 
-    def _all_awake(self) -> None:
+    def _wake_all(self) -> None:
         self._resting = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
-        self._none_rest = True  # known, so that nobody need look
+        self._none_rest = True  # known without reading the mask
 
     def _all_rest(self) -> bool:
         if self._none_rest:
             return False
-        # The one place that looks at a value of a GPU's: it waits, so it is not asked at each step.
-        asked = self._looks or self.time % LOOK == 0
-        return asked and bool(self._resting.all())
+        # The one place that reads a value from a GPU. It waits, so it is not done at each step.
+        check = self._on_cpu or self.time % CHECK_EVERY == 0
+        return check and bool(self._resting.all())

@@ -1,19 +1,30 @@
-"""Which device the work is done on."""
+"""The choice of a device."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 
 from metarl.errors import MetarlError
-from metarl.tasks.task_distribution import TaskDistribution
 
 
-def pick_device(device: str, *distributions: TaskDistribution) -> str:
-    """cpu or cuda; `auto` is a GPU where there is one and these can be simulated on it.
+class _World(Protocol):
+    def unfit(self, device: str) -> str | None: ...
 
-    MetarlError where cuda is asked for and cannot be had.
+
+class Simulated(Protocol):
+    """A task distribution, as far as the choice of a device depends on it."""
+
+    @property
+    def simulated_world(self) -> _World: ...
+
+
+def pick_device(device: str, *distributions: Simulated) -> str:
+    """Return "cpu" or "cuda"; "auto" becomes a GPU where there is one that can simulate these distributions.
+
+    Raises MetarlError where cuda is requested and cannot be used.
     """
     reason = None if device == "cpu" else _against_cuda(distributions)
     if device == "cuda" and reason:
@@ -21,15 +32,15 @@ def pick_device(device: str, *distributions: TaskDistribution) -> str:
     return "cpu" if device == "cpu" or reason else "cuda"
 
 
-def said(device: str, *distributions: TaskDistribution) -> str | None:
-    """What `auto` became, and why; None where the device was named."""
+def explain(device: str, *distributions: Simulated) -> str | None:
+    """Return a line that says which device "auto" became, and why; None where the device was named."""
     if device != "auto":
         return None
     picked = pick_device(device, *distributions)
     return f"device: {picked} ({_against_cuda(distributions) or torch.cuda.get_device_name()})"
 
 
-def _against_cuda(distributions: Sequence[TaskDistribution]) -> str | None:
+def _against_cuda(distributions: Sequence[Simulated]) -> str | None:
     return _no_cuda() or next(filter(None, (d.simulated_world.unfit("cuda") for d in distributions)), None)
 
 

@@ -1,8 +1,8 @@
-"""Several processes that learn as one, started by `torchrun`: who am I, and what do all of us have together.
+"""Several processes that train as one: ranks, shards, and sums and means over all processes.
 
-Each process lives through its share of a meta-batch, and what is learned from is summed over all of them, so that W
-processes do what one would. Every function must be called by all of them, in the same order. In a single process, and
-outside of `together`, each is the identity.
+Each process rolls out its shard of a meta-batch, and gradients and statistics are averaged over all processes, so that
+W processes compute what one would. Every function must be called by all processes, in the same order. In a single
+process, and outside of `process_group`, each function is the identity.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ _rank, _size = 0, 1
 
 
 class PeerLost(MetarlError):
-    """Another process is gone, and so this one ends."""
+    """Raised where another process has ended, so that this one must end, too."""
 
 
 def launched() -> tuple[int, int]:
-    """(rank, number of processes) by torchrun's environment variables; (0, 1) without them."""
+    """Return (rank, number of processes) from torchrun's environment variables; (0, 1) without them."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
 
 def rank() -> int:
-    """Which of the processes this is; the first, 0, writes the run's files."""
+    """Return the rank of this process; rank 0 writes the run's files."""
     return _rank
 
 
 def size() -> int:
-    """W: how many processes learn together."""
+    """Return W, the number of processes that train together."""
     return _size
 
 
 @contextmanager
 def process_group(device: str) -> Iterator[None]:
-    """Within, all processes that torchrun started work together: by gloo on CPU, by NCCL on a GPU each."""
+    """Within, all processes that torchrun started train as one: by gloo on CPU, by NCCL with a GPU each."""
     global _rank, _size
     rank, size = launched()
     if size > 1:
@@ -57,7 +57,7 @@ def process_group(device: str) -> Iterator[None]:
 
 
 def _start(device: str) -> None:
-    """Find the other processes, once; the connection lasts as long as this process."""
+    """Connect to the other processes, once; the connection lasts as long as this process."""
     if device == "cuda":
         local, gpus = int(os.environ.get("LOCAL_RANK", 0)), torch.cuda.device_count()
         if local >= gpus:
@@ -73,14 +73,14 @@ def _start(device: str) -> None:
 
 
 def shut_down() -> None:
-    """Part from the other processes for good."""
+    """Disconnect from the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
 
 
 @dataclass(frozen=True)
 class Shard:
-    """The rows of a whole that fall to this process."""
+    """The rows of a whole that belong to this process."""
 
     start: int
     stop: int
@@ -95,7 +95,7 @@ class Shard:
         return slice(self.start, self.stop)
 
     def each(self, n: int) -> Shard:
-        """The same where every row stands for n."""
+        """Return the shard where every row stands for n rows."""
         return Shard(self.start * n, self.stop * n, self.whole * n)
 
     def local(self, index: Tensor) -> tuple[Tensor, int]:
@@ -107,12 +107,12 @@ class Shard:
         return (rows, 1) if len(rows) else (rows.new_zeros(1), 0)
 
     def keys(self, device: torch.device | str) -> Tensor:
-        """int64 [count]: the rows' numbers in the whole."""
+        """Return int64 [count]: the rows' numbers in the whole."""
         return torch.arange(self.start, self.stop, device=device)
 
 
 def shard(name: str, whole: int) -> Shard:
-    """An equal share of `whole`; MetarlError, by the setting's name, where it does not divide."""
+    """Return this process's equal part of `whole`; MetarlError, with the setting's name, where it does not divide."""
     if whole % _size:
         raise MetarlError(f"{name} {whole} must be a multiple of the number of processes, {_size}: each takes its part")
     count = whole // _size
@@ -120,7 +120,7 @@ def shard(name: str, whole: int) -> Shard:
 
 
 def span(count: int) -> Shard:
-    """Where `count` rows of this process lie when those of all processes are laid end to end."""
+    """Return the position of this process's `count` rows among the rows of all processes, in order of rank."""
     counts = torch.zeros(_size, dtype=torch.int64)
     counts[_rank] = count
     ends = _reduced(counts).cumsum(0)
@@ -129,17 +129,17 @@ def span(count: int) -> Shard:
 
 
 def total(count: int) -> int:
-    """The sum over all processes."""
+    """Return the sum over all processes."""
     return int(_reduced(torch.tensor(int(count))))
 
 
 def largest(count: int) -> int:
-    """The maximum over all processes."""
+    """Return the maximum over all processes."""
     return int(_reduced(torch.tensor(count), dist.ReduceOp.MAX)) if _size > 1 else count
 
 
 def average_(tensors: Sequence[Tensor], weight: Tensor | float = 1.0) -> None:
-    """Replace each tensor by its mean over all processes, which count by their weights []; one exchange for all."""
+    """Replace each tensor by its mean over all processes, weighted by `weight` []; one exchange for all tensors."""
     if _size == 1:
         return
     flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
@@ -151,14 +151,14 @@ def average_(tensors: Sequence[Tensor], weight: Tensor | float = 1.0) -> None:
 
 
 def average_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Each metric's mean over all processes."""
+    """Return each metric's mean over all processes."""
     values = torch.tensor(list(metrics.values()), dtype=torch.float64)
     average_([values])
     return dict(zip(metrics, values.tolist(), strict=True))
 
 
 def moments(x: Tensor) -> tuple[int, Tensor, Tensor]:
-    """Count, mean and variance (its mean square about the mean) of all processes' samples x [N, *shape]."""
+    """Return count, mean and variance (divided by N) of all processes' samples x [N, *shape]."""
     mean = x.mean(0)
     if _size == 1:
         return len(x), mean, x.var(0, unbiased=False)
@@ -169,7 +169,7 @@ def moments(x: Tensor) -> tuple[int, Tensor, Tensor]:
 
 
 def variance(x: Tensor) -> Tensor:
-    """[]: the unbiased variance of all processes' samples x [N]."""
+    """Return []: the unbiased variance of all processes' samples x [N]."""
     if _size == 1:
         return x.var()
     count, _, var = moments(x)
@@ -177,7 +177,7 @@ def variance(x: Tensor) -> Tensor:
 
 
 def mean_and_std(x: Tensor, correction: int) -> tuple[Tensor, Tensor]:
-    """[], []: mean and standard deviation of all processes' samples x [N], N - correction its divisor."""
+    """Return [], []: mean and standard deviation (divided by N - correction) of all processes' samples x [N]."""
     if _size == 1:
         return x.mean(), x.std(correction=correction)
     count, mean, var = moments(x)
@@ -185,7 +185,7 @@ def mean_and_std(x: Tensor, correction: int) -> tuple[Tensor, Tensor]:
 
 
 def _reduced(x: Tensor, operation: Any = dist.ReduceOp.SUM) -> Tensor:
-    """x, in place, reduced over all processes."""
+    """Reduce x in place over all processes; returns it."""
     if _size > 1:
         try:
             dist.all_reduce(x, operation)

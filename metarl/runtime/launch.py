@@ -1,7 +1,7 @@
-"""More processes on this machine for one training, started by the first of them; see metarl/runtime/distributed.py.
+"""Further processes on this machine for one training, started by the first one; see distributed.py.
 
-Python runs one operation at a time in a process, and those of a small recurrent network are too small to be shared out
-among threads: so several processes, each with its share of the trials and of the cores, train faster than one.
+Python runs one operation at a time in a process, and the operations of a small recurrent network are too small to split
+among threads. Several processes, each with a share of the trials and of the cores, therefore train faster than one.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from typing import IO
 from metarl.errors import MetarlError
 from metarl.runtime import distributed
 
-COMPANION = "METARL_COMPANION"  # set in the processes started here, not in those of torchrun
-LEAVE_S = 10.0  # time companions have to end by themselves
+LAUNCHED = "METARL_LAUNCHED"  # set in the processes started here, not in those of torchrun
+EXIT_S = 10.0  # time that processes have to end by themselves
 
 
 def is_launched_process() -> bool:
-    """Whether this process was started by `companions`."""
-    return distributed.launched()[0] > 0 and COMPANION in os.environ
+    """Return whether this process was started by `launch_processes`."""
+    return distributed.launched()[0] > 0 and LAUNCHED in os.environ
 
 
 @contextmanager
 def launch_processes(count: int, module: str, arguments: Sequence[str]) -> Iterator[None]:
-    """Within, this process is the first of `count` that learn as one; the others run `python -m MODULE ARGUMENTS`.
+    """Within, this process is the first of `count` that train together; the others run `python -m MODULE ARGUMENTS`.
 
-    Each has a share of the cores. The others write nothing to stdout, and end when this process does, however that is:
-    without it they find nobody. What they wrote to stderr is told then, less the error that all came to.
+    Each has a share of the cores. The others write nothing to stdout, and end when this process ends. Their stderr is
+    printed afterwards, without the error that all processes raised.
     """
     if count == 1:
         yield
@@ -40,31 +40,31 @@ def launch_processes(count: int, module: str, arguments: Sequence[str]) -> Itera
     before = dict(os.environ)
     common = {
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count), COMPANION: "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # a stranger's modules are found as they are here
+        "LOCAL_WORLD_SIZE": str(count), LAUNCHED: "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),  # user modules are found as in this process
     }  # fmt: skip
     command = [sys.executable, "-P", "-m", module, *arguments]
     started = []
     for rank in range(1, count):
-        told = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would fill up
+        stderr = tempfile.TemporaryFile()  # noqa: SIM115 - an unread pipe would fill up
         process = subprocess.Popen(
-            command, env={**before, **common, **_rank(rank)}, stdout=subprocess.DEVNULL, stderr=told
+            command, env={**before, **common, **_rank(rank)}, stdout=subprocess.DEVNULL, stderr=stderr
         )
-        started.append((process, told))
+        started.append((process, stderr))
     os.environ.update(common | _rank(0))
-    own = ""
+    own_error = ""
     try:
         yield
     except MetarlError as error:
-        own = f"error: {error}"
+        own_error = f"error: {error}"
         raise
     finally:
         os.environ.clear()
         os.environ.update(before)
         distributed.shut_down()
-        for process, told in started:
+        for process, stderr in started:
             _end(process)
-            _pass_on(told, own)
+            _print_rest(stderr, own_error)
 
 
 def _rank(rank: int) -> dict[str, str]:
@@ -79,16 +79,16 @@ def _free_port() -> int:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     try:
-        process.wait(LEAVE_S)
+        process.wait(EXIT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
-def _pass_on(told: IO[bytes], own: str) -> None:
-    """Print what a companion said, but for what this process is about to say itself."""
-    with told:
-        told.seek(0)
-        text = told.read().decode(errors="replace")
-    if left := (text.replace(own, "") if own else text).strip():
-        print(left, file=sys.stderr)
+def _print_rest(stderr: IO[bytes], own_error: str) -> None:
+    """Print the stderr of a process, without the error that this process raises itself."""
+    with stderr:
+        stderr.seek(0)
+        text = stderr.read().decode(errors="replace")
+    if rest := (text.replace(own_error, "") if own_error else text).strip():
+        print(rest, file=sys.stderr)

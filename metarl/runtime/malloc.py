@@ -1,7 +1,8 @@
-"""Freed memory stays with the process: batches of boards and trials are made and freed at every step.
+"""Settings of glibc's allocator, so that freed memory stays with the process.
 
-glibc gives large blocks back to the system and gets others, whose pages the system must clear and map anew: half of an
-arcade game's time (Breakout, 2048 boards on one core: 0.29 million env steps a second, 0.55 without).
+Batches of boards and trials are allocated and freed at every step. glibc returns large blocks to the system and maps
+new ones, whose pages the system must clear: half of an arcade game's time (Breakout, 2048 boards on one core: 0.29
+million env steps a second, 0.55 with these settings).
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ import ctypes
 import functools
 import sys
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # mallopt's names for them, in malloc.h
-MOST_KEPT = 256 * 2**20  # bytes at the top of the heap; what is free beyond them goes back
-LARGEST = 32 * 2**20  # bytes of a block that is kept at all, the most that glibc allows
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # parameters of mallopt, from malloc.h
+MOST_KEPT = 256 * 2**20  # bytes at the top of the heap; free memory beyond them is returned to the system
+LARGEST = 32 * 2**20  # bytes of the largest block that is kept, the most that glibc allows
 
 
 @functools.cache
-def keep() -> None:
-    """For the whole process, once; nothing where the C library is not glibc."""
+def keep_freed_memory() -> None:
+    """Set the allocator of the whole process, once; does nothing where the C library is not glibc."""
     if sys.platform != "linux":
         return
     try:

@@ -1,4 +1,4 @@
-"""How many CPU threads physics and networks use."""
+"""The number of CPU threads of physics and networks."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _threads: int | None = None
 
 
 def available() -> int:
-    """Cores this process may run on; its part of them where torchrun started others beside it."""
+    """Return the number of cores that this process may use; its share where it trains with others."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
 
 
 @contextmanager
 def using(count: int | None) -> Iterator[None]:
-    """Use this many threads (all cores when None), for simulations made within and for networks."""
+    """Within, networks and new simulations use this many threads (all cores when None)."""
     global _threads
     before = _threads, torch.get_num_threads()
     _threads = count or available()
@@ -32,14 +32,17 @@ def using(count: int | None) -> Iterator[None]:
 
 
 def physics_threads() -> int:
-    """Threads of a new simulation."""
+    """Return the number of threads of a new simulation."""
     return _threads or available()
 
 
 @contextmanager
 def acting() -> Iterator[None]:
-    """Networks on one thread: a rollout's tensors are too small to share out, and torch's idle threads spin for a while
-    after each operation, which takes the cores from the physics (measured on 2 cores: 55 us an env step, 38 us so)."""
+    """Within, networks use one thread, for rollouts.
+
+    The tensors of a rollout are too small to split. torch's idle threads spin for a while after each operation, which
+    takes the cores from the physics (measured on 2 cores: 55 us an env step, 38 us with one thread).
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

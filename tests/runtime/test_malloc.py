@@ -14,7 +14,7 @@ glibc = sys.platform == "linux" and "glibc" in platform.libc_ver()
 PAGES_MAPPED = """
 import resource, torch
 from metarl.runtime import malloc
-malloc.keep()
+malloc.keep_freed_memory()
 for round in range(40):
     if round == 20:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -34,6 +34,6 @@ def test_it_is_done_once_and_harms_nowhere(monkeypatch):
     for system in ("darwin", "win32", sys.platform):
         malloc.keep.cache_clear()
         monkeypatch.setattr(sys, "platform", system)
-        malloc.keep()
-        malloc.keep()
+        malloc.keep_freed_memory()
+        malloc.keep_freed_memory()
         assert malloc.keep.cache_info().hits == 1
