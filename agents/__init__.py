@@ -1,0 +1,12 @@
+"""Agents: meta-RL algorithms, their controls, and reference agents without learned weights. In reading order:
+
+- action_distributions.py: `Gaussian` and `Categorical`, the distributions that actions are sampled from.
+- action_spaces.py: how a policy acts in a Box (`Continuous`) or a Discrete space (`Discrete`).
+- action_noise.py: `ActionNoise`, the random numbers of sampling, the same for any number of processes.
+- networks/: encoders, memories, the actor-critic, and the normalisation of inputs.
+- ppo/: PPO over whole trials, which trains RL² and its controls.
+- maml/: gradient-based meta-learning: MAML, ProMP, E-MAML, FOMAML, Reptile, Meta-SGD and ANIL.
+- references/: bandit algorithms, planners and optimal policies, to compare with.
+
+An agent implements the protocol `Agent` of metarl.core.agent and is registered by name as an `AgentType`.
+"""

@@ -1,4 +1,4 @@
-"""The random numbers that actions are sampled with."""
+"""The random numbers that sample actions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from metarl.runtime.distributed import Shard
 
 
 class ActionNoise:
-    """Random numbers for each row of a batch, from one generator (torch's own when None).
+    """Random numbers for each row of a batch, from one generator (torch's default generator when None).
 
-    Where the rows are one process's shard of a batch, they are cut from the draw for the whole batch, so that several
-    processes act exactly as one would.
+    If the rows are one process's shard of a batch, they are cut from the draw for the whole batch. Several processes
+    then act exactly as a single one.
     """
 
-    in_place = True  # no part of a CUDA graph: its numbers are drawn before
+    in_place = True  # not part of a CUDA graph: its numbers are drawn before the graph runs
 
     def __init__(self, generator: torch.Generator | None = None, shard: Shard | None = None) -> None:
         self.generator = generator
@@ -26,7 +26,7 @@ class ActionNoise:
         self.draws = 0  # since `sync_draws`
 
     def normal(self, like: Tensor) -> Tensor:
-        """Return standard normal numbers of the shape of `like` [..., A]; its leading dimensions are the rows."""
+        """Return standard normal numbers of the shape of `like` [..., A]; the leading dimensions are the rows."""
         return self._draw(torch.Tensor.normal_, like)
 
     def exponential(self, like: Tensor) -> Tensor:
@@ -34,7 +34,7 @@ class ActionNoise:
         return self._draw(torch.Tensor.exponential_, like)
 
     def sync_draws(self) -> None:
-        """Draw as often as the process that drew most. An episode may end sooner in one process than in another."""
+        """Draw as often as the process with the most draws; episodes may end at different steps in each."""
         for _ in range(distributed.largest(self.draws) - self.draws):
             self._again()
         self.draws = 0
@@ -43,6 +43,6 @@ class ActionNoise:
         self._again = lambda: self._draw(fill, like)
         self.draws += 1
         if self.shard is None:
-            return fill(like.new_empty(like.shape), generator=self.generator)  # in order, whatever the memory layout
+            return fill(like.new_empty(like.shape), generator=self.generator)  # in row order for any memory layout
         whole = like.new_empty(self.shard.whole, like.numel() // self.shard.count)
         return fill(whole, generator=self.generator)[self.shard.rows].reshape(like.shape)

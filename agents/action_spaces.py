@@ -1,4 +1,4 @@
-"""How a policy acts in an action space: numbers in a box, or one of n actions."""
+"""Action spaces as policies use them: vectors in a box, or one of n actions."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from metarl.errors import MetarlError
 
 
 class ActionSpace(ABC):
-    """An action space, as a policy's network sees it."""
+    """An action space: the outputs that a policy's network needs for it, and the actions made of them."""
 
-    outputs: int  # parameters of the distribution that the network puts out
-    encoded_size: int  # numbers by which an agent sees its last action
-    stds: int  # standard deviations learned beside the network's output
+    outputs: int  # P, the network's outputs: parameters of the action distribution
+    encoded_size: int  # size of an encoded action, an input of agents with memory
+    stds: int  # standard deviations that are parameters, not outputs of the network
 
     @abstractmethod
     def dist(self, dist_params: Tensor, log_std: Tensor) -> ActionDistribution:
-        """Return the distribution of actions, from the network's output [..., outputs] and log_std [..., stds]."""
+        """Return the action distribution for the network's outputs [..., outputs] and log_std [..., stds]."""
 
     @abstractmethod
     def draw(self, noise: ActionNoise, dist_params: Tensor) -> Tensor:
-        """Draw the numbers that `sample` of the distribution needs; of dist_params [..., outputs] the shape counts."""
+        """Draw the noise for `sample` of the distribution. Only the shape of dist_params [..., outputs] is used."""
 
     @abstractmethod
     def clip(self, action: Tensor) -> Tensor:
-        """Return the action that the world is given."""
+        """Return the action that the environment takes."""
 
     @abstractmethod
     def encode(self, action: Tensor) -> Tensor:
-        """Return float32 [..., encoded_size]: the action as an agent sees it in its next input."""
+        """Return the action as part of a policy's next input, float32 [..., encoded_size]."""
 
     def choose(self, dist: ActionDistribution, noise: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return an action for the world, and the same as sampled; the mode where there is no noise."""
+        """Return the action for the environment, and the sample before clipping; the mode if `noise` is None."""
         sample = dist.mode() if noise is None else dist.sample(noise)
         return self.clip(sample), sample
 
 
 class Continuous(ActionSpace):
-    """Actions in [-1, 1]^A by a Gaussian, clipped to the box where they are applied."""
+    """Gaussian actions, clipped to [-1, 1]^A for the environment."""
 
     def __init__(self, size: int) -> None:
         self.outputs = self.encoded_size = self.stds = size
@@ -63,7 +63,7 @@ class Continuous(ActionSpace):
 
 
 class Discrete(ActionSpace):
-    """One of n actions by a categorical distribution, seen as a one-hot vector."""
+    """One of n actions from a categorical distribution, encoded as a one-hot vector."""
 
     stds = 0
 
@@ -84,9 +84,9 @@ class Discrete(ActionSpace):
 
 
 def action_space_of(space: gym.Space) -> ActionSpace:
-    """Return how to act in `space`; MetarlError for a space that these agents do not act in."""
+    """Return the action space for `space`; raise MetarlError unless it is a vector Box or a Discrete space from 0."""
     if isinstance(space, gym.spaces.Discrete) and space.start == 0:
         return Discrete(int(space.n))
     if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
         return Continuous(space.shape[0])
-    raise MetarlError(f"this agent acts by vectors in a Box or in a Discrete space from 0, not by {space}")
+    raise MetarlError(f"this agent acts in a Box of vectors or in a Discrete space that starts at 0, not in {space}")

@@ -1,4 +1,4 @@
-"""From what a world shows to a vector: vectors pass through, planes and pixels go through convolutions."""
+"""Encoders from observations to feature vectors: convolutions for planes and pixels, none for vectors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from metarl.errors import MetarlError
 
-SMALLEST_PIXELS = 32  # pictures of fewer pixels a side are boards: every cell counts
+SMALLEST_PIXELS = 32  # an image with fewer pixels on a side is a board, of which each cell matters
 
 
 class ConvEncoder(nn.Module):
-    """Planes or pixels [..., height, width, channels] to features [..., F].
+    """A convolutional network from planes or pixels [..., height, width, channels] to features [..., F].
 
-    Boards keep their resolution (two 3x3 layers, as MinAtar's networks; Young & Tian 2019); pictures are strided down
-    (Mnih et al. 2015's first layers). uint8 is scaled to [0, 1].
+    Boards go through two 3x3 layers, as in MinAtar's networks (Young & Tian 2019). Images go through the strided first
+    layers of Mnih et al. (2015). uint8 inputs are scaled to [0, 1].
     """
 
     def __init__(self, shape: tuple[int, int, int], size: int) -> None:
@@ -45,10 +45,10 @@ class ConvEncoder(nn.Module):
 
 
 def encoder_of(space: gym.Space, size: int) -> nn.Module | None:
-    """The encoder for a space, None for vectors; MetarlError for a space no agent here sees."""
+    """Return the encoder for a space, None for vectors; raise MetarlError for other spaces."""
     if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
         return None
     if isinstance(space, gym.spaces.Box) and len(space.shape) == 3:
         height, width, channels = space.shape
         return ConvEncoder((height, width, channels), size)
-    raise MetarlError(f"this agent sees vectors, or planes [height, width, channels], not {space}")
+    raise MetarlError(f"this agent takes vectors, or planes [height, width, channels], as observations, not {space}")

@@ -1,4 +1,4 @@
-"""A GRU on CPU, its forward and backward passes over whole trials written out for speed."""
+"""A GRU on CPU, with its forward and backward passes over whole trials written out for speed."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from torch.autograd.function import once_differentiable
 
 from metarl.agents.networks import gru_steps
 
-# Rows (steps x batch) that are worked on together: few enough to stay in cache and to be allocated without fresh pages
-# from the system, enough for efficient matrix products. Speed is flat between 1024 and 2048.
+# Rows (steps x batch) of a chunk: few enough to stay in cache and to be allocated without new pages from the operating
+# system, enough for efficient matrix products. Speed is flat between 1024 and 2048.
 _ROWS = 1024
 
 
 def sequence(x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> Tensor:
-    """x [T, B, I], h0 [B, H] and the parameters of nn.GRU -> all hidden states [T, B, H]; differentiable once."""
+    """Return the states [T, B, H] for x [T, B, I], h0 [B, H] and the parameters of nn.GRU; differentiable once."""
     return _GRU.apply(x, h0, w_ih, w_hh, b_ih, b_hh)  # type: ignore[return-value]
 
 
 class Folded(NamedTuple):
-    """The weights of a GRU for states u = (h + 1) / 2 and tanh(a) = 2 s - 1, s = sigmoid(2 a).
+    """The weights of a GRU in terms of u = (h + 1) / 2 and s = sigmoid(2 a), where tanh(a) = 2 s - 1.
 
-    That sigmoid takes a third of torch.tanh's time, and the step becomes u' = (1 - z) s + z u; factors and shifts are
-    in the weights. The product with x fills r, z, q, s with what does not depend on u; that with u adds to r, z, q.
+    The sigmoid takes a third of torch.tanh's time, and the step becomes u' = (1 - z) s + z u. Factors and shifts are
+    folded into the weights. The product with x gives the parts of r, z, q, s that do not depend on u; the product with
+    u adds to r, z, q.
     """
 
     w_x: Tensor  # [I, 4 H]
@@ -33,17 +34,17 @@ class Folded(NamedTuple):
     b_x: Tensor  # [4 H]
 
     def gates(self, x: Tensor) -> Tensor:
-        """[R, 4 H] of x [R, I]: what does not depend on the state."""
+        """Return the part of the gates that does not depend on the state, [R, 4 H], for x [R, I]."""
         return torch.addmm(self.b_x, x, self.w_x)
 
     def stepper(self) -> Callable[[Tensor, Tensor], Tensor]:
-        """What takes x [B, I] and h [B, H] to the next state [B, H], by the compiled step."""
+        """Return the compiled step, a function of x [B, I] and h [B, H] that returns the next state [B, H]."""
         w_x = gru_steps.pack(self.w_x)
         return lambda x, h: gru_steps.step(x, h, w_x, self.b_x, self.w_u)
 
 
 def fold(w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> Folded:
-    """From the parameters of nn.GRU."""
+    """Return the folded weights for the parameters of nn.GRU."""
     (w_r, w_z, w_n), (b_r, b_z, b_n), (c_r, c_z, c_n) = w_ih.chunk(3), b_ih.chunk(3), b_hh.chunk(3)
     w_x = torch.cat((w_r, w_z, torch.zeros_like(w_n), 2 * w_n)).t().contiguous()
     b_x = torch.cat((torch.cat((b_r + c_r, b_z + c_z, c_n)) - w_hh.sum(1), 2 * b_n))
@@ -51,13 +52,13 @@ def fold(w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor) -> Folded:
 
 
 class _GRU(torch.autograd.Function):
-    r"""All hidden states [T, B, H] of a GRU (Cho et al. 2014, in torch's parameterisation, where r acts after W).
+    r"""The hidden states [T, B, H] of a GRU (Cho et al. 2014, in torch's parameterisation: r is applied after U_n).
 
     $r = \sigma(W_r x + b_r + U_r h + c_r)$, $z = \sigma(W_z x + b_z + U_z h + c_z)$, $q = U_n h + c_n$,
     $n = \tanh(W_n x + b_n + r q)$, $h' = (1 - z) n + z h$.
 
-    Only what depends on h is computed step by step (gru_steps.py); the products with x, and all gradients of weights,
-    are computed for a chunk of steps at once.
+    Only the terms that depend on h are computed step by step (gru_steps.py). The products with x, and all gradients of
+    weights, are computed for a chunk of steps at once.
     """
 
     @staticmethod
@@ -71,10 +72,10 @@ class _GRU(torch.autograd.Function):
         us[0] = (h0 + 1) / 2
         chunks = []
         for start in range(0, length, ctx.chunk):
-            xs = x[start : start + ctx.chunk]
-            gates = folded.gates(xs.flatten(0, 1)).view(len(xs), batch, 4 * hidden)
+            x_chunk = x[start : start + ctx.chunk]
+            gates = folded.gates(x_chunk.flatten(0, 1)).view(len(x_chunk), batch, 4 * hidden)
             chunks.append(gates)
-            gru_steps.forwards(us[start : start + len(xs) + 1], gates, folded.w_u)
+            gru_steps.forwards(us[start : start + len(x_chunk) + 1], gates, folded.w_u)
         hs = torch.add(x.new_tensor(-1.0), us, alpha=2, out=us)
         ctx.save_for_backward(x, hs, w_ih, w_hh, *chunks)
         return hs[1:]
@@ -82,28 +83,28 @@ class _GRU(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        """Gradient [T, B, H] of the output -> gradients of forward's arguments."""
+        """Return the gradients of the arguments of `forward` for the gradient [T, B, H] of its output."""
         x, hs, w_ih, w_hh, *chunks = ctx.saved_tensors
         hidden = hs.shape[-1]
         packed = gru_steps.pack(w_hh)
-        # By gate, r, z, q, n: the weights that x meets, and the gradients of these and of all that is added.
-        w_wide = torch.cat((w_ih[: 2 * hidden], torch.zeros_like(w_ih[:hidden]), w_ih[2 * hidden :]))
-        dw_wide, db_wide = torch.zeros_like(w_wide), w_ih.new_zeros(4 * hidden)
+        # By gate, r, z, q, n: the weights of x, their gradients, and the gradients of the biases.
+        w_x_wide = torch.cat((w_ih[: 2 * hidden], torch.zeros_like(w_ih[:hidden]), w_ih[2 * hidden :]))
+        dw_x, db = torch.zeros_like(w_x_wide), w_ih.new_zeros(4 * hidden)
         dw_hh, dh = torch.zeros_like(w_hh), torch.zeros_like(hs[0])
         dx = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         for i, gates in reversed(list(enumerate(chunks))):
-            now = slice(i * ctx.chunk, i * ctx.chunk + len(gates))
-            # Gradients of the states before the chunk, then after each of its steps, to which each step adds.
-            dhs = torch.cat((torch.zeros_like(hs[:1]), grad[now]))
+            steps = slice(i * ctx.chunk, i * ctx.chunk + len(gates))
+            # Gradients of the state before the chunk and after each of its steps; every step adds to them.
+            dhs = torch.cat((torch.zeros_like(hs[:1]), grad[steps]))
             dhs[-1] += dh
-            d_rows = gru_steps.backwards(dhs, hs[now], gates, packed).flatten(0, 1)
+            d_rows = gru_steps.backwards(dhs, hs[steps], gates, packed).flatten(0, 1)
             dh = dhs[0]
-            dw_hh.addmm_(d_rows[:, : 3 * hidden].t(), hs[now].flatten(0, 1))
-            dw_wide.addmm_(d_rows.t(), x[now].flatten(0, 1))
-            db_wide += d_rows.sum(0)
+            dw_hh.addmm_(d_rows[:, : 3 * hidden].t(), hs[steps].flatten(0, 1))
+            dw_x.addmm_(d_rows.t(), x[steps].flatten(0, 1))
+            db += d_rows.sum(0)
             if dx is not None:
-                dx[now] = (d_rows @ w_wide).view_as(x[now])
-        (dw_r, dw_z, _, dw_n), (db_r, db_z, db_q, db_n) = dw_wide.chunk(4), db_wide.chunk(4)
+                dx[steps] = (d_rows @ w_x_wide).view_as(x[steps])
+        (dw_r, dw_z, _, dw_n), (db_r, db_z, db_q, db_n) = dw_x.chunk(4), db.chunk(4)
         return (
             dx,
             dh,

@@ -1,20 +1,20 @@
-/* The step loops of a GRU over whole trials, forwards and backwards (gru.py does the rest).
+/* The loops over time of a GRU, forwards and backwards. gru.py computes everything that is not sequential in time.
 
-A step of a small minibatch is a product of some rows with the recurrent weights and a few operations on its gates. In
-torch, the calls of these operations take longer than their arithmetic. Here a chunk of steps is one call. Rows never
-mix, and every number is summed in the same order whatever the number of rows. All arrays are float32 and contiguous; H
-is a multiple of 8.
+For a small minibatch, a step is a product of a few rows with the recurrent weights and a few operations on the gates.
+In torch, the calls of these operations take longer than their arithmetic; here a chunk of steps is one call. Rows are
+independent, and the order of every sum is the same for any number of rows. All arrays are float32 and contiguous; H is
+a multiple of 8.
 
-A product keeps 4 rows x 24 columns in registers, or 6 x 16, or 12 x 8. Weights are packed in the order in which it
-reads them.
+A product keeps a tile of 4 rows x 24 columns, 6 x 16 or 12 x 8 in registers. Weights are packed in the order in which
+the tiles read them.
 */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <string.h>
 
 #define LANES 8
-#define WIDEST 3 /* vectors of columns in a tile */
-#define HEIGHT(c) ((c) == 3 ? 4 : (c) == 2 ? 6 : 12) /* rows of a tile so wide: its sums fill the registers */
+#define WIDEST 3 /* most vectors of columns in a tile */
+#define HEIGHT(c) ((c) == 3 ? 4 : (c) == 2 ? 6 : 12) /* rows of a tile of c vectors: the sums fill the registers */
 #define HIGHEST 12
 
 typedef float Vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
@@ -29,12 +29,12 @@ INLINE Vector pick(Integers mask, Vector yes, Vector no) {
     return (Vector)((mask & (Integers)yes) | (~mask & (Integers)no));
 }
 
-/* 1 / (1 + exp(-x)), exp by Cody and Waite's reduction and Taylor's polynomial on [-ln 2 / 2, ln 2 / 2]. */
+/* Return 1 / (1 + exp(-x)). exp: Cody and Waite's reduction and a Taylor polynomial on [-ln 2 / 2, ln 2 / 2]. */
 INLINE Vector sigmoid(Vector x) {
     const Vector most = {87, 87, 87, 87, 87, 87, 87, 87};
-    const float rounder = 12582912.0f; /* 1.5 x 2^23: adding it rounds to a whole number */
+    const float rounder = 12582912.0f; /* 1.5 x 2^23: adding it rounds to an integer */
     Vector y = -x;
-    y = pick(y > most, most, y); /* NaN stays */
+    y = pick(y > most, most, y); /* NaN stays NaN */
     y = pick(y < -most, -most, y);
     Vector n = (y * 1.44269504f + rounder) - rounder;
     Vector r = (y - n * 0.693359375f) + n * 2.12194440e-4f;
@@ -49,10 +49,10 @@ INLINE Vector sigmoid(Vector x) {
     return 1.0f / (1.0f + e * (Vector)power);
 }
 
-/* How many vectors wide the next tile is, with `left` to go: threes, but no lone one where twos do. */
+/* Return the width in vectors of the next tile, with `left` to go: at most 3; 2 where 3 would leave a single one. */
 INLINE long width(long left) { return left == 4 || left < WIDEST ? (left < 2 ? left : 2) : WIDEST; }
 
-/* Weights [k, n] in the order in which tiles read them; n is a multiple of 8. */
+/* Copy weights [k, n] in the order in which the tiles read them; n is a multiple of 8. */
 static void pack(const float *w, long k, long n, float *packed) {
     for (long v = 0, c; v < n / LANES; v += c) {
         c = width(n / LANES - v);
@@ -61,7 +61,7 @@ static void pack(const float *w, long k, long n, float *packed) {
     }
 }
 
-/* out[rows, c vectors] += a[rows, k] w[k, c vectors], for a tile that fits into registers. */
+/* out[rows, c vectors] += a[rows, k] w[k, c vectors], for one tile, whose sums are in registers. */
 INLINE void tile(const int rows, const int c, const float *a, long a_row, const float *w, long k, float *out,
                  long out_row) {
     Vector sums[HIGHEST][WIDEST];
@@ -81,7 +81,7 @@ INLINE void tile(const int rows, const int c, const float *a, long a_row, const 
         for (int j = 0; j < c; j++) at(out + i * out_row)[j] = sums[i][j];
 }
 
-/* The same for c vectors of columns and any number of rows. */
+/* The same as `tile`, for any number of rows. */
 INLINE void tiles(const int c, const float *a, long a_row, const float *w, long k, float *out, long out_row,
                   long rows) {
 #define TILE(high) tile(high, c, a + i * a_row, a_row, w, k, out + i * out_row, out_row)
@@ -93,7 +93,7 @@ INLINE void tiles(const int c, const float *a, long a_row, const float *w, long 
 #undef TILE
 }
 
-/* out[rows, n] += a[rows, k] w[k, n], w packed. */
+/* out[rows, n] += a[rows, k] w[k, n]; w is packed. */
 INLINE void product(const float *a, long a_row, const float *w, long k, long n, float *out, long out_row, long rows) {
     for (long v = 0, c; v < n / LANES; v += c, w += k * c * LANES) {
         c = width(n / LANES - v);
@@ -104,7 +104,7 @@ INLINE void product(const float *a, long a_row, const float *w, long k, long n, 
     }
 }
 
-/* The same lines are compiled twice, and the processor decides: with fused multiply-adds, or as it comes. */
+/* Each loop is compiled with and without fused multiply-adds; the version is chosen at run time by the processor. */
 #if defined(__x86_64__)
 #define WITH_FMA __attribute__((target("avx2,fma")))
 static int has_fma(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
@@ -113,8 +113,9 @@ static int has_fma(void) { return __builtin_cpu_supports("avx2") && __builtin_cp
 static int has_fma(void) { return 0; }
 #endif
 
-/* us [T + 1, B, H], of which the first is given; gates r, z, q, s [T, B, 4 H], which hold what does not depend on u;
-w [H, 3 H] packed: r, z, q += u w; r, z = sigmoid(r, z); s = sigmoid(s + 2 r q); the next u = (1 - z) s + z u. */
+/* Compute the states us [T + 1, B, H] from the first one, and the gates r, z, q, s [T, B, 4 H]. On entry the gates hold
+their parts that do not depend on u. w [H, 3 H] is packed. A step is r, z, q += u w; r, z = sigmoid(r, z);
+s = sigmoid(s + 2 r q); the next u = (1 - z) s + z u. */
 INLINE void forwards(float *us, float *gates, const float *w, long steps, long batch, long hidden) {
     for (long t = 0; t < steps; t++, us += batch * hidden, gates += batch * 4 * hidden) {
         product(us, hidden, w, hidden, 3 * hidden, gates, 4 * hidden, batch);
@@ -131,8 +132,8 @@ INLINE void forwards(float *us, float *gates, const float *w, long steps, long b
     }
 }
 
-/* One step: next [B, H] from states h [B, H], both in (-1, 1), and x [B, I]; w_x [I, 4 H] and w [H, 3 H] packed, b [4 H]
-as in gru.py; scratch [B, 6 H]. */
+/* Compute the next states [B, H] from the states h [B, H], both in (-1, 1), and x [B, I]. w_x [I, 4 H] and w [H, 3 H]
+are packed; b [4 H] is `Folded.b_x` of gru.py; scratch is [B, 6 H]. */
 INLINE void step(const float *x, const float *h, float *next, const float *w_x, const float *b, const float *w,
                  float *scratch, long batch, long inputs, long hidden) {
     float *us = scratch, *gates = scratch + 2 * batch * hidden;
@@ -143,9 +144,10 @@ INLINE void step(const float *x, const float *h, float *next, const float *w_x, 
     for (long i = 0; i < batch * hidden; i++) next[i] = 2.0f * us[batch * hidden + i] - 1.0f;
 }
 
-/* dhs [T + 1, B, H], gradients of the states but for what flows back in time; hs [T, B, H], the states before each
-step; gates as `forwards` left them; w [3 H, H] packed. Fills d [T, B, 4, H], the gradients of the arguments of r's and
-z's sigmoids, of q, and of n's tanh (n = 2 s - 1): dstate += dnext z + d(r, z, q) w, last step first. */
+/* Propagate gradients back in time, last step first: dstate += dnext z + d(r, z, q) w. dhs [T + 1, B, H] are the
+gradients of the states, on entry without the parts from later steps. hs [T, B, H] are the states before each step;
+gates are those computed by `forwards`; w [3 H, H] is packed. d [T, B, 4, H] receives the gradients of the arguments of
+the sigmoids of r and z, of q, and of the argument of the tanh of n (n = 2 s - 1). */
 INLINE void backwards(float *dhs, float *d, const float *hs, const float *gates, const float *w, long steps, long batch,
                       long hidden) {
     for (long t = steps - 1; t >= 0; t--) {

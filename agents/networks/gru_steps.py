@@ -1,4 +1,4 @@
-"""What a GRU must do step by step: one call of compiled code for a chunk of steps, or a loop of torch operations."""
+"""The part of a GRU that is sequential in time: compiled code for a chunk of steps, or a loop of torch operations."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 try:
     from metarl.agents.networks import gru_loops
-    from metarl.agents.networks.gru_loops import step as _  # noqa: F401 - compiled of an older source it has none
-except ImportError:  # installed where there was no C compiler
+    from metarl.agents.networks.gru_loops import step as _  # noqa: F401 - missing if compiled from an older source
+except ImportError:  # installed without a C compiler
     gru_loops = None
 
 COMPILED = gru_loops is not None
-_LANES = 8  # numbers that the compiled loops work on at once
+_LANES = 8  # numbers in a vector of the compiled loops
 
 
 def compiled(like: Tensor) -> bool:
-    """Whether the compiled loops serve states like these [..., H]."""
+    """Return whether the compiled loops support states like these [..., H]."""
     return gru_loops is not None and like.dtype == torch.float32 and like.is_cpu and like.shape[-1] % _LANES == 0
 
 
 def pack(w: Tensor) -> Tensor:
-    """Weights [K, N] as the loops here want them: for the compiled loops in their own order."""
+    """Return weights [K, N] in the layout of the loops below; the compiled loops have a layout of tiles."""
     if gru_loops is None or not compiled(w[0]):
         return w
     w, packed = w.contiguous(), torch.empty(w.shape)
@@ -32,10 +32,10 @@ def pack(w: Tensor) -> Tensor:
 
 
 def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
-    """Fill us [T + 1, B, H], of which the first is given, and gates r, z, q, s [T, B, 4 H], in place; contiguous both.
+    """Compute the states us [T + 1, B, H] from the first one, and the gates r, z, q, s [T, B, 4 H], both in place.
 
-    The gates hold what does not depend on u. r, z, q += u w_u, w_u [H, 3 H] packed; r, z = sigmoid(r, z);
-    s = sigmoid(s + 2 r q); the next u is (1 - z) s + z u.
+    On entry the gates hold their parts that do not depend on u. A step is r, z, q += u w_u, with w_u [H, 3 H] packed;
+    r, z = sigmoid(r, z); s = sigmoid(s + 2 r q); the next u is (1 - z) s + z u. `us` and `gates` are contiguous.
     """
     (steps, batch, _), hidden = gates.shape, us.shape[-1]
     if gru_loops is not None and compiled(us):
@@ -50,25 +50,26 @@ def forwards(us: Tensor, gates: Tensor, w_u: Tensor) -> None:
 
 
 def step(x: Tensor, h: Tensor, w_x: Tensor, b_x: Tensor, w_u: Tensor) -> Tensor:
-    """The next state [B, H] of a GRU from x [B, I] and h [B, H]; compiled alone. w_x [I, 4 H], w_u [H, 3 H] packed."""
+    """Return the next state [B, H] for x [B, I] and h [B, H], by compiled code. w_x [I, 4 H], w_u [H, 3 H] packed."""
     assert gru_loops is not None
     (batch, inputs), hidden = x.shape, h.shape[1]
     x, h = x.to(h.dtype).contiguous(), h.contiguous()
     if len(h) != batch or inputs != len(w_x):
         raise ValueError(f"x {tuple(x.shape)} and h {tuple(h.shape)} do not fit weights of {len(w_x)} inputs")
-    following, scratch = torch.empty_like(h), h.new_empty(6 * batch * hidden)
+    next_h, scratch = torch.empty_like(h), h.new_empty(6 * batch * hidden)
     gru_loops.step(
-        x.data_ptr(), h.data_ptr(), following.data_ptr(), w_x.data_ptr(), b_x.data_ptr(), w_u.data_ptr(),
+        x.data_ptr(), h.data_ptr(), next_h.data_ptr(), w_x.data_ptr(), b_x.data_ptr(), w_u.data_ptr(),
         scratch.data_ptr(), batch, inputs, hidden,
     )  # fmt: skip
-    return following
+    return next_h
 
 
 def backwards(dhs: Tensor, hs: Tensor, gates: Tensor, w_hh: Tensor) -> Tensor:
-    """Let gradients of the states dhs [T + 1, B, H] flow back in time, in place; all arguments contiguous.
+    """Propagate gradients of the states, dhs [T + 1, B, H], back in time, in place; return those of the gates.
 
-    hs [T, B, H] are the states before each step, gates those that `forwards` left, w_hh [3 H, H] packed. Returns the
-    gradients [T, B, 4 H] of the arguments of r's and z's sigmoids, of q, and of n's tanh (n = 2 s - 1).
+    hs [T, B, H]: the states before each step. gates: as computed by `forwards`. w_hh: [3 H, H], packed. All arguments
+    are contiguous. The result [T, B, 4 H] holds the gradients of the arguments of the sigmoids of r and z, of q, and of
+    the argument of the tanh of n (n = 2 s - 1).
     """
     (steps, batch, _), hidden = gates.shape, dhs.shape[-1]
     if gru_loops is not None and compiled(dhs):
@@ -78,7 +79,7 @@ def backwards(dhs: Tensor, hs: Tensor, gates: Tensor, w_hh: Tensor) -> Tensor:
         )
         return d
     r, z, q, s = gates.chunk(4, -1)
-    # The gradients are linear in dh', so that their factors are computed ahead; sigmoid_backward(g, y) is g y (1 - y).
+    # The gradients are linear in dh', and their factors are computed ahead; sigmoid_backward(g, y) is g y (1 - y).
     n_factor = torch.ops.aten.sigmoid_backward(4 - 4 * z, s)
     r_factor = torch.ops.aten.sigmoid_backward(n_factor * q, r)
     z_factor = torch.ops.aten.sigmoid_backward(torch.sub(hs + 1, s, alpha=2), z)

@@ -1,4 +1,4 @@
-"""Running mean and variance, frozen while an update runs, saved with the weights."""
+"""Running means and variances for the normalisation of inputs, constant during an update and saved with the weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from metarl.runtime import distributed
 
 
 class RunningNorm(nn.Module):
-    """Statistics over the samples seen, merged batch by batch (Chan et al. 1979); float64, [*shape].
+    """Mean and variance of all samples so far, float64 [*shape], merged batch by batch (Chan et al. 1979).
 
-    limit: old samples count as this many at most, so that statistics follow what drifts; infinite by default.
+    limit: the weight of old samples, in samples, at most. A finite limit lets the statistics follow a drift.
     """
 
     mean: Tensor
@@ -28,7 +28,7 @@ class RunningNorm(nn.Module):
         self._shift, self._scale = torch.zeros(shape), torch.ones(shape)
 
     def update(self, x: Tensor) -> None:
-        """Merge samples x [N, *shape], those of all processes."""
+        """Merge the samples x [N, *shape] of all processes."""
         n, mean, var = distributed.moments(x.double())
         total = self.count + n
         delta = mean - self.mean
@@ -38,24 +38,24 @@ class RunningNorm(nn.Module):
         self._refresh()
 
     def forward(self, x: Tensor, limit: float = 10.0) -> Tensor:
-        """(x - mean) / std, limited to +-10 standard deviations; x float32 [..., *shape]."""
+        """Return (x - mean) / std for x float32 [..., *shape], limited to +-`limit` standard deviations."""
         return self.centre(x).clamp_(-limit, limit)
 
     def scale(self, x: Tensor) -> Tensor:
-        """x / std."""
+        """Return x / std."""
         return x * self._scale
 
     def unscale(self, x: Tensor) -> Tensor:
-        """The inverse of `centre`."""
+        """Return the inverse of `centre`."""
         return (x - self._shift) / self._scale
 
     def centre(self, x: Tensor) -> Tensor:
-        """(x - mean) / std, unlimited."""
+        """Return (x - mean) / std, without a limit."""
         return torch.addcmul(self._shift, x, self._scale)
 
     def _refresh(self) -> None:
         std = (self.var + 1e-8).sqrt()
-        self._scale.copy_(std.reciprocal())  # in place: a captured graph reads them where they are
+        self._scale.copy_(std.reciprocal())  # in place: a captured graph reads these addresses
         self._shift.copy_(-self.mean / std)
 
     def _load_from_state_dict(self, *args, **kwargs) -> None:
@@ -70,7 +70,7 @@ class RunningNorm(nn.Module):
 
 
 def standardize(x: Tensor, mask: Tensor) -> Tensor:
-    """x [...] with mean 0 and standard deviation 1 over all steps of all processes where the mask is set."""
+    """Return x [...] with mean 0 and standard deviation 1 over the masked steps of all processes."""
     centre = _mean(x, mask)
     return (x - centre) / (_mean((x - centre).square(), mask).sqrt() + 1e-8)
 

@@ -1,4 +1,4 @@
-"""GRU and LSTM layers, over whole trials and one step at a time."""
+"""GRU and LSTM layers, over whole sequences and one step at a time."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ MemoryStep = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 class Recurrent(nn.Module):
-    r"""One recurrent layer whose state is one tensor [B, S]: h for a GRU, h and c side by side for an LSTM.
+    r"""A recurrent layer. Its state is one tensor [B, S]: h for a GRU, h and c concatenated for an LSTM.
 
     The parameters are those of torch.nn.GRU (Cho et al. 2014) and torch.nn.LSTM (Hochreiter & Schmidhuber 1997):
     $i, f, o = \sigma(W x + b + U h + c)$, $g = \tanh(W_g x + b_g + U_g h + c_g)$, $m' = f m + i g$, $h' = o \tanh m'$.
-    Sequences hold no resets. torch's own layers run everywhere except for the GRU on CPU, where nn.GRU goes through
-    autograd step by step and gru.py takes far less; nn.LSTM is one oneDNN call there.
+    Sequences hold no resets. The layers are torch's, except for the GRU on CPU: nn.GRU goes through autograd step by
+    step there, and gru.py takes far less time. nn.LSTM is one oneDNN call on CPU.
     """
 
     def __init__(self, kind: Literal["gru", "lstm"], input_size: int, hidden_size: int) -> None:
@@ -32,13 +32,13 @@ class Recurrent(nn.Module):
         self.rnn = (nn.GRU if kind == "gru" else nn.LSTM)(input_size, hidden_size)
 
     def initial_state(self, num_envs: int, device: torch.device | str | None = None) -> Tensor:
-        """[B, S] of zeros, by default where the parameters are."""
+        """Return zeros [B, S], by default on the device of the parameters."""
         return self._weights()[0].new_zeros(num_envs, self.state_size, device=device)
 
     def stepper(self, in_place: bool = False) -> MemoryStep:
-        """What takes x [B, I] from state [B, S] to output [B, H] and next state [B, S], by the weights as they are.
+        """Return a function of x [B, I] and state [B, S] that returns output [B, H] and next state [B, S].
 
-        in_place: by the weights where they are, that is, as they will be, too.
+        It uses the current weights. in_place: it reads the weights at their addresses, and later updates take effect.
         """
         weights = self._weights()
         if self.kind == "lstm":
@@ -48,7 +48,7 @@ class Recurrent(nn.Module):
         return partial(_gru_step, lambda x, h: torch.gru_cell(x, h, *weights))
 
     def sequence(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """All steps of x [T, B, I] from state [B, S]: outputs [T, B, H], final state [B, S]; differentiable once."""
+        """Return outputs [T, B, H] and final state [B, S] for x [T, B, I] and state [B, S]; differentiable once."""
         if self.kind == "gru":
             out = gru.sequence(x, state, *self._weights()) if x.is_cpu else self.rnn(x, state.unsqueeze(0))[0]
             return out, out[-1]
@@ -57,7 +57,7 @@ class Recurrent(nn.Module):
         return out, torch.cat((h[0], c[0]), -1)
 
     def _weights(self) -> list[nn.Parameter]:
-        """w_ih, w_hh, b_ih, b_hh."""
+        """Return w_ih, w_hh, b_ih, b_hh."""
         return self.rnn.all_weights[0]
 
 

@@ -1,4 +1,4 @@
-"""A world small enough to know its optimum: guess a hidden number."""
+"""Worlds so small that their optima are known: guess a hidden number, or pick a hidden action."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metarl.core.world import World
 
 
 class GuessSimulation(Simulation):
-    """Reward -(a - target)^2; nothing to see. With `fragile`, an action below -0.5 ends the episode."""
+    """Reward -(a - target)^2, with constant observations. With `fragile`, an action below -0.5 ends the episode."""
 
     may_terminate = True
 
@@ -53,7 +53,7 @@ class Guess(World):
 
 
 class PickSimulation(Simulation):
-    """Reward 1 for picking the hidden one of 3 actions. What is seen is blank: a vector, or a board of 4 x 5 planes."""
+    """Reward 1 for the hidden one of 3 actions, with observations of zeros: vectors, or 2 planes of 4 x 5."""
 
     may_terminate = False
 
@@ -89,7 +89,7 @@ class Pick(World):
 
 @pytest.fixture(params=["vector", "planes"])
 def pick(request, monkeypatch):
-    """A three-task family with discrete actions; 4 steps, 2 episodes."""
+    """Three tasks with discrete actions; 4 steps, 2 episodes."""
     monkeypatch.setitem(registry._registered["world"], "Pick", Pick())
     return TaskDistribution(
         "PickThree", world="Pick", parameters={"target": Choice((0, 1, 2))},
@@ -99,7 +99,7 @@ def pick(request, monkeypatch):
 
 @pytest.fixture
 def guess(monkeypatch):
-    """A two-task family: the target is -0.4 or +0.4; 6 steps, 2 episodes."""
+    """Two tasks: the target is -0.4 or +0.4; 6 steps, 2 episodes."""
     monkeypatch.setitem(registry._registered["world"], "Guess", Guess())
     return TaskDistribution(
         "GuessTwo", world="Guess", parameters={"target": Choice((-0.4, 0.4))}, horizon=6, episodes=2
@@ -108,5 +108,5 @@ def guess(monkeypatch):
 
 @pytest.fixture
 def fragile_guess(guess):
-    """The same, where low actions end an episode, so that environments rest."""
+    """`guess`, where low actions end an episode, so that environments rest."""
     return replace(guess, name="GuessFragile", settings={"fragile": True})

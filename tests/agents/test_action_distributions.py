@@ -1,4 +1,4 @@
-"""The distributions of actions against torch.distributions."""
+"""Action distributions, compared with torch.distributions."""
 
 import torch
 from torch.distributions import Categorical as TorchCategorical
@@ -41,17 +41,17 @@ def test_categorical_log_prob_entropy_and_kl():
     torch.testing.assert_close(ours.kl(other), kl_divergence(theirs, their_other))
 
 
-def test_samples_follow_their_law():
+def test_samples_follow_the_distribution():
     logits = torch.tensor([1.0, 0.0, -1.0, 2.0]).expand(40_000, 4)
     sample = Categorical(logits).sample(ActionNoise(torch.Generator().manual_seed(0)).exponential(logits))
-    share = torch.bincount(sample, minlength=4) / len(sample)
-    torch.testing.assert_close(share, logits[0].softmax(0), atol=0.01, rtol=0)
+    frequency = torch.bincount(sample, minlength=4) / len(sample)
+    torch.testing.assert_close(frequency, logits[0].softmax(0), atol=0.01, rtol=0)
     mean, log_std = torch.tensor([1.0, -1.0]).expand(40_000, 2), torch.tensor([0.0, -1.0])
     sample = Gaussian(mean, log_std).sample(ActionNoise(torch.Generator().manual_seed(0)).normal(mean))
     torch.testing.assert_close(sample.mean(0), mean[0], atol=0.02, rtol=0)
     torch.testing.assert_close(sample.std(0), log_std.exp(), atol=0.02, rtol=0)
 
 
-def test_modes():
+def test_modes_are_the_most_likely_actions():
     assert Categorical(torch.tensor([[0.0, 3.0, 1.0]])).mode().tolist() == [1]
     assert Gaussian(torch.tensor([[0.5]]), torch.zeros(1)).mode().tolist() == [[0.5]]

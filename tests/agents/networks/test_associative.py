@@ -1,4 +1,4 @@
-"""An associative memory: step by step as in whole sequences, and what it can hold that it is asked for."""
+"""The associative memory: steps equal whole sequences, and hand-set weights compute reward sums and means."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make() -> tuple[Associative, Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 128])
-def test_a_sequence_is_its_steps(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sequence_equals_its_steps(chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(associative, "_CHUNK", chunk)
     net, x, state = make()
     outs, final = net.sequence(x, state)
@@ -29,8 +29,8 @@ def test_a_sequence_is_its_steps(chunk: int, monkeypatch: pytest.MonkeyPatch) ->
     torch.testing.assert_close(final, state, rtol=1e-12, atol=1e-12)
 
 
-def test_a_sequence_is_the_sum_over_what_came_before() -> None:
-    """Out of the definition: every value so far, weighed by how well its key fits the query."""
+def test_a_sequence_equals_the_sum_of_its_definition() -> None:
+    """The sum of all values so far, weighted by the products of their keys with the query."""
     net, x, _ = make()
     outs, _ = net.sequence(x, net.initial_state(3))
     before = torch.cat((torch.zeros(1, 3, INPUT).double(), x[:-1]))
@@ -38,14 +38,17 @@ def test_a_sequence_is_the_sum_over_what_came_before() -> None:
         expected = torch.zeros(3, HIDDEN).double()
         for i in range(t + 1):
             a, b = net.value(x[i]).chunk(2, -1)
-            fit = (net.query(x[t]) * net.key(before[i])).sum(-1, keepdim=True) / KEYS**0.5
-            expected += fit * a * b
+            match = (net.query(x[t]) * net.key(before[i])).sum(-1, keepdim=True) / KEYS**0.5
+            expected += match * a * b
         expected = expected / (1 + net.divisor(expected).abs())
         torch.testing.assert_close(outs[t], expected, rtol=1e-10, atol=1e-12)
 
 
-def by_hand(outputs: int) -> Associative:
-    """Keys and queries are states; inputs [state one-hot, last action one-hot, last reward], 3 states and 2 actions."""
+def hand_set(outputs: int) -> Associative:
+    """Return a memory whose keys and queries are states, for 3 states and 2 actions.
+
+    Inputs are [state one-hot, last action one-hot, last reward].
+    """
     net = Associative(6, outputs)
     for linear in (net.key, net.query, net.value, net.divisor):
         nn.init.zeros_(linear.weight)
@@ -57,28 +60,28 @@ def by_hand(outputs: int) -> Associative:
 
 
 # state 0 -(action 1, reward 2)-> 2 -(0, 5)-> 0 -(1, 3)-> 1 -(0, 7)-> 0
-LIVED = torch.tensor(
+INPUTS = torch.tensor(
     [[1, 0, 0, 0, 0, 0], [0, 0, 1, 0, 1, 2], [1, 0, 0, 1, 0, 5], [0, 1, 0, 0, 1, 3], [1, 0, 0, 1, 0, 7]]
 ).float().unsqueeze(1)  # fmt: skip
 
 
-def test_it_can_keep_the_sum_of_rewards_of_each_state_and_action() -> None:
-    net = by_hand(2)
+def test_weights_exist_that_sum_the_rewards_of_each_state_and_action() -> None:
+    net = hand_set(2)
     with torch.no_grad():
         net.value.weight[:2, 3:5] = torch.eye(2)
         net.value.weight[2:, 5] = 1.0
-    outs, _ = net.sequence(LIVED, net.initial_state(1))
+    outs, _ = net.sequence(INPUTS, net.initial_state(1))
     assert torch.equal(outs[:, 0], torch.tensor([[0.0, 0.0], [0, 0], [0, 2], [0, 0], [0, 5]]))
 
 
-def test_it_can_tell_the_posterior_mean_of_rewards_of_each_state_and_action() -> None:
-    """Sums of rewards over one more than how many there were, after [rewards of 2 actions, counts of 2 actions]."""
-    net = by_hand(4)
+def test_weights_exist_that_give_the_posterior_mean_reward_of_each_state_and_action() -> None:
+    """Reward sums over (count + 1); the outputs are [sums of 2 actions, counts of 2 actions]."""
+    net = hand_set(4)
     with torch.no_grad():
         net.value.weight[:2, 3:5] = net.value.weight[2:4, 3:5] = torch.eye(2)
         net.value.weight[4:6, 5] = 1.0
         net.value.bias[6:] = 1.0
         net.divisor.weight[:2, 2:] = torch.eye(2)
-    outs, _ = net.sequence(LIVED, net.initial_state(1))
+    outs, _ = net.sequence(INPUTS, net.initial_state(1))
     expected = torch.tensor([[0, 0, 0, 0], [0, 0, 0, 0], [0, 2 / 2, 0, 1], [0, 0, 0, 0], [0, (2 + 3) / 3, 0, 2]])
     torch.testing.assert_close(outs[:, 0], expected)

@@ -1,4 +1,4 @@
-"""The compiled step loops equal the loops of torch operations, however rows and columns divide into tiles."""
+"""The compiled loops equal the loops of torch operations, for all divisions of rows and columns into tiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from metarl.agents.networks import gru_steps
 from metarl.agents.networks.recurrent import Recurrent
 
-compiled = pytest.mark.skipif(not gru_steps.COMPILED, reason="no C compiler was at hand when metarl was installed")
+compiled = pytest.mark.skipif(not gru_steps.COMPILED, reason="metarl was installed without a C compiler")
 SHAPES = [(3, batch, hidden) for batch in (1, 3, 4, 7, 8, 17) for hidden in (8, 16, 24, 32, 40, 64, 128)]
 
 
@@ -30,15 +30,15 @@ def backwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
 @compiled
 @pytest.mark.parametrize(("steps", "batch", "hidden"), SHAPES)
 @pytest.mark.parametrize("loop", [forwards, backwards])
-def test_compiled_equals_torch(loop, steps: int, batch: int, hidden: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiled_loops_equal_torch(loop, steps: int, batch: int, hidden: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = loop(steps, batch, hidden)
     monkeypatch.setattr(gru_steps, "gru_loops", None)
     torch.testing.assert_close(ours, loop(steps, batch, hidden), rtol=2e-5, atol=2e-5)
 
 
 @compiled
-def test_gates_to_rounding_everywhere() -> None:
-    """Gates far out saturate, infinite ones included, and NaN stays NaN."""
+def test_sigmoid_is_accurate_for_all_numbers() -> None:
+    """Large and infinite inputs saturate, and NaN stays NaN."""
     far = torch.tensor([torch.inf, -torch.inf, 1e30, -1e30, torch.nan, 0.0, 0.0, 0.0])
     x = torch.cat((torch.linspace(-80, 80, 2**13), far))
     gates = torch.zeros(len(x) // 8, 1, 4 * 8)
@@ -50,8 +50,8 @@ def test_gates_to_rounding_everywhere() -> None:
 
 
 @compiled
-def test_layer_uses_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A whole layer, forwards and backwards, in single precision, with and without the compiled loops."""
+def test_layer_calls_the_compiled_loops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer gives the same outputs and gradients, up to rounding, with and without the compiled loops."""
     torch.manual_seed(0)
     net, x, state = Recurrent("gru", 5, 64), torch.randn(300, 7, 5), torch.randn(7, 64)
     calls, results = [], []
@@ -62,18 +62,18 @@ def test_layer_uses_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
         calls.append(out)
         results.append([out, *torch.autograd.grad(out.square().sum(), list(net.parameters()))])
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-3)
-    assert not torch.equal(*calls), "both ways rounded alike: the compiled loops were not called"
+    assert not torch.equal(*calls), "outputs are bit-equal: the compiled loops were not called"
 
 
 @compiled
 @pytest.mark.parametrize("hidden", [8, 40, 64])
 @pytest.mark.parametrize("inputs", [1, 5, 16])
 @pytest.mark.parametrize("batch", [1, 7, 64])
-def test_steps_equal_torch(batch: int, inputs: int, hidden: int) -> None:
+def test_compiled_steps_equal_torch(batch: int, inputs: int, hidden: int) -> None:
     torch.manual_seed(0)
     net, x = Recurrent("gru", inputs, hidden), torch.randn(inputs, batch).t()  # not contiguous
     state = torch.rand(batch, hidden) * 2 - 1
     expected = torch.gru_cell(x, state, *net.rnn.all_weights[0])
     with torch.no_grad():
         torch.testing.assert_close(net.stepper()(x, state)[0], expected, rtol=1e-5, atol=1e-6)
-    assert torch.equal(net.stepper()(x, state)[0], expected), "where gradients are wanted, torch's own cell steps"
+    assert torch.equal(net.stepper()(x, state)[0], expected), "with gradients enabled, the step is torch.gru_cell"

@@ -1,11 +1,11 @@
-"""Running statistics."""
+"""Running means and variances."""
 
 import torch
 
 from metarl.agents.networks.normalization import RunningNorm
 
 
-def test_batches_merge_into_the_statistics_of_all():
+def test_batches_merge_into_the_statistics_of_all_samples():
     x = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * 5 + 2
     norm = RunningNorm((3,))
     for part in x.split([1, 99, 600, 300]):
@@ -18,7 +18,7 @@ def test_batches_merge_into_the_statistics_of_all():
     torch.testing.assert_close(norm.unscale(norm.centre(x)), x, rtol=1e-4, atol=1e-4)
 
 
-def test_a_limit_lets_statistics_follow_what_drifts():
+def test_with_a_limit_statistics_follow_a_drift():
     norm = RunningNorm((), limit=100.0)
     for _ in range(50):
         norm.update(torch.zeros(100))
@@ -27,7 +27,7 @@ def test_a_limit_lets_statistics_follow_what_drifts():
     assert norm.mean > 9.99
 
 
-def test_a_state_dict_restores_what_is_computed_bit_for_bit():
+def test_a_state_dict_restores_outputs_bit_for_bit():
     norm, other = RunningNorm((2,)), RunningNorm((2,))
     x = torch.randn(50, 2, generator=torch.Generator().manual_seed(1))
     norm.update(x)

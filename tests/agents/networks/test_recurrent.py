@@ -1,4 +1,4 @@
-"""The recurrent layers equal torch's own, forwards and backwards, to rounding and from run to run."""
+"""The recurrent layers equal torch.nn.GRU and torch.nn.LSTM in outputs and gradients, and repeat bit for bit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def make(kind: Kind, length: int, batch: int, dtype: torch.dtype = torch.float64
 
 
 def gradients(net: Recurrent, x: Tensor, state: Tensor, out: Tensor, final: Tensor) -> tuple[Tensor, ...]:
-    """Of a loss with another weight for every number of the output and the final state."""
+    """Return the gradients of a loss with a different weight for each number of the output and the final state."""
     generator = torch.Generator().manual_seed(1)
     weights = [torch.randn(t.shape, dtype=torch.float64, generator=generator).to(t) for t in (out, final)]
     loss = (out * weights[0]).sum() + (final * weights[1]).sum()
@@ -33,7 +33,7 @@ def gradients(net: Recurrent, x: Tensor, state: Tensor, out: Tensor, final: Tens
 
 
 def reference(net: Recurrent, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """torch's layer, with the state laid out as Recurrent's."""
+    """Return the results of torch's layer, with the state in the layout of Recurrent."""
     if net.kind == "gru":
         out, h = net.rnn(x, state[None])
         return out, h[0]
@@ -43,7 +43,7 @@ def reference(net: Recurrent, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("length", "batch"), [(1, 1), (1, 4), (7, 1), (23, 4)])
-@pytest.mark.parametrize("rows", [4, 10, 1024])  # chunks of one step, of some with a remainder, and one for all steps
+@pytest.mark.parametrize("rows", [4, 10, 1024])  # chunks of one step, of a few with a remainder, and of all steps
 def test_equals_torch(kind: Kind, length: int, batch: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gru, "_ROWS", rows)
     net, x, state = make(kind, length, batch)
@@ -71,9 +71,9 @@ def test_equals_torch_in_single_precision(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradcheck(kind: Kind) -> None:
+def test_gradients_pass_gradcheck(kind: Kind) -> None:
     net, x, state = make(kind, 4, 2)
-    # gradcheck moves the numbers of its inputs in place, so that the parameters may be among them
+    # gradcheck changes the numbers of its inputs in place, so the parameters can be among them
     assert torch.autograd.gradcheck(lambda x, state, *parameters: net.sequence(x, state), (x, state, *net.parameters()))
 
 
@@ -93,8 +93,8 @@ def test_steps_equal_sequence(kind: Kind, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_halves_equal_whole(kind: Kind) -> None:
-    """The final state continues a sequence, and carries gradients back through it."""
+def test_two_halves_equal_the_whole_sequence(kind: Kind) -> None:
+    """The final state of the first half continues the sequence, and gradients flow back through it."""
     net, x, state = make(kind, 12, 3)
     whole, final = net.sequence(x, state)
     first, between = net.sequence(x[:5], state)
@@ -107,8 +107,8 @@ def test_halves_equal_whole(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_input_without_gradient_and_of_any_layout(kind: Kind) -> None:
-    """Observations need no gradient and may come batch first; the gradient of a sum has no memory of its own."""
+def test_inputs_may_lack_gradients_and_be_batch_first(kind: Kind) -> None:
+    """Inputs may be batch first and without gradient; the gradient of a sum is an expanded tensor without storage."""
     net, x, state = make(kind, 9, 4)
     batch_first = x.detach().transpose(0, 1).contiguous().transpose(0, 1)
     parameters = list(net.parameters())
@@ -129,7 +129,7 @@ def test_runs_are_bit_equal(kind: Kind) -> None:
     assert all(torch.equal(a, b) for a, b in zip(*runs, strict=True))
 
 
-def test_gru_refuses_second_derivatives() -> None:
+def test_second_derivatives_of_a_gru_raise() -> None:
     net, x, state = make("gru", 3, 2)
     (dx,) = torch.autograd.grad(net.sequence(x, state)[0].square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
@@ -137,13 +137,13 @@ def test_gru_refuses_second_derivatives() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_initial_state(kind: Kind) -> None:
+def test_initial_state_is_zero(kind: Kind) -> None:
     net = Recurrent(kind, INPUT, HIDDEN).double()
     assert net.state_size == {"gru": HIDDEN, "lstm": 2 * HIDDEN}[kind]
     assert torch.equal(net.initial_state(3), torch.zeros(3, net.state_size, dtype=torch.float64))
 
 
-def test_unknown_kind() -> None:
+def test_unknown_kind_raises() -> None:
     with pytest.raises(ValueError, match="'gru' or 'lstm'"):
         Recurrent("rnn", INPUT, HIDDEN)  # type: ignore[arg-type]
 
@@ -156,7 +156,7 @@ def test_cuda_equals_cpu(kind: Kind) -> None:
     grads = gradients(net, x, state, *results)
     net.cuda()
     x, state = (t.detach().cuda().requires_grad_() for t in (x, state))
-    there = net.sequence(x, state)
-    torch.testing.assert_close([t.cpu() for t in there], list(results), rtol=1e-10, atol=1e-12)
-    there_grads = [g.cpu() for g in gradients(net, x, state, *there)]
-    torch.testing.assert_close(there_grads, list(grads), rtol=1e-10, atol=1e-12)
+    on_gpu = net.sequence(x, state)
+    torch.testing.assert_close([t.cpu() for t in on_gpu], list(results), rtol=1e-10, atol=1e-12)
+    grads_on_gpu = [g.cpu() for g in gradients(net, x, state, *on_gpu)]
+    torch.testing.assert_close(grads_on_gpu, list(grads), rtol=1e-10, atol=1e-12)
