@@ -1,7 +1,5 @@
 """metarl: task distributions, agents that learn to adapt, and a benchmark of how fast they do."""
 
-__version__ = "0.1.0"
-
 from metarl import registry
 from metarl.api import evaluate, get, load, register, train
 from metarl.errors import MetarlError
@@ -26,6 +24,7 @@ from metarl.tasks.samplers import (  # fmt: skip
 )
 from metarl.tasks.task_distribution import TaskDistribution
 from metarl.tasks.task_set import TaskSet
+from metarl.version import __version__ as __version__
 
 __all__ = [
     "Arc",

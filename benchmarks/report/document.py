@@ -1,6 +1,6 @@
 """The report as plain data: `report.json`, from which tables, figures and pages are made.
 
-Anything that is added keeps the schema; anything that is renamed or means something else raises it.
+A new key keeps the schema. A key that is renamed, or whose meaning changes, raises it.
 """
 
 from __future__ import annotations
@@ -9,37 +9,38 @@ from typing import Any
 
 import numpy as np
 
-from metarl import __version__
+from metarl.benchmarks.report.comparisons import comparisons, gap, headline
 from metarl.benchmarks.report.eval_sets import eval_set_data
-from metarl.benchmarks.report.rivals import comparisons, gap, headline
 from metarl.benchmarks.report.scratch import scratch_data
-from metarl.benchmarks.results.references import Earned
+from metarl.benchmarks.results.references import AnchorReturns
 from metarl.benchmarks.results.results import Results
 from metarl.benchmarks.statistics.bootstrap import FEWEST_SEEDS, LEVEL, REPETITIONS
 from metarl.benchmarks.suites.suite import SuiteEntry
 from metarl.tasks.task_set import TaskSet
+from metarl.version import __version__
 
-FORMAT, SCHEMA = "metarl report", 2
+FORMAT, SCHEMA = "metarl report", 3
 
 
 def document(results: Results) -> dict[str, Any]:
-    """Everything the report says."""
+    """Return all content of the report as JSON data."""
     suite = results.suite
+    labels = [entry.label for entry in suite.entries]
     return {
         "format": FORMAT, "schema": SCHEMA, "metarl": __version__,
         "suite": {"name": suite.name, "version": suite.version, "about": suite.about},
         "statistics": {"repetitions": REPETITIONS, "level": LEVEL, "fewest_seeds": FEWEST_SEEDS},
         "sources": results.sources, "machines": _machines(results), "warnings": results.warnings,
-        "failures": [{"run_key": str(run_key), "reason": why} for run_key, why in results.failures.items()],
+        "failures": [{"run_key": str(run_key), "reason": reason} for run_key, reason in results.failures.items()],
         "unfinished": [str(run_key) for run_key in results.unfinished],
-        "left_out": [f.label for f in results.whole.entries if f.label not in [g.label for g in suite.entries]],
-        "methods": {name: _entrant(results, name) for name in results.methods},
+        "left_out": [entry.label for entry in results.full_suite.entries if entry.label not in labels],
+        "methods": {name: _method(results, name) for name in results.methods},
         "headline": headline(results),
         "distributions": [_distribution(results, entry) for entry in suite.entries],
     }  # fmt: skip
 
 
-def _entrant(results: Results, name: str) -> dict[str, Any]:
+def _method(results: Results, name: str) -> dict[str, Any]:
     method = results.methods[name]
     return {
         "agent": method.agent.rpartition("/")[2], "of": method.of, "settings": dict(method.settings),
@@ -48,24 +49,25 @@ def _entrant(results: Results, name: str) -> dict[str, Any]:
 
 
 def _machines(results: Results) -> list[dict[str, Any]]:
-    """Each processor with its versions once."""
-    found = {}
+    """Return each machine once, without its load."""
+    machines = {}
     for meta in results.metas.values():
         machine = {key: value for key, value in meta["machine"].items() if key != "load"}
-        found[repr(machine)] = machine
-    return list(found.values())
+        machines[repr(machine)] = machine
+    return list(machines.values())
 
 
 def _distribution(results: Results, entry: SuiteEntry) -> dict[str, Any]:
     anchors = results.anchors.get(entry.label, {}).get(entry.scored)
     present = results.present(entry)
-    lives = [results.lives[entry.label, name, entry.scored] for name in present]
+    first = results.evals[entry.label, present[0], entry.scored] if present else None
     return {
         "name": entry.label, "scored": entry.scored, "generalisation": entry.scored != "train",
-        "episodes": lives[0].episodes if lives else None, "horizon": lives[0].horizon if lives else None,
-        "reference_entrant": entry.reference, "ceiling": entry.ceiling,
-        "reference": None if anchors is None else {
-            "floor": _anchor(anchors.floor), "best": _anchor(anchors.best), "ceiling": anchors.ceiling and _anchor(anchors.ceiling),
+        "episodes": first.episodes if first else None, "horizon": first.horizon if first else None,
+        "oracle": entry.oracle, "bayes_optimal": entry.bayes_optimal,
+        "anchors": None if anchors is None else {
+            "random": _anchor(anchors.random), "oracle": _anchor(anchors.oracle),
+            "bayes_optimal": anchors.bayes_optimal and _anchor(anchors.bayes_optimal),
             "denominator": anchors.denominator, "denominator_error": _number(anchors.denominator_error),
         },
         "budget": _budget(results, entry), "scratch": scratch_data(results, entry),
@@ -75,15 +77,15 @@ def _distribution(results: Results, entry: SuiteEntry) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _anchor(earned: Earned) -> dict[str, Any]:
-    return {"by": earned.by, "return": float(earned.mean.mean()), "error": _number(earned.mean_error)}
+def _anchor(returns: AnchorReturns) -> dict[str, Any]:
+    return {"source": returns.source, "return": float(returns.mean.mean()), "error": _number(returns.mean_error)}
 
 
 def _budget(results: Results, entry: SuiteEntry) -> dict[str, dict[str, int]]:
-    """Of everybody who trains: env steps, and those that the suite says."""
-    whole = results.whole.entry(entry.label)
-    trains = {name: e for name, e in results.methods.items() if e.trains and e.of is None and entry.budget(e)}
-    return {name: {"env_steps": entry.budget(method), "suite": whole.budget(method)} for name, method in trains.items()}
+    """Return the env steps of each training, and those of the full suite."""
+    full = results.full_suite.entry(entry.label)
+    trained = {name: m for name, m in results.methods.items() if m.trains and m.of is None and entry.budget(m)}
+    return {name: {"env_steps": entry.budget(method), "suite": full.budget(method)} for name, method in trained.items()}
 
 
 def _tasks(entry: SuiteEntry, eval_set: str, tasks: TaskSet) -> dict[str, Any]:
@@ -109,12 +111,12 @@ def _row(results: Results, entry: SuiteEntry, name: str) -> dict[str, Any]:
 
 
 def _cost(metas: list[Any]) -> dict[str, Any]:
-    """Means over seeds; None where nothing was learned."""
+    """Return means over seeds; None where nothing was trained."""
     trainings = [meta["training"] for meta in metas if meta["training"]]
     return {
         "env_steps": float(np.mean([t["env_steps"] for t in trainings])) if trainings else None,
         "train_seconds": float(np.mean([t["seconds"] for t in trainings])) if trainings else None,
-        "live_seconds": float(np.mean([meta["seconds"] for meta in metas])),
+        "evaluate_seconds": float(np.mean([meta["seconds"] for meta in metas])),
         "peak_memory": max(meta["peak_memory"] for meta in metas),
         "diverged": sum(sum(meta["diverged"].values()) for meta in metas),
     }  # fmt: skip

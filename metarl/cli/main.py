@@ -59,7 +59,7 @@ def _run(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         _print_help()
     elif arguments[0] == "--version":
-        from metarl import __version__
+        from metarl.version import __version__
 
         print(f"metarl {__version__}")
     else:

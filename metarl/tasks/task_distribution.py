@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -17,11 +17,7 @@ from metarl.tasks.parameter import Parameter, as_numbers
 from metarl.tasks.samplers import Joint, Sampler, sampler_from_json
 from metarl.tasks.splits import Names, Samplers
 from metarl.tasks.task_set import TaskSet
-from metarl.tasks.world_config import WorldConfig
-
-if TYPE_CHECKING:
-    from metarl.core.trials import Trials
-    from metarl.core.world import World
+from metarl.tasks.world_config import ConfiguredWorld, WorldConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +72,7 @@ class TaskDistribution:
     # The world --------------------------------------------------------------------------------------------------
 
     @cached_property
-    def simulated_world(self) -> World:
+    def simulated_world(self) -> ConfiguredWorld:
         """The world of this distribution. Raises MetarlError if its name is unknown."""
         return registry.find("world", self.world)
 
@@ -180,8 +176,12 @@ class TaskDistribution:
 
     def make(
         self, num_envs: int = 1, device: str = "cpu", engine: str | None = None, task_visible: bool = False
-    ) -> Trials:
-        """Return a tensor environment that runs trials. `task_visible` appends the task to the observation."""
+    ) -> Any:
+        """Return a tensor environment that runs trials, a `metarl.core.trials.Trials`.
+
+        engine: "mujoco" or "warp" for robots; chosen by device when None. task_visible: append the task to the
+        observation.
+        """
         return self.simulated_world.make(self, num_envs, device, engine, task_visible)
 
     # Data -------------------------------------------------------------------------------------------------------

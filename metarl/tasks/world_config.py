@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from metarl.tasks.parameter import Parameter
 
 
 @dataclass(frozen=True)
@@ -19,3 +21,23 @@ class WorldConfig:
     """settings of the world that all tasks share"""
     parameters: tuple[str, ...]
     """names of the parameters that vary, sorted"""
+
+
+class ConfiguredWorld(Protocol):
+    """A world (metarl/core/world.py), as far as task distributions use it."""
+
+    def parameters(self, config: WorldConfig) -> tuple[Parameter, ...]:
+        """Return every parameter that a task may set."""
+        ...
+
+    def make(self, distribution: Any, num_envs: int, device: str, engine: str | None, task_visible: bool) -> Any:
+        """Return a tensor environment for trials of the distribution."""
+        ...
+
+    def unfit(self, device: str) -> str | None:
+        """Return why the world cannot be simulated on a device; None if it can."""
+        ...
+
+    def fingerprint(self, device: str = "cpu") -> Mapping[str, str]:
+        """Return what results depend on beside the task."""
+        ...

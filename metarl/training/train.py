@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metarl import __version__, registry
+from metarl import registry
 from metarl.core.agent import AgentType, Learner
 from metarl.errors import MetarlError
 from metarl.runtime import cuda_graphs, devices, distributed, free_memory, threads
@@ -25,6 +25,7 @@ from metarl.training.evaluate import evaluate_agent
 from metarl.training.options import TrainOptions
 from metarl.training.progress import Progress
 from metarl.training.run_dir import CONFIG, METRICS, TIMES, Run, Table, writing
+from metarl.version import __version__
 
 VALID_TASKS = 32  # tasks of an evaluation on the way
 MAY_CHANGE = ("steps", "processes", "threads")  # when a run is resumed
@@ -133,7 +134,7 @@ def _loop(
         events = stack.enter_context(closing(_events(run.path, learner.env_steps)))
         progress = stack.enter_context(Progress(agent.name, distribution.name, learner.env_steps, options.steps))
         stop = stack.enter_context(stop_signal(progress.say))
-        if line := devices.said(options.device, distribution):
+        if line := devices.explain(options.device, distribution):
             progress.say(line)
         while _goes_on(learner, options, stop):
             row: dict[str, float | int | None] = {"update": updates, "env_steps": 0, **learner.update()}
