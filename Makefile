@@ -5,6 +5,9 @@ TORCH_ARGS ?=
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# This mode puts the clone on sys.path. In setuptools' own mode, a script beside a clone that is called metarl would import
+# the clone's folder as an empty namespace package.
+EDITABLE := --config-settings editable_mode=compat
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -24,15 +27,16 @@ test: setup ## the quick tests
 test-slow: setup ## the tests marked slow
 	$(BIN)/python -m pytest -q -m slow
 
-lint: setup ## ruff: rules and format
+lint: setup ## ruff: rules and format; import-linter: imports point one way
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache --quiet
 
 types: setup ## pyright
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --project pyproject.toml  # not one of a folder above
 
-bench: .venv/.stamp-bench ## measure speed, beside envpool where it can be installed
-	$(BIN)/metarl speed
+bench: .venv/.stamp-bench ## measure speed beside bare physics and other libraries
+	$(BIN)/python -m metarl.benchmarks.dev_speed robots
 
 clean: ## remove .venv, builds and caches; runs/ stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
@@ -44,9 +48,9 @@ clean: ## remove .venv, builds and caches; runs/ stays
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "metarl needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Choose one with: make setup PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "making .venv with $$($(PYTHON) -V); the first time this takes some minutes"; $(PYTHON) -m venv .venv; }
 	$(PIP) $(TORCH_ARGS) torch
-	$(PIP) -e '.[dev]'
+	$(PIP) $(EDITABLE) -e '.[dev]'
 	@touch $@
 
 .venv/.stamp-bench: .venv/.stamp
-	$(PIP) -e '.[bench]'
+	$(PIP) $(EDITABLE) -e '.[bench]'
 	@touch $@

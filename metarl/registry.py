@@ -176,7 +176,7 @@ def _entry_points(kind: str) -> dict[str, EntryPoint]:
     """Return entry points by name; those of distributions, whose names have no meaning, by package and name."""
     if kind not in _installed:
         points: dict[str, EntryPoint] = {}
-        for point in sorted(entry_points(group=f"metarl.{kind}s"), key=lambda point: _package(point) != "metarl"):
+        for point in sorted(entry_points(group=f"metarl.{kind}s"), key=lambda point: _package(point) != "metarl-suite"):
             key = f"{_package(point)}: {point.name}" if kind == "distribution" else point.name
             if points.setdefault(key, point).value != point.value:
                 warnings.warn(f"two packages install a {kind} named {key!r}: using {points[key].value}", stacklevel=3)

@@ -9,9 +9,12 @@ import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+import metarl
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("envs", "agents", "benchmarks")
@@ -50,6 +53,37 @@ def test_links_are_relative_and_resolve(room):
     assert os.readlink(link) == f"../{room}"
     assert link.resolve() == ROOT / room
     assert SETUPTOOLS["package-dir"][f"metarl.{room}"] == room
+
+
+def test_a_script_beside_a_folder_named_metarl_imports_the_package(tmp_path):
+    """As beside a clone: the folder has no __init__.py of its own, and a namespace package must not be made of it."""
+    (tmp_path / "metarl" / "metarl").mkdir(parents=True)
+    script = tmp_path / "use.py"
+    script.write_text("import metarl; print(metarl.get('GridNavi').name, metarl.__file__)")
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, check=True, capture_output=True, text=True)
+    name, file = done.stdout.split()
+    assert name == "GridNavi"
+    assert Path(file).parent == Path(metarl.__file__).parent
+
+
+def test_no_module_imports_itself_through_others():
+    """Import circles, those of `if TYPE_CHECKING` included."""
+    modules = {}
+    for path in package_files():
+        if path.suffix == ".py":
+            parts = installed_name(path).with_suffix("").parts
+            modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    graph = {}
+    for name, path in modules.items():
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                below = {f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {x if x in modules else node.module for x in below}
+            elif isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+        graph[name] = (found & modules.keys()) - {name}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which lists the circle
 
 
 def bare_imports(source: str) -> list[str]:
