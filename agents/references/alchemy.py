@@ -1,8 +1,8 @@
-"""An observer of Alchemy that believes what Bayes' rule says, exactly, and plays a chemistry drawn from its belief.
+"""Posterior sampling for Alchemy: exact inference over chemistries, and plans for one drawn from the posterior.
 
-It knows the game's prior (Wang et al. 2021) and nothing of the task; its belief is over all 167,424 chemistries. It is
-not Bayes-optimal: it plans as if the drawn chemistry were true (posterior sampling), one stone at a time, and spends
-the potions it has left where it is least sure of what they do.
+The agent has the game's prior (Wang et al. 2021) and no information about the task. Its posterior is over all 167,424
+chemistries. It is not Bayes-optimal: it plans as if the drawn chemistry were true, one stone at a time, and uses the
+remaining potions where their effects are least certain.
 """
 
 from __future__ import annotations
@@ -23,22 +23,26 @@ from metarl.errors import MetarlError
 
 STONES, POTIONS, COLOURS, BEST = 3, 12, 6, 7
 CUBE = np.array(list(product((-1, 1), repeat=3)))[:, ::-1]  # corner v has +1 on axis a if bit a of v is set
-WORTH = CUBE.sum(1) + 12 * (CUBE.sum(1) == 3)
+WORTH = CUBE.sum(1) + 12 * (CUBE.sum(1) == 3)  # the reward for a stone at each corner
 
 
 @dataclass(frozen=True)
 class AlchemySettings:
-    """Nothing to set but the seed."""
+    """Settings of the Alchemy observer."""
 
     seed: int = 0
-    """of the draws from the belief"""
+    """seed of the draws from the posterior"""
 
     def __post_init__(self) -> None:
         check_whole(self, "seed", low=0)
 
 
 class Chemistries:
-    """What chemistries do, and how likely each is: `moves` [distributions, corner, colour], `looks` [looks, corner, feature]."""
+    """All chemistries: each is a transition table and a look.
+
+    moves: int [tables, corner, colour], the corner after a dip into a potion of the colour. prior: float [tables].
+    looks: int [looks, corner, feature], the visible features of a stone at the corner; all looks are equally likely.
+    """
 
     def __init__(self) -> None:
         graphs, prior = zip(*_graphs(), strict=True)
@@ -46,20 +50,20 @@ class Chemistries:
             [(axes[c // 2], ways[c // 2] * (-1) ** c) for c in range(COLOURS)]
             for axes, ways in product(permutations(range(3)), product((1, -1), repeat=3))
         ]
-        self.moves = np.array([_dist(graph, effects) for graph in graphs for effects in potions])
+        self.moves = np.array([_moves(graph, effects) for graph in graphs for effects in potions])
         self.prior = np.repeat(np.array(prior) / len(potions), len(potions))
         self.looks = np.array([_look(mirror, turn) for mirror in CUBE for turn in range(4)])
 
 
 def _graphs() -> list[tuple[set[tuple[int, int]], float]]:
-    """The cube's edges (corner, axis) under every set of conditions that leaves it connected, with its probability."""
+    """Return every connected subgraph of the cube that conditions can leave, as edges (corner, axis); and its prior."""
     conditions = [(axis, other, value) for axis in range(3) for other in range(3) for value in (-1, 1) if other != axis]
     by_count: list[list[set[tuple[int, int]]]] = []
     for count in range(4):
         by_count.append([])
         for chosen in combinations(conditions, count):
             if len({c[:2] for c in chosen}) < count:
-                continue  # two that contradict each other
+                continue  # two conditions contradict each other
             graph = {(v, a) for v in range(8) for a in range(3) if all(CUBE[v, o] == x for b, o, x in chosen if b == a)}
             if _connected(graph):
                 by_count[-1].append(graph)
@@ -73,54 +77,56 @@ def _connected(graph: set[tuple[int, int]]) -> bool:
     return bool((np.linalg.matrix_power(steps, 7) > 0).all())
 
 
-def _dist(graph: set[tuple[int, int]], effects: list[tuple[int, int]]) -> list[list[int]]:
+def _moves(graph: set[tuple[int, int]], effects: list[tuple[int, int]]) -> list[list[int]]:
     return [
         [v ^ 1 << axis if CUBE[v, axis] != way and (v, axis) in graph else v for axis, way in effects] for v in range(8)
     ]
 
 
 def _look(mirror: np.ndarray, turn: int) -> np.ndarray:
-    seen = CUBE * mirror
+    features = CUBE * mirror
     if turn:
         a, b = [axis for axis in range(3) if axis != turn - 1]
-        seen[:, a], seen[:, b] = (seen[:, a] - seen[:, b]) // 2, (seen[:, a] + seen[:, b]) // 2
-    return seen
+        x, y = features[:, a], features[:, b]
+        features[:, a], features[:, b] = (x - y) // 2, (x + y) // 2
+    return features
 
 
-class Table:
-    """One environment: what is on the table, what is believed, and what is played as if it were so."""
+class AlchemyBelief:
+    """The stones and potions of one environment, the posterior over its chemistry, and one chemistry drawn from it."""
 
-    def __init__(self, known: Chemistries, rng: np.random.Generator) -> None:
-        self.known, self.rng = known, rng
-        self.belief = np.repeat(
-            known.prior[None] / len(known.looks), len(known.looks), axis=0
-        )  # [looks, distributions]
-        self.played: tuple[int, int] | None = None  # look, distribution
+    def __init__(self, chemistries: Chemistries, rng: np.random.Generator) -> None:
+        self.chemistries, self.rng = chemistries, rng
+        looks = len(chemistries.looks)
+        self.posterior = np.repeat(chemistries.prior[None] / looks, looks, axis=0)  # [looks, tables], not normalised
+        self.drawn: tuple[int, int] | None = None  # look, table
 
-    def see(self, row: np.ndarray) -> None:
-        """The next observation: what no stone there can look like is ruled out."""
+    def read(self, row: np.ndarray) -> None:
+        """Read the stones and potions of an observation, and rule out looks that contradict it."""
         stones, potions = row[: 5 * STONES].reshape(STONES, 5), row[5 * STONES :].reshape(POTIONS, 2)
-        self.there, self.full = stones[:, 4] == 0, potions[:, 1] == 0
+        self.present, self.full = stones[:, 4] == 0, potions[:, 1] == 0
         self.colours = np.rint((potions[:, 0] + 1) * (COLOURS - 1) / 2).astype(int)
-        same = (self.known.looks[:, None] == np.rint(stones[:, None, :3])).all(-1)  # [looks, stones, corners]
-        same &= np.abs(np.minimum(WORTH, 3) / 3 - stones[:, 3:4]) < 0.1
-        self.corner = same.argmax(2)  # [looks, stones]
-        self.belief[~same.any(2)[:, self.there].all(1)] = 0
+        # [looks, stones, corners]
+        matches = (self.chemistries.looks[:, None] == np.rint(stones[:, None, :3])).all(-1)
+        matches &= np.abs(np.minimum(WORTH, 3) / 3 - stones[:, 3:4]) < 0.1
+        self.corner = matches.argmax(2)  # [looks, stones]
+        self.posterior[~matches.any(2)[:, self.present].all(1)] = 0
 
     def learn(self, stone: int, colour: int, before: np.ndarray) -> None:
-        """A stone was dipped: distributions by which it would be elsewhere now are ruled out. before: its corners, [looks]."""
-        for look in np.flatnonzero(self.belief.any(1)):
-            self.belief[look] *= self.known.moves[:, before[look], colour] == self.corner[look, stone]
+        """Rule out transition tables that contradict a dip. before: the stone's corner before it, [looks]."""
+        for look in np.flatnonzero(self.posterior.any(1)):
+            self.posterior[look] *= self.chemistries.moves[:, before[look], colour] == self.corner[look, stone]
 
-    def choose(self) -> int:
-        if self.played is None or self.belief[self.played] == 0:
-            weights = self.belief.ravel() / self.belief.sum()
-            look, dist = np.unravel_index(self.rng.choice(weights.size, p=weights), self.belief.shape)
-            self.played = int(look), int(dist)
-        look, dist = self.played
-        plans = [self._plan(int(self.corner[look, i]), self.known.moves[dist]) for i in range(STONES)]
-        gains = [gain if there else 0.0 for (gain, _), there in zip(plans, self.there, strict=True)]
-        worth = np.where(self.there, WORTH[self.corner[look]], -9)
+    def choose_action(self) -> int:
+        """Return the next action; draw another chemistry if the last one has been ruled out."""
+        if self.drawn is None or self.posterior[self.drawn] == 0:
+            weights = self.posterior.ravel() / self.posterior.sum()
+            look, table = np.unravel_index(self.rng.choice(weights.size, p=weights), self.posterior.shape)
+            self.drawn = int(look), int(table)
+        look, table = self.drawn
+        plans = [self._plan(int(self.corner[look, i]), self.chemistries.moves[table]) for i in range(STONES)]
+        gains = [gain if present else 0.0 for (gain, _), present in zip(plans, self.present, strict=True)]
+        worth = np.where(self.present, WORTH[self.corner[look]], -9)
         if worth.max() == WORTH[BEST]:
             return 1 + int(worth.argmax()) * (1 + POTIONS)
         if max(gains) > 0:
@@ -131,69 +137,71 @@ class Table:
         return self._experiment()
 
     def _plan(self, corner: int, moves: np.ndarray) -> tuple[float, int]:
-        """What the best corner within reach pays more than now, a little less for each potion; the first colour."""
+        """Return the best gain in worth within reach, less 0.01 a potion, and its first potion's colour (-1: none)."""
         stock = np.bincount(self.colours[self.full], minlength=COLOURS)
-        best, frontier, seen = (0.0, -1), [(corner, -1, stock, 0)], {corner}
+        best, frontier, reached = (0.0, -1), [(corner, -1, stock, 0)], {corner}
         for at, first, left, used in frontier:
             gain = float(WORTH[at] - max(WORTH[corner], 0)) - 0.01 * used
             if gain > best[0]:
                 best = gain, first
             for colour in np.flatnonzero(left):
                 after = int(moves[at, colour])
-                if after not in seen:
-                    seen.add(after)
+                if after not in reached:
+                    reached.add(after)
                     rest = left - (np.arange(COLOURS) == colour)
                     frontier.append((after, int(colour) if first < 0 else first, rest, used + 1))
         return best
 
     def _experiment(self) -> int:
-        """With a stone that is worth nothing, the potion whose effect is least sure; nothing where all is sure."""
-        look, _ = self.played or (0, 0)
-        if not (self.there.any() and self.full.any()):
+        """Return a dip of a stone into the potion whose effect is least certain; 0, no action, if all are certain."""
+        look, _ = self.drawn or (0, 0)
+        if not (self.present.any() and self.full.any()):
             return 0
-        stone, dist = int(np.flatnonzero(self.there)[0]), self.belief[look] / self.belief[look].sum()
+        stone = int(np.flatnonzero(self.present)[0])
+        probability = self.posterior[look] / self.posterior[look].sum()
         corner = int(self.corner[look, stone])
         stock = set(self.colours[self.full].tolist())
-        sure = {c: abs(float(dist @ (self.known.moves[:, corner, c] != corner)) - 0.5) for c in stock}
-        colour = min(sure, key=lambda c: sure[c])
-        return self._dip(stone, colour) if sure[colour] < 0.499 else 0
+        certainty = {c: abs(float(probability @ (self.chemistries.moves[:, corner, c] != corner)) - 0.5) for c in stock}
+        colour = min(certainty, key=lambda c: certainty[c])
+        return self._dip(stone, colour) if certainty[colour] < 0.499 else 0
 
     def _dip(self, stone: int, colour: int) -> int:
         return 2 + stone * (1 + POTIONS) + int(np.flatnonzero(self.full & (self.colours == colour))[0])
 
 
 class AlchemyObserver:
-    """A table for each environment."""
+    """An agent that keeps a posterior over chemistries for each environment, and acts by draws from it."""
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: AlchemySettings) -> None:
         if observation_space.shape != (5 * STONES + 2 * POTIONS,) or getattr(action_space, "n", 0) != 40:
-            raise MetarlError(f"the observer plays Alchemy, not in {observation_space} with {action_space}")
+            raise MetarlError(f"alchemy-observer acts in Alchemy alone, not in {observation_space} with {action_space}")
         self.settings = settings
-        self.known = Chemistries()
+        self.chemistries = Chemistries()
 
     def begin(self, num_envs: int) -> None:
-        self.tables = [
-            Table(self.known, numpy_generator(self.settings.seed, "alchemy observer", i)) for i in range(num_envs)
+        self.beliefs = [
+            AlchemyBelief(self.chemistries, numpy_generator(self.settings.seed, "alchemy observer", i))
+            for i in range(num_envs)
         ]
 
     def act(self, obs: Tensor) -> Tensor:
         self.actions = []
-        for table, row in zip(self.tables, obs.cpu().numpy(), strict=True):
-            table.see(row)
-            self.actions.append(table.choose())
+        for belief, row in zip(self.beliefs, obs.cpu().numpy(), strict=True):
+            belief.read(row)
+            self.actions.append(belief.choose_action())
         return torch.tensor(self.actions, device=obs.device)
 
     def observe(self, step: Step) -> None:
-        for table, action, row in zip(self.tables, self.actions, step.final_obs.cpu().numpy(), strict=True):
-            stone, into = divmod(action - 1, 1 + POTIONS)
-            before, colours = table.corner, table.colours
-            table.see(row)
-            if action > 0 and into > 0:
-                table.learn(stone, int(colours[into - 1]), before[:, stone])
+        for belief, action, row in zip(self.beliefs, self.actions, step.final_obs.cpu().numpy(), strict=True):
+            stone, potion = divmod(action - 1, 1 + POTIONS)
+            before, colours = belief.corner, belief.colours
+            belief.read(row)
+            if action > 0 and potion > 0:
+                belief.learn(stone, int(colours[potion - 1]), before[:, stone])
 
 
 ALCHEMY_OBSERVER = AgentType(
     "alchemy-observer", AlchemySettings, None,
-    lambda seen, actions, settings, *_: AlchemyObserver(seen, actions, settings),
-    about="Alchemy: exact belief over all chemistries, plays one drawn from it (posterior sampling)",
+    lambda observations, actions, settings, *_: AlchemyObserver(observations, actions, settings),
+    about="reference on Alchemy: exact posterior over chemistries, plans for one drawn from it (posterior sampling)",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What bandit algorithms share: how often each arm was pulled, what it paid, and fair ties."""
+"""The base class of bandit algorithms: pulls and rewards of each arm, and ties broken at random."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from metarl.errors import MetarlError
 
 
 class ArmsAgent(ABC):
-    """Pulls the arm of the highest score, a random one of the highest where several are."""
+    """An agent that pulls the arm of the highest score; ties are broken at random."""
 
     def __init__(self, action_space: gym.Space, seed: int) -> None:
         if not isinstance(action_space, gym.spaces.Discrete):
-            raise MetarlError(f"a bandit algorithm pulls one of a few arms, it does not act in {action_space}")
+            raise MetarlError(f"a bandit algorithm needs a Discrete space with an action per arm, not {action_space}")
         self.arms = int(action_space.n)
         self.seed = seed
 
     @abstractmethod
     def scores(self) -> Tensor:
-        """[B, k]: how much each arm is worth pulling now."""
+        """Return the score of each arm [B, k]."""
 
     def begin(self, num_envs: int) -> None:
-        self.pulls = torch.zeros(num_envs, self.arms)  # of each arm, so far
-        self.paid = torch.zeros(num_envs, self.arms)  # sums of rewards
-        self.time = 0  # pulls so far, of all arms
+        self.pulls = torch.zeros(num_envs, self.arms)  # of each arm so far
+        self.reward_sums = torch.zeros(num_envs, self.arms)  # of each arm so far
+        self.time = 0  # pulls of all arms so far
         self.generator = generator(self.seed, type(self).__name__)
 
     def act(self, obs: Tensor) -> Tensor:
@@ -39,15 +39,15 @@ class ArmsAgent(ABC):
         return self.arm.to(obs.device)
 
     def observe(self, step: Step) -> None:
-        alive = (~step.resting).cpu().float()
-        self.pulls.scatter_add_(1, self.arm[:, None], alive[:, None])
-        self.paid.scatter_add_(1, self.arm[:, None], (step.reward.cpu() * alive)[:, None])
+        taken = (~step.resting).cpu().float()
+        self.pulls.scatter_add_(1, self.arm[:, None], taken[:, None])
+        self.reward_sums.scatter_add_(1, self.arm[:, None], (step.reward.cpu() * taken)[:, None])
         self.time += 1
 
     def random(self, *shape: int) -> Tensor:
-        """Uniform numbers in [0, 1) of the agent's own."""
+        """Return uniform numbers in [0, 1) from the agent's generator."""
         return torch.rand(shape, generator=self.generator)
 
     def posterior_mean(self) -> Tensor:
-        """[B, k]: mean of the Beta posterior under a uniform prior, (successes + 1) / (pulls + 2)."""
-        return (self.paid + 1.0) / (self.pulls + 2.0)
+        """Return the mean of the Beta posterior under a uniform prior, (successes + 1) / (pulls + 2), [B, k]."""
+        return (self.reward_sums + 1.0) / (self.pulls + 2.0)

@@ -1,4 +1,4 @@
-"""The best search for a hidden cell: a walk planned beforehand, and straight back once the cell is known."""
+"""Bayes-optimal search for a hidden cell: a walk planned in advance, and the shortest way once the cell is known."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True)
 class BayesSearchSettings:
-    """What is known of every task."""
+    """The problem that the search is planned for."""
 
     horizon: int = 15
-    """steps of an episode"""
+    """steps in an episode"""
     episodes: int = 4
-    """of a trial"""
+    """episodes in a trial"""
     start: Literal["corner", "centre"] = "corner"
-    """where episodes begin"""
+    """cell where episodes start"""
     nearest: int = 1
-    """the goal is no cell within this many rows and columns of the start; -1: it may be any"""
+    """the goal is outside of this many rows and columns around the start; -1: it may be any cell"""
     once: bool = False
-    """the goal pays once and ends the episode"""
+    """the goal gives its reward once and ends the episode"""
     width: int = 1000
-    """states kept in each step of the planning"""
+    """states kept in each step of the planner"""
     border: float = 0.0
-    """how much a ragged border of what was searched counts against a state; see best_search"""
+    """penalty on the length of the border of the searched cells, by which states are kept; see best_search"""
 
     def __post_init__(self) -> None:
         check_whole(self, "horizon", "episodes", "width", low=1)
@@ -41,17 +41,17 @@ class BayesSearchSettings:
         check_number(self, "border", low=0.0)
 
     def search(self, size: int) -> Search:
-        """The problem on an n x n grid."""
+        """Return the search problem on a grid of size x size cells."""
         start = 0 if self.start == "corner" else (size // 2) * (size + 1)
         return Search(size, start, self.nearest, self.horizon, self.episodes, self.once)
 
     def plan(self, size: int) -> Plan:
-        """The walk, with its value and a bound on any walk's."""
+        """Return the planned walk, its gain, and an upper bound on the gain of any walk."""
         return best_search(self.search(size), self.width, self.border)
 
 
 class BayesSearchAgent(CellsAgent):
-    """Follows the plan until the goal is found; see `search_plan.py` for when that is exactly Bayes-optimal."""
+    """An agent that follows the plan until the goal is found. See search_plan.py for when that is Bayes-optimal."""
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: BayesSearchSettings) -> None:
         super().__init__(observation_space, action_space)
@@ -66,18 +66,18 @@ class BayesSearchAgent(CellsAgent):
         if self.episode >= self.settings.episodes or self.time >= self.settings.horizon:
             raise MetarlError(
                 f"the search was planned for {self.settings.episodes} episodes of {self.settings.horizon} steps: "
-                "set episodes and horizon to what is lived"
+                "set episodes and horizon to those of the trial"
             )
         return torch.where(self.goal >= 0, self.toward(cell, self.goal), self.plan[self.episode, self.time])
 
-    def learn(self, cell: Tensor, reward: Tensor, alive: Tensor) -> None:
-        self.goal = torch.where((reward > 0.5) & alive, cell, self.goal)
+    def learn(self, cell: Tensor, reward: Tensor, taken: Tensor) -> None:
+        self.goal = torch.where((reward > 0.5) & taken, cell, self.goal)
 
 
 BAYES_SEARCH = AgentType(
     "bayes-search", BayesSearchSettings, None,
     lambda obs, actions, settings, *_: BayesSearchAgent(obs, actions, settings),
-    # Expected totals, beside the bound on any agent's: GridNavi 37.21 (exact), GridNavi7 71.06 of at most 71.79,
+    # Expected returns, and upper bounds for any agent: GridNavi 37.21 (exact), GridNavi7 71.06 of at most 71.79,
     # DarkRoom 134.79 of at most 136.17, DarkRoomHard 12.69 of at most 13.27.
     tuned={
         "GridNavi7": {"horizon": 28},
@@ -86,5 +86,5 @@ BAYES_SEARCH = AgentType(
             "horizon": 20, "episodes": 20, "start": "centre", "nearest": -1, "once": True, "width": 200, "border": 1.0,
         },
     },
-    about="reference on GridNavi and DarkRoom: the best walk over beliefs, planned by dynamic programming",
+    about="reference on GridNavi and DarkRoom: the best search, planned over beliefs by dynamic programming",
 )  # fmt: skip

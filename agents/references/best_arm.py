@@ -1,4 +1,4 @@
-"""Told what each arm is worth: the task-informed optimum of bandits."""
+"""The task-informed optimum of bandits: an agent that is given the mean of each arm."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True)
 class BestArmSettings:
-    """Nothing to set."""
+    """The agent has no settings."""
 
 
 class BestArmAgent:
-    """Pulls the arm of the highest mean. Sees the number 0, then the arms' means, or of two linked arms the first's."""
+    """An agent that pulls the arm of the highest mean.
+
+    An observation is the number 0, then the mean of each arm; of two linked arms, the mean of the first alone.
+    """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space) -> None:
         self.arms = int(getattr(action_space, "n", 0))
-        shown = (observation_space.shape or (0,))[-1] - 1
-        if shown != self.arms and (shown, self.arms) != (1, 2):
-            raise MetarlError(f"best-arm must be told the mean of each of {self.arms} arms, not {shown} numbers")
+        task_size = (observation_space.shape or (0,))[-1] - 1
+        if task_size != self.arms and (task_size, self.arms) != (1, 2):
+            raise MetarlError(f"best-arm needs the means of {self.arms} arms, not {task_size} numbers")
 
     def begin(self, num_envs: int) -> None: ...
 
     def act(self, obs: Tensor) -> Tensor:
-        told = obs[:, 1:]
-        means = told if told.shape[1] == self.arms else stack([told[:, 0], 1.0 - told[:, 0]], 1)
+        task = obs[:, 1:]
+        means = task if task.shape[1] == self.arms else stack([task[:, 0], 1.0 - task[:, 0]], 1)
         return means.argmax(1)
 
     def observe(self, step: Step) -> None: ...
@@ -38,5 +41,5 @@ class BestArmAgent:
 
 BEST_ARM = AgentType(
     "best-arm", BestArmSettings, None, lambda obs, actions, *_: BestArmAgent(obs, actions), task_visible=True,
-    about="reference on bandits: told the means, the task-informed optimum",
+    about="reference on bandits: the task-informed optimum, given the means of the arms",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What searchers of grids share: where one is, when an episode begins, and the shortest way to a cell."""
+"""The base class of searches on grids: the cell of the agent, episodes, and shortest ways."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ STAY, UP, RIGHT, DOWN, LEFT = range(5)
 
 
 class CellsAgent(ABC):
-    """Sees x and y one-hot, n each; acts by stay, up, right, down, left."""
+    """An agent on an n x n grid. Observations are x and y, one-hot; actions are stay, up, right, down, left."""
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space) -> None:
         shape = observation_space.shape or ()
         if len(shape) != 1 or shape[0] % 2 or getattr(action_space, "n", 0) != 5:
-            raise MetarlError(f"a search of grids needs x and y one-hot and 5 moves, not {observation_space}")
+            raise MetarlError(f"a search on grids needs x and y, one-hot, and 5 moves, not {observation_space}")
         self.size = shape[0] // 2
 
     @abstractmethod
     def move(self, cell: Tensor) -> Tensor:
-        """int64 [B]: what to do in these cells."""
+        """Return the actions, int64 [B], in cells int64 [B]."""
 
     @abstractmethod
-    def learn(self, cell: Tensor, reward: Tensor, alive: Tensor) -> None:
-        """What a step led to, where it was lived."""
+    def learn(self, cell: Tensor, reward: Tensor, taken: Tensor) -> None:
+        """Learn from the cells [B] and rewards [B] after a step. taken: bool [B], the environments that took it."""
 
     def begin(self, num_envs: int) -> None:
         self.rows = torch.arange(num_envs)
@@ -45,11 +45,11 @@ class CellsAgent(ABC):
             self.episode, self.time = self.episode + 1, 0
             self.restart()
 
-    def restart(self) -> None:  # noqa: B027 - most have nothing to do
-        """A new episode begins."""
+    def restart(self) -> None:  # noqa: B027 - optional
+        """Prepare for a new episode."""
 
     def toward(self, cell: Tensor, target: Tensor) -> Tensor:
-        """int64 [B]: the next step of a shortest way, along x first."""
+        """Return the next action on a shortest way from cell to target, along x first; int64 [B] each."""
         dx, dy = target % self.size - cell % self.size, target // self.size - cell // self.size
         along_y = torch.where(dy > 0, UP, torch.where(dy < 0, DOWN, STAY))
         return torch.where(dx > 0, RIGHT, torch.where(dx < 0, LEFT, along_y))

@@ -1,4 +1,4 @@
-"""Epsilon-greedy: the arm that looks best, now and then any."""
+"""Epsilon-greedy: the arm of the highest posterior mean, or at times a random one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from metarl.core.agent import AgentType
 
 @dataclass(frozen=True)
 class EpsilonGreedySettings:
-    """How often to try something else."""
+    """Settings of epsilon-greedy."""
 
     epsilon: float = 0.05
-    """probability of an arm at random"""
+    """probability of a random arm"""
     seed: int = 0
-    """of what is random"""
+    """seed of the random arms and of ties"""
 
     def __post_init__(self) -> None:
         check_number(self, "epsilon", low=0.0, high=1.0)
@@ -28,7 +28,7 @@ class EpsilonGreedySettings:
 
 
 class EpsilonGreedyAgent(ArmsAgent):
-    """Greedy on the posterior mean, but with probability epsilon any arm."""
+    """An agent that pulls the arm of the highest posterior mean, and with probability epsilon a random arm."""
 
     def __init__(self, action_space: gym.Space, settings: EpsilonGreedySettings) -> None:
         super().__init__(action_space, settings.seed)
@@ -36,12 +36,12 @@ class EpsilonGreedyAgent(ArmsAgent):
 
     def scores(self) -> Tensor:
         mean = self.posterior_mean()
-        astray = self.random(len(mean), 1) < self.epsilon
-        return torch.where(astray, self.random(*mean.shape), mean)
+        explores = self.random(len(mean), 1) < self.epsilon
+        return torch.where(explores, self.random(*mean.shape), mean)
 
 
 EPSILON_GREEDY = AgentType(
     "epsilon-greedy", EpsilonGreedySettings, None,
     lambda _, actions, settings, *__: EpsilonGreedyAgent(actions, settings),
-    about="reference on bandits: the best arm so far, with probability epsilon any",
+    about="reference on bandits: the best arm so far, with probability epsilon a random one",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Exhaustive search of grids: always to the nearest cell that may still hide what is sought."""
+"""Exhaustive search on grids: always to the nearest cell that is not ruled out as the goal."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from metarl.core.agent import AgentType
 
 @dataclass(frozen=True)
 class ExhaustiveSearchSettings:
-    """What is sought."""
+    """Settings of exhaustive search."""
 
     stages: int = 1
-    """places to be found one after the other in each episode: 1 for a goal, 2 for a key and then a door"""
+    """cells to find one after the other in each episode: 1 for a goal, 2 for a key and then a door"""
 
     def __post_init__(self) -> None:
         check_whole(self, "stages", low=1)
 
 
 class ExhaustiveSearchAgent(CellsAgent):
-    """Remembers, for each stage, which cells it ruled out and where it was paid; goes straight where it knows."""
+    """An agent that keeps, for each stage, the cells not ruled out and the cell that gave the reward.
+
+    It takes the shortest way to a cell that it has found before.
+    """
 
     def __init__(
         self, observation_space: gym.Space, action_space: gym.Space, settings: ExhaustiveSearchSettings
@@ -52,22 +55,22 @@ class ExhaustiveSearchAgent(CellsAgent):
         known = self.known[self.rows, stage]
         return self.toward(cell, torch.where(known >= 0, known, nearest))
 
-    def learn(self, cell: Tensor, reward: Tensor, alive: Tensor) -> None:
-        pays = reward.round().long().clamp(min=0) * alive
-        for _ in range(self.stages):  # several stages may share a cell
-            searching = alive & (self.stage < self.stages)
+    def learn(self, cell: Tensor, reward: Tensor, taken: Tensor) -> None:
+        rewards_left = reward.round().long().clamp(min=0) * taken
+        for _ in range(self.stages):  # several stages may be in one cell
+            searching = taken & (self.stage < self.stages)
             stage = self.stage.clamp(max=self.stages - 1)
-            found = searching & (pays > 0)
+            found = searching & (rewards_left > 0)
             self.open[self.rows, stage, cell] &= ~(searching & ~found)
             self.known[self.rows, stage] = torch.where(found, cell, self.known[self.rows, stage])
             if self.stages > 1:
                 self.stage = self.stage + found
-            pays = pays - found.long()
+            rewards_left = rewards_left - found.long()
 
 
 EXHAUSTIVE_SEARCH = AgentType(
     "exhaustive-search", ExhaustiveSearchSettings, None,
     lambda obs, actions, settings, *_: ExhaustiveSearchAgent(obs, actions, settings),
     tuned={"DarkKeyDoor": {"stages": 2}},
-    about="reference on grids: to the nearest cell not ruled out, straight back to what was found",
+    about="reference on grids: to the nearest cell not ruled out, and the shortest way to cells found before",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The Gittins index policy: each arm judged alone, exactly."""
+"""The Gittins index policy: the arm of the highest index, which depends on this arm's history alone."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True)
 class GittinsSettings:
-    """What the indices are computed for."""
+    """Settings of the Gittins index policy."""
 
     pulls: int = 100
-    """in a trial"""
+    """pulls in a trial"""
     discount: float = 1.0
-    """1: the index of the pulls that are left; below 1: Gittins' own, of a life without end so discounted"""
+    """1: index of the remaining pulls, undiscounted; below 1: Gittins' index of infinitely many pulls, so discounted"""
     seed: int = 0
-    """of ties"""
+    """seed of the choice between ties"""
 
     def __post_init__(self) -> None:
         check_whole(self, "pulls", low=1)
@@ -32,27 +32,27 @@ class GittinsSettings:
 
 
 class GittinsAgent(ArmsAgent):
-    """The arm of the highest index (Gittins 1979); see `gittins_index.py` for what is computed and how."""
+    """An agent that pulls the arm of the highest index (Gittins 1979); gittins_index.py computes the indices."""
 
     def __init__(self, action_space: gym.Space, settings: GittinsSettings) -> None:
         super().__init__(action_space, settings.seed)
-        self.pulls_ahead, self.discount = settings.pulls, settings.discount
+        self.max_pulls, self.discount = settings.pulls, settings.discount
 
     def scores(self) -> Tensor:
-        left = self.pulls_ahead - self.time
+        left = self.max_pulls - self.time
         if left < 1:
-            raise MetarlError(f"the Gittins agent was made for {self.pulls_ahead} pulls: set pulls higher")
-        successes = self.paid.long()
+            raise MetarlError(f"the Gittins indices were computed for {self.max_pulls} pulls: set pulls higher")
+        successes = self.reward_sums.long()
         if self.discount < 1.0:
-            table = discounted_indices(self.pulls_ahead, self.discount)
+            table = discounted_indices(self.max_pulls, self.discount)
         else:
-            table = finite_horizon_indices(self.pulls_ahead)[left - 1]
+            table = finite_horizon_indices(self.max_pulls)[left - 1]
         return table[successes, self.pulls.long() - successes]
 
 
 GITTINS = AgentType(
     "gittins", GittinsSettings, None, lambda _, actions, settings, *__: GittinsAgent(actions, settings),
-    # At 500 pulls the finite-horizon indices take two minutes to compute, and earn the same.
+    # At 500 pulls the finite-horizon indices take two minutes to compute, and the return is the same.
     tuned={
         f"Bandit{k}N{n}": {"pulls": n, **({"discount": 0.998} if n == 500 else {})}
         for k in (5, 10, 50) for n in (10, 100, 500)

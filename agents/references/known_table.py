@@ -1,4 +1,4 @@
-"""Told rewards and transitions: the task-informed optimum of tabular MDPs."""
+"""The task-informed optimum of tabular MDPs: an agent that is given rewards and transitions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from metarl.errors import MetarlError
 
 
 class KnownTableAgent:
-    """Plans by value iteration over the steps that are left (Bellman 1957).
+    """An agent that plans by value iteration over the remaining steps (Bellman 1957).
 
-    Sees the state one-hot [S], then mean rewards [S, A] and transitions [S, A, S].
+    An observation is the state, one-hot [S], then mean rewards [S, A] and transitions [S, A, S].
     """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: TableSettings) -> None:
         self.actions = int(getattr(action_space, "n", 0))
-        shown = (observation_space.shape or (0,))[-1]
-        sizes = [s for s in range(1, shown) if s * (1 + self.actions + self.actions * s) == shown]
+        size = (observation_space.shape or (0,))[-1]
+        sizes = [s for s in range(1, size) if s * (1 + self.actions + self.actions * s) == size]
         if not sizes:
-            raise MetarlError(f"known-table must be told the rewards and transitions of an MDP, not {shown} numbers")
+            raise MetarlError(f"known-table needs the rewards and transitions of an MDP, not {size} numbers")
         self.states, self.horizon = sizes[0], settings.horizon
 
     def begin(self, num_envs: int) -> None:
@@ -45,5 +45,5 @@ class KnownTableAgent:
 
 KNOWN_TABLE = AgentType(
     "known-table", TableSettings, None, lambda obs, actions, settings, *_: KnownTableAgent(obs, actions, settings),
-    task_visible=True, about="reference on tabular MDPs: told the MDP, the task-informed optimum",
+    task_visible=True, about="reference on tabular MDPs: the task-informed optimum, given the MDP",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""OPSRL: optimistic posterior sampling."""
+"""OPSRL: optimistic posterior sampling for reinforcement learning."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metarl.core.agent import AgentType
 
 @dataclass(frozen=True)
 class OPSRLSettings(TableSettings):
-    """How optimistic to be."""
+    """Settings of OPSRL."""
 
     samples: int = 3
-    """draws of the MDP; each action is judged by the best of them"""
+    """draws of the MDP; the value of an action is the highest among them"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -26,7 +26,7 @@ class OPSRLSettings(TableSettings):
 
 
 class OPSRLAgent(TableAgent):
-    """PSRL on several draws, with the choice of the draw in each state and step as part of the action.
+    """An agent that plans with several draws of the MDP; an action also chooses the draw in each state and step.
 
     After Agrawal and Jia (2017), "Optimistic posterior sampling for reinforcement learning".
     """
@@ -46,5 +46,5 @@ class OPSRLAgent(TableAgent):
 
 OPSRL = AgentType(
     "opsrl", OPSRLSettings, None, lambda obs, actions, settings, *_: OPSRLAgent(obs, actions, settings),
-    about="reference on tabular MDPs: each episode, the best policy of several draws, each action by its best one",
+    about="reference on tabular MDPs: each episode, the best policy over several draws from the posterior",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Posterior sampling for a place hidden on an arc: walk to a place that may be it, until it is felt."""
+"""Posterior sampling for a goal hidden on an arc: walks to places that may be the goal until one gives a reward."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ SPEED = 0.1  # a full step along each axis
 
 @dataclass(frozen=True)
 class PointSamplingSettings:
-    """What is known of every task."""
+    """The distribution of goals, and settings of its approximation."""
 
     arc_rad: float = math.pi
-    """the goal lies on the unit circle, at an angle from 0 to this"""
+    """the goal lies on the unit circle, at an angle between 0 and this"""
     radius: float = 0.2
-    """how near the goal is felt: the reward there is 1 - distance, else 0"""
+    """distance to the goal within which the reward is 1 - distance; beyond it is 0"""
     places: int = 721
-    """of the grid over the arc"""
+    """points of the grid over the arc"""
     tolerance: float = 0.01
-    """difference of rewards that does not rule a place out"""
+    """difference between expected and actual reward up to which a place is not ruled out"""
     seed: int = 0
-    """of the draws"""
+    """seed of the draws"""
 
     def __post_init__(self) -> None:
         check_number(self, "arc_rad", above=0.0, high=2 * math.pi)
@@ -41,11 +41,11 @@ class PointSamplingSettings:
 
 
 class PointSamplingAgent:
-    """Draws a goal from the exact posterior each episode, and anew whenever the one drawn is ruled out."""
+    """An agent that draws a goal from the posterior for each episode, and another when it is ruled out."""
 
     def __init__(self, action_space: gym.Space, settings: PointSamplingSettings) -> None:
         if getattr(action_space, "shape", None) != (2,):
-            raise MetarlError(f"posterior sampling of places moves a point in the plane, not in {action_space}")
+            raise MetarlError(f"point-sampling moves a point in the plane by actions [2], not in {action_space}")
         self.settings = settings
         angle = torch.linspace(0.0, settings.arc_rad, settings.places)
         self.places = torch.stack([angle.cos(), angle.sin()], 1)  # [P, 2]
@@ -63,13 +63,13 @@ class PointSamplingAgent:
         s, reward = self.settings, step.reward.cpu()
         distance = torch.cdist(step.final_obs.cpu(), self.places)
         expected = (1.0 - distance) * (distance <= s.radius)
-        agrees = (expected - reward[:, None]).abs() <= s.tolerance
-        agrees |= (distance - s.radius).abs() <= s.tolerance  # on the edge either may be
-        still = self.possible * agrees
-        self.possible = torch.where(still.any(1, keepdim=True), still, self.possible)
-        again = self.possible.gather(1, self.drawn[:, None])[:, 0] == 0
-        again |= (step.terminated | step.truncated).cpu()
-        self.drawn = torch.where(again, self._draw(), self.drawn)
+        consistent = (expected - reward[:, None]).abs() <= s.tolerance
+        consistent |= (distance - s.radius).abs() <= s.tolerance  # at the edge both rewards are possible
+        possible = self.possible * consistent
+        self.possible = torch.where(possible.any(1, keepdim=True), possible, self.possible)
+        redraw = self.possible.gather(1, self.drawn[:, None])[:, 0] == 0
+        redraw |= (step.terminated | step.truncated).cpu()
+        self.drawn = torch.where(redraw, self._draw(), self.drawn)
 
     def _draw(self) -> Tensor:
         return torch.multinomial(self.possible, 1, generator=self.generator)[:, 0]
@@ -78,5 +78,5 @@ class PointSamplingAgent:
 POINT_SAMPLING = AgentType(
     "point-sampling", PointSamplingSettings, None,
     lambda _, actions, settings, *__: PointSamplingAgent(actions, settings),
-    about="reference on PointNavSparse: to a place drawn from those that may be the goal",
+    about="reference on PointNavSparse: to a place drawn from the posterior over goals",
 )  # fmt: skip

@@ -7,7 +7,10 @@ from metarl.core.agent import AgentType
 
 
 class PSRLAgent(TableAgent):
-    """Each episode, draws an MDP from the exact posterior and acts best in it (Strens 2000; Osband et al. 2013)."""
+    """An agent that draws an MDP from the exact posterior for each episode and acts optimally in it.
+
+    See Strens (2000) and Osband et al. (2013).
+    """
 
     def backup(self) -> Backup:
         rewards, transitions = self.drawn_model()

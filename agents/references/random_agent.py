@@ -1,4 +1,4 @@
-"""An agent that acts at random: the floor of every comparison."""
+"""An agent that acts at random, the lower anchor of scores."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True)
 class RandomSettings:
-    """Nothing to set but the seed."""
+    """Settings of the random agent."""
 
     seed: int = 0
-    """of the actions"""
+    """seed of the actions"""
 
     def __post_init__(self) -> None:
         check_whole(self, "seed", low=0)
 
 
 class RandomAgent:
-    """Uniform actions, the same ones in every trial of as many environments."""
+    """An agent with uniformly random actions. They are the same in every trial with the same number of environments."""
 
     def __init__(self, action_space: gym.Space, settings: RandomSettings) -> None:
         if not isinstance(action_space, gym.spaces.Box | gym.spaces.Discrete):
@@ -45,4 +45,4 @@ class RandomAgent:
         return torch.rand(shape, generator=self.generator).to(obs.device) * 2 - 1
 
     def observe(self, step: Step) -> None:
-        """Nothing is learned."""
+        """The agent does not learn."""

@@ -1,18 +1,19 @@
-r"""The best search for a hidden cell of a grid: dynamic programming over beliefs, exact where its bound says so.
+r"""Bayes-optimal search for a hidden cell of a grid, by dynamic programming over beliefs, with an upper bound.
 
-The goal is one of some cells, equally likely; walking is certain, and each step tells whether one is on the goal. So
-the belief is the set of cells not yet visited, and until the goal is found nothing is ever learned but "not here": a
-policy is one walk of K episodes of H steps, cut off where it finds the goal, then the shortest way to a known place.
-A cell c first visited in step h of episode e (from 0) earns, over never finding it,
+The goal is one of a set of cells with equal probability. Moves are deterministic, and each step shows whether the agent
+is on the goal. The belief is therefore the set of cells not yet visited, and until the goal is found, a step only rules
+out one cell. A policy is one walk of K episodes of H steps, followed until it finds the goal, and from then on the
+shortest way to the goal. A goal c that is first visited in step h of episode e (from 0) adds
 
 $$G_c(e, h) = (H - h) + (K - 1 - e)\,(H - \max(d_c, 1) + 1)$$
 
-steps on the goal ($d_c$: its distance from the start), or $1 + (K - 1 - e)$ where the goal pays once and ends the
-episode. The walk that maximises the sum of G is found step by step over states (visited cells, place): of those alike
-the best is kept, and those are dropped whose value plus an upper bound on the rest is below what is reached already.
-The bound: every later step finds one more cell, the cells of most worth first, in later episodes not before the nearest
-of them can be reached. Where too many states are left the most promising `width` are kept; the best bound of what was
-dropped then says how far from the optimum the walk can be.
+steps on the goal ($d_c$: its distance from the start), or $1 + (K - 1 - e)$ if the goal gives its reward once and ends
+the episode. The walk that maximises the sum of G over cells is planned step by step over states (visited cells, place).
+Of equal states the one with the highest value is kept. States whose value plus an upper bound on their future gain is
+below the highest value so far are dropped. The bound assumes that every later step visits one more cell, in order of
+decreasing worth, and in later episodes not before the nearest of them can be reached. If more than `width` states are
+left, the most promising ones are kept; the highest bound among the dropped states then limits the distance of the walk
+from the optimum. The walk is optimal if its gain equals the bound.
 """
 
 from __future__ import annotations
@@ -29,33 +30,33 @@ MOVES = np.array([(0, 0), (0, 1), (1, 0), (0, -1), (-1, 0)])  # stay, up, right,
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched."""
+    """A search problem."""
 
     size: int  # n: cells are x + n y
     start: int
-    nearest: int  # the goal is no cell within this Chebyshev distance of the start; -1: it may be any
+    nearest: int  # the goal is beyond this Chebyshev distance from the start; -1: it may be any cell
     horizon: int
     episodes: int
-    once: bool  # the goal pays once and ends the episode
+    once: bool  # the goal gives its reward once and ends the episode
 
     @property
     def places(self) -> np.ndarray:
-        """int [n^2, 2]: x and y of every cell."""
+        """x and y of every cell, int [n^2, 2]."""
         cells = np.arange(self.size**2)
         return np.stack([cells % self.size, cells // self.size], 1)
 
     @property
     def candidates(self) -> np.ndarray:
-        """bool [n^2]"""
+        """Cells that may be the goal, bool [n^2]."""
         return np.abs(self.places - self.places[self.start]).max(1) > self.nearest
 
     @property
     def distances(self) -> np.ndarray:
-        """int [n^2]: steps from the start."""
+        """Distances of all cells from the start in steps, int [n^2]."""
         return np.abs(self.places - self.places[self.start]).sum(1)
 
     def gains(self, episode: int) -> tuple[np.ndarray, np.ndarray]:
-        """What first finding a cell in this episode earns: by step [H], and by cell [n^2], to be added."""
+        """Return the gain G of a first visit in an episode, as a part by step [H] plus a part by cell [n^2]."""
         later = self.episodes - 1 - episode
         if self.once:
             return np.ones(self.horizon), np.full(self.size**2, float(later))
@@ -64,19 +65,20 @@ class Search:
 
 @dataclass(frozen=True)
 class Plan:
-    """A walk, and how good it is."""
+    """A walk, its gain, and an upper bound on the gain of any walk."""
 
     actions: np.ndarray  # int [K, H]
     gain: float  # sum of G over all cells
-    bound: float  # no walk has more
+    bound: float  # upper bound on the gain of any walk
 
 
 @functools.cache
 def best_search(search: Search, width: int, border: float = 0.0) -> Plan:
-    """The walk of the highest expected return, as far as `width` states a step show.
+    """Return the walk of the highest expected return among those that keep `width` states a step.
 
-    border: how much less promising a state is for each pair of neighbours of which one was visited and the other not;
-    0 goes by the bound alone. More finds better walks where the bound leaves much open, for no cell is left behind.
+    border: penalty on a state for each pair of neighbouring cells of which one is visited and the other is not; with 0,
+    states are ranked by the bound alone. Where the bound is loose, a penalty finds better walks: it avoids walks that
+    leave single cells behind.
     """
     states = _States.first(search)
     steps: list[tuple[np.ndarray, np.ndarray]] = []  # parents and actions of each step's states
@@ -104,7 +106,7 @@ def best_search(search: Search, width: int, border: float = 0.0) -> Plan:
 
 @dataclass
 class _States:
-    left: np.ndarray  # bool [n, cells], candidates not yet visited
+    left: np.ndarray  # bool [n, cells], possible goals not yet visited
     place: np.ndarray  # int [n]
     value: np.ndarray  # float [n]
 
@@ -119,7 +121,7 @@ class _States:
         return _States(self.left, np.full_like(self.place, search.start), self.value)
 
     def after(self, search: Search, episode: int, step: int) -> tuple[_States, np.ndarray, np.ndarray]:
-        """All states one step on, the best of those alike; the state each came from, and by which action."""
+        """Return the states after one more step, without duplicates; and for each its parent and its action."""
         count, (by_step, by_cell) = len(self.place), search.gains(episode)
         xy = search.places[self.place][:, None] + MOVES  # [n, 5, 2]
         xy = xy.clip(0, search.size - 1)
@@ -127,7 +129,7 @@ class _States:
         parents, actions = np.repeat(np.arange(count), 5), np.tile(np.arange(5), count)
         new = self.left[parents, place]
         value = self.value[parents] + np.where(new, by_step[step] + by_cell[place], 0.0)
-        keys = numpy_generator("search plan").integers(2**63, size=(2, len(by_cell)))  # of visited cells and of places
+        keys = numpy_generator("search plan").integers(2**63, size=(2, len(by_cell)))  # visited cells, places
         hashes = (self.left @ keys[0])[parents] - np.where(new, keys[0][place], 0) + keys[1][place]
         order = np.lexsort((-value, hashes))
         chosen = order[np.unique(hashes[order], return_index=True)[1]]
@@ -136,16 +138,16 @@ class _States:
         return _States(left, place[chosen], value[chosen]), parents[chosen], actions[chosen]
 
     def border(self, size: int) -> np.ndarray:
-        """[n]: pairs of neighbours of which one is left and the other not; few where no cell was left behind."""
+        """Return the number of pairs of neighbouring cells of which one is left and the other is not, [n]."""
         left = self.left.reshape(-1, size, size)
         return (left[:, 1:] != left[:, :-1]).sum((1, 2)) + (left[..., 1:] != left[..., :-1]).sum((1, 2))
 
     def bounds(self, search: Search, episode: int, step: int) -> np.ndarray:
-        """[n]: no walk finds the cells that are left for more than this."""
+        """Return upper bounds on the gain that a walk can add by the cells that are left, [n]."""
         count = self.left.sum(1)
         nearest = np.where(self.left, np.maximum(search.distances, 1), search.horizon + 1).min(1)
-        # Each slot's worth where one more cell is found in it: by step, and the weight of the cell's own worth.
-        worth = np.where(self.left, search.gains(search.episodes - 2)[1], 0.0)  # of one later episode
+        # A step that finds a cell adds a gain by step, and the worth of the cell for each later episode.
+        worth = np.where(self.left, search.gains(search.episodes - 2)[1], 0.0)  # gain in one later episode
         worth = -np.sort(-worth, axis=1)
         total, found = np.zeros(len(count)), np.zeros(len(count), int)
         worth_before = np.concatenate([np.zeros((len(count), 1)), worth.cumsum(1)], 1)

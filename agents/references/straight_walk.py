@@ -1,4 +1,4 @@
-"""Told where the goal is: the task-informed optimum of grids with one goal."""
+"""The task-informed optimum of grids with one goal: an agent that is given the goal."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True)
 class StraightWalkSettings:
-    """Nothing to set."""
+    """The agent has no settings."""
 
 
 class StraightWalkAgent(CellsAgent):
-    """Takes a shortest way to the goal and stays there. Sees x and y one-hot, then the goal's x and y."""
+    """An agent that takes a shortest way to the goal and stays there.
+
+    An observation is x and y, one-hot, then x and y of the goal.
+    """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space) -> None:
-        shown = (observation_space.shape or (0,))[-1] - 2
-        if shown < 2 or shown % 2:
-            raise MetarlError(f"straight-walk must be told one goal (x, y) on a grid, not {observation_space}")
-        super().__init__(gym.spaces.Box(0.0, 1.0, (shown,), np.float32), action_space)
+        size = (observation_space.shape or (0,))[-1] - 2
+        if size < 2 or size % 2:
+            raise MetarlError(f"straight-walk needs the goal (x, y) of a grid, not {observation_space}")
+        super().__init__(gym.spaces.Box(0.0, 1.0, (size,), np.float32), action_space)
 
     def act(self, obs: Tensor) -> Tensor:
         x, y = obs[:, -2:].cpu().long().unbind(1)
@@ -36,12 +39,12 @@ class StraightWalkAgent(CellsAgent):
         return self.toward(cell, self.goal)
 
     def observe(self, step: object) -> None:
-        """Nothing is learned from what it is told already."""
+        """The agent does not learn."""
 
-    def learn(self, cell: Tensor, reward: Tensor, alive: Tensor) -> None: ...
+    def learn(self, cell: Tensor, reward: Tensor, taken: Tensor) -> None: ...
 
 
 STRAIGHT_WALK = AgentType(
     "straight-walk", StraightWalkSettings, None, lambda obs, actions, *_: StraightWalkAgent(obs, actions),
-    task_visible=True, about="reference on grids: told the goal, the task-informed optimum",
+    task_visible=True, about="reference on grids: the task-informed optimum, given the goal",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What algorithms for tabular MDPs share: what was seen of each state and action, and planning."""
+"""The base class of algorithms for tabular MDPs: statistics of each state and action, and planning."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Backup = Callable[[Tensor], Tensor]  # values of the next states [B, S] -> value
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What is known of every task."""
+    """Settings of an algorithm for tabular MDPs."""
 
     horizon: int = 10
-    """steps of an episode"""
+    """steps in an episode"""
     seed: int = 0
-    """of draws from the posterior"""
+    """seed of the draws from the posterior"""
 
     def __post_init__(self) -> None:
         check_whole(self, "horizon", low=1)
@@ -33,10 +33,10 @@ class TableSettings:
 
 
 class TableAgent(ABC):
-    """Plans at the start of each episode from what it has seen, and follows the plan.
+    """An agent that makes a plan at the start of each episode from its experience, and follows the plan.
 
-    Believes, before the first step, that rows of the transitions are Dirichlet(1) and mean rewards N(1, 1), observed
-    with noise N(0, 1): the distribution of the MDP distributions.
+    Its prior is the distribution of the tasks: rows of the transitions are Dirichlet(1), mean rewards are N(1, 1), and
+    rewards have noise N(0, 1).
     """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: TableSettings) -> None:
@@ -51,49 +51,49 @@ class TableAgent(ABC):
 
     @abstractmethod
     def backup(self) -> Backup:
-        """A Bellman backup to plan with in the coming episode."""
+        """Return the Bellman backup that plans the next episode."""
 
     def begin(self, num_envs: int) -> None:
         cells = (num_envs, self.states, self.actions)
-        self.seen = torch.zeros(*cells, self.states)  # transitions
-        self.earned = torch.zeros(cells)  # sums of rewards
+        self.transition_counts = torch.zeros(*cells, self.states)
+        self.reward_sums = torch.zeros(cells)
         self.rng = numpy_generator(self.seed, type(self).__name__)
         self.rows = torch.arange(num_envs)
         self.time = self.steps = 0
 
     def act(self, obs: Tensor) -> Tensor:
         if self.time == 0:
-            self.plan = greedy_plan(self.backup(), self.earned.shape[:2], self.horizon)
+            self.plan = greedy_plan(self.backup(), self.reward_sums.shape[:2], self.horizon)
         self.state = obs.cpu().argmax(1)
         self.action = self.plan[self.time, self.rows, self.state]
         return self.action.to(obs.device)
 
     def observe(self, step: Step) -> None:
-        at = (self.rows, self.state, self.action)
-        self.seen[(*at, step.final_obs.cpu().argmax(1))] += 1.0
-        self.earned[at] += step.reward.cpu()
+        index = (self.rows, self.state, self.action)
+        self.transition_counts[(*index, step.final_obs.cpu().argmax(1))] += 1.0
+        self.reward_sums[index] += step.reward.cpu()
         self.steps += 1
         self.time = (self.time + 1) % self.horizon
 
     @property
     def visits(self) -> Tensor:
-        """[B, S, A]"""
-        return self.seen.sum(3)
+        """Visits of each state and action [B, S, A]."""
+        return self.transition_counts.sum(3)
 
     def mean_reward(self) -> Tensor:
-        """[B, S, A]: mean of the posterior, whose variance is 1 / (visits + 1)."""
-        return (self.earned + 1.0) / (self.visits + 1.0)
+        """Return the posterior mean [B, S, A] of rewards; the posterior variance is 1 / (visits + 1)."""
+        return (self.reward_sums + 1.0) / (self.visits + 1.0)
 
     def drawn_model(self) -> tuple[Tensor, Tensor]:
-        """Mean rewards [B, S, A] and transitions [B, S, A, S], one draw from the posterior."""
-        noise = torch.from_numpy(self.rng.standard_normal(self.earned.shape, dtype="float32"))
+        """Return mean rewards [B, S, A] and transitions [B, S, A, S], one draw from the posterior."""
+        noise = torch.from_numpy(self.rng.standard_normal(self.reward_sums.shape, dtype="float32"))
         rewards = self.mean_reward() + noise / (self.visits + 1.0).sqrt()
-        gammas = torch.from_numpy(self.rng.standard_gamma((self.seen + 1.0).numpy(), dtype="float32"))
+        gammas = torch.from_numpy(self.rng.standard_gamma((self.transition_counts + 1.0).numpy(), dtype="float32"))
         return rewards, gammas / gammas.sum(3, keepdim=True)
 
 
 def greedy_plan(backup: Backup, shape: tuple[int, ...], horizon: int) -> Tensor:
-    """int64 [H, B, S]: the best action in each step of an episode. shape: (B, S)."""
+    """Return the best action in each step of an episode, int64 [H, B, S]. shape: (B, S)."""
     value, plan = torch.zeros(shape), []
     for _ in range(horizon):
         value, action = backup(value).max(2)
@@ -102,6 +102,6 @@ def greedy_plan(backup: Backup, shape: tuple[int, ...], horizon: int) -> Tensor:
 
 
 def expected(transitions: Tensor, value: Tensor) -> Tensor:
-    """[B, S, A]: mean of `value` [B, S] at the next state."""
+    """Return the mean of `value` [B, S] at the next state, [B, S, A]."""
     b, s, a, _ = transitions.shape
     return torch.bmm(transitions.reshape(b, s * a, s), value[:, :, None]).reshape(b, s, a)

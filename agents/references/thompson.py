@@ -1,4 +1,4 @@
-"""Thompson sampling: draw a world from the posterior, act best in it."""
+"""Thompson sampling: draw a bandit from the posterior and act optimally in it."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from metarl.core.rng import numpy_generator
 
 @dataclass(frozen=True)
 class ThompsonSettings:
-    """What the arms are believed to be before the first pull."""
+    """Settings of Thompson sampling."""
 
     prior: Literal["beta", "normal"] = "beta"
-    """beta: payments of 0 or 1, uniform chances; normal: means ~ N(0, 1), payments with noise N(0, 1)"""
+    """beta: rewards of 0 or 1, uniform prior; normal: means ~ N(0, 1), rewards with noise N(0, 1)"""
     seed: int = 0
-    """of the draws"""
+    """seed of the draws"""
 
     def __post_init__(self) -> None:
         check_whole(self, "seed", low=0)
 
 
 class ThompsonAgent(ArmsAgent):
-    """The arm that is best in one draw from the exact posterior (Thompson 1933)."""
+    """An agent that pulls the best arm of one draw from the exact posterior (Thompson 1933)."""
 
     def __init__(self, action_space: gym.Space, settings: ThompsonSettings) -> None:
         super().__init__(action_space, settings.seed)
@@ -43,10 +43,11 @@ class ThompsonAgent(ArmsAgent):
     def scores(self) -> Tensor:
         if self.settings.prior == "normal":
             precision = (self.pulls + 1.0).numpy()
-            drawn = self.rng.standard_normal(precision.shape) / np.sqrt(precision) + self.paid.numpy() / precision
+            mean = self.reward_sums.numpy() / precision
+            means = self.rng.standard_normal(precision.shape) / np.sqrt(precision) + mean
         else:
-            drawn = self.rng.beta((self.paid + 1.0).numpy(), (self.pulls - self.paid + 1.0).numpy())
-        return torch.from_numpy(drawn)
+            means = self.rng.beta((self.reward_sums + 1.0).numpy(), (self.pulls - self.reward_sums + 1.0).numpy())
+        return torch.from_numpy(means)
 
 
 THOMPSON = AgentType(

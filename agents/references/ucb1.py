@@ -1,4 +1,4 @@
-"""UCB1: optimism in the face of uncertainty."""
+"""UCB1: the arm of the highest upper confidence bound."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from metarl.core.agent import AgentType
 
 @dataclass(frozen=True)
 class UCB1Settings:
-    """How optimistic to be."""
+    """Settings of UCB1."""
 
     c: float = 0.2
-    """factor of the bonus; 1 is what the regret bound of Auer et al. (2002) needs, far too much for short lives"""
+    """factor of the exploration bonus; the regret bound of Auer et al. (2002) needs 1, far too much for short trials"""
     seed: int = 0
-    """of ties"""
+    """seed of the choice between ties"""
 
     def __post_init__(self) -> None:
         check_number(self, "c", low=0.0)
@@ -28,10 +28,11 @@ class UCB1Settings:
 
 
 class UCB1Agent(ArmsAgent):
-    r"""Mean plus $c \sqrt{2 \ln t / n_i}$ (Auer, Cesa-Bianchi and Fischer 2002).
+    r"""An agent that pulls the arm with the highest mean plus $c \sqrt{2 \ln t / n_i}$.
 
-    Each arm counts as pulled once more than it was, and its mean is that of a uniform prior: so no arm must be tried
-    first, which 10 pulls of 50 arms have no time for.
+    See Auer, Cesa-Bianchi and Fischer (2002). $n_i$ is one more than the pulls of the arm, and the mean is the posterior
+    mean under a uniform prior. The agent therefore does not need to pull each arm first: 10 pulls would be too few for
+    50 arms.
     """
 
     def __init__(self, action_space: gym.Space, settings: UCB1Settings) -> None:

@@ -1,4 +1,4 @@
-"""UCRL2: the best MDP that what was seen does not rule out."""
+"""UCRL2: plans for the best MDP within confidence sets."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from metarl.core.agent import AgentType
 
 @dataclass(frozen=True)
 class UCRL2Settings(TableSettings):
-    """How optimistic to be."""
+    """Settings of UCRL2."""
 
     scale: float = 0.1
-    """factor of both confidence widths; 1 is what the regret bound needs, far too much for short lives"""
+    """factor of both confidence widths; the regret bound needs 1, far too much for short trials"""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,11 +27,11 @@ class UCRL2Settings(TableSettings):
 
 
 class UCRL2Agent(TableAgent):
-    r"""Optimism over confidence sets (Jaksch, Ortner and Auer 2010), planned anew for each episode of H steps.
+    r"""An agent that plans each episode of H steps for the best MDP of a confidence set (Jaksch, Ortner and Auer 2010).
 
     After t steps, with n visits of (s, a): mean rewards up to $c \sqrt{7 \ln(2 S A t) / 2n}$ above the posterior's
-    mean, transitions within $c \sqrt{14 S \ln(2 A t) / n}$ of the posterior's mean in L1 distance; c is `scale`, and n
-    counts one visit more than there was, as the prior does.
+    mean, transitions within $c \sqrt{14 S \ln(2 A t) / n}$ of the posterior's mean in L1 distance. c is `scale`; n is
+    one more than the number of visits, as in the prior.
     """
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: UCRL2Settings) -> None:
@@ -43,23 +43,23 @@ class UCRL2Agent(TableAgent):
         n = self.visits + 1.0
         rewards = self.mean_reward() + self.scale * (3.5 * math.log(2 * s * a * t) / n).sqrt()
         width = self.scale * (14 * s * math.log(2 * a * t) / n).sqrt()
-        mean = (self.seen + 1.0) / (self.visits + s)[..., None]
+        mean = (self.transition_counts + 1.0) / (self.visits + s)[..., None]
         return lambda value: rewards + best_within(mean, width, value)
 
 
 def best_within(mean: Tensor, width: Tensor, value: Tensor) -> Tensor:
-    """[B, S, A]: the highest mean of `value` [B, S] under transitions within L1 distance `width` of `mean`.
+    """Return the highest mean of `value` [B, S] under transitions within L1 distance `width` of `mean`, [B, S, A].
 
-    Half the width goes to the best state, and as much is taken from the worst ones (Jaksch et al., figure 2).
+    Half the width is added to the best state and taken from the worst ones (Jaksch et al., figure 2).
     """
     value, order = value.sort(1, descending=True)
-    moved = mean.gather(3, order[:, None, None].expand_as(mean))
-    moved[..., 0] += width / 2
-    below = moved.cumsum(3).clamp_(max=1.0)
-    return expected(torch.diff(below, prepend=torch.zeros_like(below[..., :1])), value)
+    optimistic = mean.gather(3, order[:, None, None].expand_as(mean))
+    optimistic[..., 0] += width / 2
+    cumulative = optimistic.cumsum(3).clamp_(max=1.0)
+    return expected(torch.diff(cumulative, prepend=torch.zeros_like(cumulative[..., :1])), value)
 
 
 UCRL2 = AgentType(
     "ucrl2", UCRL2Settings, None, lambda obs, actions, settings, *_: UCRL2Agent(obs, actions, settings),
-    about="reference on tabular MDPs: each episode, the best policy of the best MDP that is still credible",
+    about="reference on tabular MDPs: each episode, the best policy of the best MDP within confidence sets",
 )  # fmt: skip

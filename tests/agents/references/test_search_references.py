@@ -1,4 +1,4 @@
-"""Searchers of grids and of the plane: planned walks against all walks, expected totals against lived ones."""
+"""Searches on grids and in the plane: plans, compared with all walks; and expected returns, with actual ones."""
 
 import itertools
 
@@ -19,16 +19,16 @@ MOVES = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))
 
 
 def best_of_all_walks(size, start, nearest, horizon, episodes, once):
-    """Expected total of the best policy, by living every walk against every goal."""
-    away = [(x, y) for x in range(size) for y in range(size)]
-    goals = [(x, y) for x, y in away if max(abs(x - start[0]), abs(y - start[1])) > nearest]
+    """Return the gain of the best policy by simulating every walk with every goal."""
+    cells = [(x, y) for x in range(size) for y in range(size)]
+    goals = [(x, y) for x, y in cells if max(abs(x - start[0]), abs(y - start[1])) > nearest]
 
     def total(walk, goal):
-        found, paid = False, 0
+        found, reward = False, 0
         distance = max(1, abs(goal[0] - start[0]) + abs(goal[1] - start[1]))
         for e in range(episodes):
-            if found:  # the shortest way, then stay
-                paid += max(0, min(1, horizon - distance + 1) if once else horizon - distance + 1)
+            if found:  # the shortest way to the goal
+                reward += max(0, min(1, horizon - distance + 1) if once else horizon - distance + 1)
                 continue
             x, y = start
             for h in range(horizon):
@@ -36,9 +36,9 @@ def best_of_all_walks(size, start, nearest, horizon, episodes, once):
                 x, y = min(max(x + dx, 0), size - 1), min(max(y + dy, 0), size - 1)
                 if (x, y) == goal:
                     found = True
-                    paid += 1 if once else horizon - h
+                    reward += 1 if once else horizon - h
                     break
-        return paid
+        return reward
 
     walks = itertools.product(range(5), repeat=horizon * episodes)
     return max(sum(total(walk, goal) for goal in goals) for walk in walks)
@@ -58,61 +58,62 @@ def test_the_plan_is_the_best_of_all_walks(size, start, nearest, horizon, episod
     assert plan.gain == best_of_all_walks(size, start, nearest, horizon, episodes, once)
 
 
-def test_the_plan_for_grid_navi_is_exact_and_is_what_its_agent_earns():
-    family = metarl.get("GridNavi")
-    settings = BAYES_SEARCH.make_settings(family, {})
+def test_the_plan_for_grid_navi_is_optimal_and_predicts_the_return():
+    distribution = metarl.get("GridNavi")
+    settings = BAYES_SEARCH.make_settings(distribution, {})
     plan = settings.plan(5)
     assert plan.gain == plan.bound
-    env = family.make(21)
+    env = distribution.make(21)
     agent = BayesSearchAgent(env.observation_space, env.action_space, settings)
-    totals = evaluate_agent(agent, env, family.tasks("test", 21)).returns.sum(0)  # each goal once
+    totals = evaluate_agent(agent, env, distribution.tasks("test", 21)).returns.sum(0)  # each goal once
     assert float(totals.mean()) == pytest.approx(1.1 * plan.gain / 21 - 0.1 * 60, abs=1e-4)
 
 
-def test_a_narrow_plan_knows_how_far_it_may_be_from_the_best():
+def test_the_bound_of_a_narrow_plan_is_above_the_optimum():
     narrow = best_search(Search(5, 0, 1, 15, 4, False), width=3)
     best = best_search(Search(5, 0, 1, 15, 4, False), width=1000)
     assert narrow.gain <= best.gain <= narrow.bound
 
 
-def test_exhaustive_search_visits_no_cell_in_vain_and_goes_straight_back():
-    family = metarl.get("DarkRoom")
-    env = family.make(81)
+def test_exhaustive_search_finds_all_goals_and_returns_by_the_shortest_way():
+    distribution = metarl.get("DarkRoom")
+    env = distribution.make(81)
     agent = ExhaustiveSearchAgent(env.observation_space, env.action_space, ExhaustiveSearchSettings())
-    lived = evaluate_agent(agent, env, family.tasks("test", 81))
-    goals = lived.tasks.params["goal"]
-    assert (lived.returns[-1] > 0).all()  # all are found within ten episodes
+    result = evaluate_agent(agent, env, distribution.tasks("test", 81))
+    goals = result.tasks.params["goal"]
+    assert (result.returns[-1] > 0).all()  # all are found within ten episodes
     straight = 20 - np.maximum(np.abs(goals - 4).sum(1), 1) + 1
-    known = (lived.returns[:-1, :, 0] > 0).cumsum(0) > 0
-    np.testing.assert_array_equal(np.where(known, lived.returns[1:, :, 0], 0), known * straight)
+    found = (result.returns[:-1, :, 0] > 0).cumsum(0) > 0
+    np.testing.assert_array_equal(np.where(found, result.returns[1:, :, 0], 0), found * straight)
 
 
-def test_key_and_door_are_found_and_then_fetched_the_shortest_way():
-    family = metarl.get("DarkKeyDoor")
-    env = family.make(64)
-    kind = registry.find("agent", "exhaustive-search")
-    agent = kind.restore(env.observation_space, env.action_space, kind.make_settings(family, {}), {}, True)
-    lived = evaluate_agent(agent, env, family.tasks("test", 64))
-    assert (lived.returns[-3:] == 2).all()
-    steps = lived.mask[-1, :, :, 0].sum(0)
-    apart = np.abs(lived.tasks.params["key"] - lived.tasks.params["door"]).sum(1)
-    assert (steps >= apart).all()
-    assert (steps <= apart + 16).all()
+def test_key_and_door_are_reached_by_the_shortest_way_once_found():
+    distribution = metarl.get("DarkKeyDoor")
+    env = distribution.make(64)
+    agent_type = registry.find("agent", "exhaustive-search")
+    settings = agent_type.make_settings(distribution, {})
+    agent = agent_type.restore(env.observation_space, env.action_space, settings, {}, True)
+    result = evaluate_agent(agent, env, distribution.tasks("test", 64))
+    assert (result.returns[-3:] == 2).all()
+    steps = result.mask[-1, :, :, 0].sum(0)
+    distance = np.abs(result.tasks.params["key"] - result.tasks.params["door"]).sum(1)
+    assert (steps >= distance).all()
+    assert (steps <= distance + 16).all()
 
 
-def test_posterior_sampling_finds_the_point_in_the_first_episode_and_keeps_it():
-    family = metarl.get("PointNavSparse")
-    env = family.make(100)
+def test_point_sampling_finds_the_goal_in_the_first_episode_and_returns_to_it():
+    distribution = metarl.get("PointNavSparse")
+    env = distribution.make(100)
     agent = PointSamplingAgent(env.action_space, PointSamplingSettings())
-    returns = evaluate_agent(agent, env, family.tasks("test", 100)).returns[..., 0]
+    returns = evaluate_agent(agent, env, distribution.tasks("test", 100)).returns[..., 0]
     assert (returns[0] > 0).mean() > 0.7
     assert returns[2].mean() > 47
     guess = agent.places[agent.possible.argmax(1)]
-    goals = torch.from_numpy(family.tasks("test", 100).params["goal"].copy()).float()
+    goals = torch.from_numpy(distribution.tasks("test", 100).params["goal"].copy()).float()
     assert float((guess - goals).norm(dim=1).median()) < 0.02
 
 
-def test_what_does_not_fit_is_refused():
+def test_unsupported_spaces_and_unplanned_episodes_raise():
     box, discrete = gym.spaces.Box(0, 1, (10,)), gym.spaces.Discrete(5)
     with pytest.raises(metarl.MetarlError, match="5 moves"):
         BayesSearchAgent(box, gym.spaces.Discrete(4), BayesSearchSettings())
