@@ -1,4 +1,4 @@
-"""Get forward, as fast as the robot's own terms let it."""
+"""The goal "advance": run forward."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from metarl.envs.goals.goal import Goal, Motion
 
 
 class Advance(Goal):
-    """Reward v_x = (x' - x) / dt. What a step survived is worth is the robot's to say, by its term `alive`.
+    """Reward v_x = (x' - x) / dt; the robot's term `alive` may add a constant per step.
 
-    Nothing of it varies: it is for tasks that differ in how the robot or the ground behaves.
+    The goal has no parameters. It is for tasks that differ in the dynamics of the robot or its surroundings.
     """
 
     name = "advance"

@@ -1,4 +1,4 @@
-"""Stay upright."""
+"""The goal "balance": stay upright."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Balance(Goal):
     """Reward 1 for a step that ends within `tolerance` of upright, else 0 (Gymnasium's InvertedPendulum-v5)."""
 
     name = "balance"
-    parameters = (Parameter("tolerance", unit="rad", low=0.0, neutral=0.2, doc="how far from upright still counts"),)
+    parameters = (Parameter("tolerance", unit="rad", low=0.0, neutral=0.2, doc="largest rewarded angle from upright"),)
     needs_tilt = True
 
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        assert motion.tilt is not None  # it needs one
+        assert motion.tilt is not None  # by needs_tilt
         return {"balance": (motion.tilt[:, 0].abs() <= task["tolerance"]).to(motion.tilt.dtype)}

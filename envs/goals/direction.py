@@ -1,4 +1,4 @@
-"""Run in a hidden direction along a line."""
+"""The goal "direction": run forward or backward."""
 
 from __future__ import annotations
 

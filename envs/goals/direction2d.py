@@ -1,4 +1,4 @@
-"""Run in a hidden direction of a plane."""
+"""The goal "direction2d": run in a direction of the plane."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Direction2d(Goal):
     """Reward v_x cos(angle) + v_y sin(angle), where v = (place' - place) / dt (Rakelly et al. 2019, AntDir)."""
 
     name = "direction2d"
-    parameters = (Parameter("angle", unit="rad", neutral=0.0, doc="direction to run in; 0 is along x, pi/2 along y"),)
+    parameters = (Parameter("angle", unit="rad", neutral=0.0, doc="target direction; 0 is along x, pi/2 along y"),)
     place_size = 2
 
     def prepared(self, task: Mapping[str, Tensor]) -> Mapping[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Go to a hidden place, told at every step how far it is."""
+"""The goal "place": go to a position, with a dense reward."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from metarl.tasks.parameter import Parameter
 
 
 class Place(Goal):
-    """Reward −|x − g_x| − |y − g_y|, of where the step leads to (Rakelly et al. 2019, AntGoal)."""
+    """Reward −|x − g_x| − |y − g_y| at the position after the step (Rakelly et al. 2019, AntGoal)."""
 
     name = "place"
-    parameters = (Parameter("place", shape=(2,), unit="m", neutral=0.0, doc="the place to go to, x and y"),)
+    parameters = (Parameter("place", shape=(2,), unit="m", neutral=0.0, doc="goal position, x and y"),)
     place_size = 2
     marked = "place"
 

@@ -1,4 +1,4 @@
-"""Reach a hidden target with the point that a robot's place is."""
+"""The goal "reach": move a point of the robot to a target."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from metarl.tasks.parameter import Parameter
 
 
 class Reach(Goal):
-    """Reward −|place − target|, the straight distance, after the step (Gymnasium's Reacher, its target not seen)."""
+    """Reward −‖place − target‖₂ after the step (Gymnasium's Reacher, with a target that is not observed)."""
 
     name = "reach"
-    parameters = (Parameter("target", shape=(2,), unit="m", neutral=0.0, doc="the point to reach, x and y"),)
+    parameters = (Parameter("target", shape=(2,), unit="m", neutral=0.0, doc="target position, x and y"),)
     place_size = 2
     marked = "target"
 

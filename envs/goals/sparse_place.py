@@ -1,4 +1,4 @@
-"""Find a hidden place that is felt only nearby."""
+"""The goal "sparse_place": find a position that is rewarded only nearby."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from metarl.tasks.parameter import Parameter
 
 
 class SparsePlace(Goal):
-    """Reward 1 - distance within `radius` of the place, else 0 (Rakelly et al. 2019, the sparse point robot)."""
+    """Reward 1 - distance within `radius` of the goal, else 0 (Rakelly et al. 2019, the sparse point robot)."""
 
     name = "sparse_place"
     parameters = (
-        Parameter("place", shape=(2,), unit="m", neutral=0.0, doc="the place to find, x and y"),
-        Parameter("radius", unit="m", low=0.0, neutral=0.2, doc="how near the place is felt"),
+        Parameter("place", shape=(2,), unit="m", neutral=0.0, doc="goal position, x and y"),
+        Parameter("radius", unit="m", low=0.0, neutral=0.2, doc="distance from the goal within which it is rewarded"),
     )
     place_size = 2
     marked = "place"

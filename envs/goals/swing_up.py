@@ -1,4 +1,4 @@
-"""Swing up and stay there."""
+"""The goal "swing_up": swing up and balance."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from metarl.envs.goals.goal import Goal, Motion
 
 
 class SwingUp(Goal):
-    """Reward −(θ² + 0.1 ω²), θ in [-pi, pi) from upright and ω its rate (Gymnasium's Pendulum-v1).
+    """Reward −(θ² + 0.1 ω²), with θ in [-pi, pi) the angle from upright and ω its rate (Gymnasium's Pendulum-v1).
 
-    Of the state the step leads to, where Gymnasium counts the state it leaves: over an episode the sums differ by the
-    first and the last state alone. Its cost of torque, 0.001 u², is the robot's term `control`.
+    The reward is that of the state after the step; Gymnasium's is that of the state before it, so returns differ only
+    by the first and the last state. Gymnasium's torque cost, 0.001 u², is the robot's term `control`.
     """
 
     name = "swing_up"
@@ -22,7 +22,7 @@ class SwingUp(Goal):
     needs_tilt = True
 
     def terms(self, motion: Motion, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        assert motion.tilt is not None  # it needs one
+        assert motion.tilt is not None  # by needs_tilt
         angle, rate = motion.tilt.unbind(1)
         wrapped = (angle + pi).remainder(2 * pi) - pi
         return {"swing_up": -(wrapped.square() + 0.1 * rate.square())}

@@ -1,4 +1,4 @@
-"""One motor that does nothing."""
+"""The perturbation "dead_motor": a motor without effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metarl.tasks.parameter import Parameter
 
 
 class DeadMotor(Perturbation):
-    """The gear of one motor is 0; -1 is none of them."""
+    """Set the gear of one motor to 0; -1 selects none."""
 
     name = "dead_motor"
     fields = ("actuator_gear",)
@@ -18,7 +18,7 @@ class DeadMotor(Perturbation):
     order = 2
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
-        doc = "which motor is dead, counted from 0; -1 for none"
+        doc = "index of the dead motor, from 0; -1 for none"
         return (Parameter("dead_motor", low=-1, high=model.nu - 1, neutral=-1, integer=True, doc=doc),)
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:

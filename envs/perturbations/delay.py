@@ -1,4 +1,4 @@
-"""Sensors and motors that answer late."""
+"""The perturbations "observation_delay" and "action_delay"."""
 
 from __future__ import annotations
 
@@ -10,49 +10,52 @@ from metarl.core.rng import CounterRNG
 from metarl.envs.perturbations.perturbation import Channel, Perturbation, Task
 from metarl.tasks.parameter import Parameter
 
-LONGEST = 16  # steps
+MAX_DELAY = 16  # steps
 
 
 class ObservationDelay(Perturbation):
-    """What is seen is d steps old; in the first d steps of an episode, its start. Rewards are not delayed."""
+    """Delay observations by d steps; the first d steps repeat the start observation. Rewards are not delayed."""
 
     name = "observation_delay"
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
-        doc = "how old the observation is"
-        return (Parameter(self.name, unit="steps", low=0, high=LONGEST, integer=True, doc=doc),)
+        doc = "delay of the observation"
+        return (Parameter(self.name, unit="steps", low=0, high=MAX_DELAY, integer=True, doc=doc),)
 
     def observation_channel(self, shape: tuple[int, int], device: torch.device) -> Channel:
-        return Late(self.name, shape, device, starts_empty=False)
+        return DelayLine(self.name, shape, device, starts_at_zero=False)
 
 
 class ActionDelay(Perturbation):
-    """An action reaches the motors d steps late; in the first d steps of an episode they rest. Costs are in time."""
+    """Delay actions by d steps; in the first d steps, the applied action is 0. Action costs are not delayed."""
 
     name = "action_delay"
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
-        doc = "how late an action reaches the motors"
-        return (Parameter(self.name, unit="steps", low=0, high=LONGEST, integer=True, doc=doc),)
+        doc = "delay of the action"
+        return (Parameter(self.name, unit="steps", low=0, high=MAX_DELAY, integer=True, doc=doc),)
 
     def action_channel(self, shape: tuple[int, int], device: torch.device) -> Channel:
-        return Late(self.name, shape, device, starts_empty=True)
+        return DelayLine(self.name, shape, device, starts_at_zero=True)
 
 
-class Late(Channel):
-    """A ring of the last values, each in the place of its time; an episode begins at time 0, so none older is read."""
+class DelayLine(Channel):
+    """A ring buffer of the latest values, indexed by time.
 
-    def __init__(self, parameter: str, shape: tuple[int, int], device: torch.device, starts_empty: bool) -> None:
+    An episode begins at time 0, so values of an earlier episode are never read.
+    """
+
+    def __init__(self, parameter: str, shape: tuple[int, int], device: torch.device, starts_at_zero: bool) -> None:
         self._parameter = parameter
-        self._ring = torch.zeros(LONGEST + 1, *shape, dtype=torch.float64, device=device)
+        self._ring = torch.zeros(MAX_DELAY + 1, *shape, dtype=torch.float64, device=device)
         self._rows = torch.arange(shape[0], device=device)
-        self._starts_empty = starts_empty
+        self._starts_at_zero = starts_at_zero
 
     def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
         self._ring[now.step % len(self._ring), self._rows] = value.double()
-        sent = now.step - task[self._parameter]
-        late = self._ring[sent.clamp(min=0) % len(self._ring), self._rows].to(value.dtype)
-        return late * (sent >= 0)[:, None] if self._starts_empty else late
+        source_step = now.step - task[self._parameter]
+        delayed = self._ring[source_step.clamp(min=0) % len(self._ring), self._rows].to(value.dtype)
+        return delayed * (source_step >= 0)[:, None] if self._starts_at_zero else delayed
 
 
 observation_delay = ObservationDelay()

@@ -1,4 +1,4 @@
-"""One element of a vector parameter by name, the others neutral: `body_mass_scale[torso]`."""
+"""Parameters for one named element of a vector parameter, such as `body_mass_scale[torso]`; the others are neutral."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from metarl.envs.perturbations.switch import AFTER
 from metarl.errors import unknown
 from metarl.tasks.parameter import Parameter
 
-Labels = Mapping[str, tuple[str, ...]]  # vector parameter -> the names of its elements, in order
+Labels = Mapping[str, tuple[str, ...]]  # vector parameter -> names of its elements, in order
 
 
 def names_of(model: mujoco.MjModel, kind: str) -> tuple[str, ...]:
-    """Of the model's bodies (the world left out), geoms, actuators or degrees of freedom; a number where there is none.
+    """Return the names of the model's elements of a kind: "body" (without the world), "geom", "actuator" or "dof".
 
-    A joint of several degrees of freedom numbers them: root.0, root.1, ...
+    An element without a name has its index. A joint with several degrees of freedom has root.0, root.1, ...
     """
     if kind == "dof":
         joints = model.dof_jntid.tolist()
@@ -35,18 +35,18 @@ def _name(model: mujoco.MjModel, kind: str, index: int) -> str:
     return getattr(model, kind)(index).name or str(index)
 
 
-def split(name: str) -> tuple[str, str | None]:
-    """The parameter a name speaks of, and the element if it names one: "x[torso]_after" is ("x", "torso")."""
+def split_element(name: str) -> tuple[str, str | None]:
+    """Split a name into parameter and element: "x[torso]_after" is ("x", "torso"), "x" is ("x", None)."""
     name = name.removesuffix(AFTER)
     vector, bracket, label = name.partition("[")
     return (vector, label.removesuffix("]")) if bracket and name.endswith("]") else (name, None)
 
 
-def named_elements(known: Mapping[str, Parameter], labels: Labels, named: Iterable[str]) -> tuple[Parameter, ...]:
-    """The parameters x[label] among those named; MetarlError for an x or a label that nobody knows."""
-    found = {}
-    for name in sorted(named):
-        vector, label = split(name)
+def element_parameters(known: Mapping[str, Parameter], labels: Labels, names: Iterable[str]) -> tuple[Parameter, ...]:
+    """Return the parameters x[label] among `names`. Raises MetarlError for an unknown x or label."""
+    elements = {}
+    for name in sorted(names):
+        vector, label = split_element(name)
         if label is None:
             continue
         if vector not in labels:
@@ -55,18 +55,18 @@ def named_elements(known: Mapping[str, Parameter], labels: Labels, named: Iterab
             raise unknown(f"element of {vector}", label, labels[vector])
         whole = known[vector]
         neutral = np.asarray(whole.neutral)[labels[vector].index(label)]
-        own = f"{vector}[{label}]"
+        element = f"{vector}[{label}]"
         doc = f"{whole.doc}: {label} alone"
-        found[own] = replace(whole, name=own, shape=whole.shape[1:], neutral=neutral, doc=doc)
-    return tuple(found.values())
+        elements[element] = replace(whole, name=element, shape=whole.shape[1:], neutral=neutral, doc=doc)
+    return tuple(elements.values())
 
 
-def gathered(task: Task, labels: Labels) -> Task:
-    """The task with each x[label] put in its place in x."""
-    whole = dict(task)
+def with_elements(task: Task, labels: Labels) -> Task:
+    """Return the task with each x[label] written to its element of x."""
+    merged = dict(task)
     for name, value in task.items():
-        vector, label = split(name)
+        vector, label = split_element(name)
         if label is not None and not name.endswith(AFTER):
-            whole[vector] = whole[vector].clone()
-            whole[vector][:, labels[vector].index(label)] = value
-    return whole
+            merged[vector] = merged[vector].clone()
+            merged[vector][:, labels[vector].index(label)] = value
+    return merged

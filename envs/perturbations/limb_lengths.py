@@ -1,4 +1,4 @@
-"""Limbs that are longer or shorter than the model's."""
+"""The perturbation "limb_lengths": longer or shorter limbs."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ALIGNED = 0.999  # cosine between a capsule's axis and a principal axis of its b
 
 
 class Limbs(NamedTuple):
-    """Bodies made of one capsule each, the first body and the world left out; L of them."""
+    """The L bodies that consist of one capsule each, without the world and the first body."""
 
     body: list[int]
     geom: list[int]
-    axis: Tensor  # bool [L, 3]: which principal axis of the body is the capsule's
-    anchor: Tensor  # float64 [nbody, 3]: where a body hangs on its parent, in its own frame; what stays put
-    hook: Tensor  # float64 [nbody, 3]: the same place in the parent's frame
+    axis: Tensor  # bool [L, 3], the principal axis of the body along the capsule
+    anchor: Tensor  # float64 [nbody, 3], the attachment point to the parent, in the body's frame; it is the fixed point
+    hook: Tensor  # float64 [nbody, 3], the same point in the parent's frame
 
 
 class LimbLengths(Perturbation):
-    """Each limb stretched by a factor about its joint: capsule, joints, sites and child bodies move, radius stays.
+    """Stretch each limb by a factor about its joint, with its joints, sites and child bodies; the radius stays.
 
-    Mass and inertia are those of the longer capsule at the same density. Start heights stay as the robot sets them.
+    Mass and inertia become those of the stretched capsule at the same density. Start heights do not change.
     """
 
     name = "limb_lengths"
@@ -71,7 +71,7 @@ class LimbLengths(Perturbation):
 
 
 def _stretch_capsules(fields: Fields, limbs: Limbs, factor: Tensor) -> None:
-    """Size, mass and inertia of the limbs' capsules; what encloses them, for the search for contacts."""
+    """Set size, bounding volumes, mass and inertia of the limbs."""
     size, rbound, aabb = (fields[name].clone() for name in ("geom_size", "geom_rbound", "geom_aabb"))
     radius, half = size[:, limbs.geom, 0], size[:, limbs.geom, 1]
     longer = half * factor
@@ -88,7 +88,10 @@ def _stretch_capsules(fields: Fields, limbs: Limbs, factor: Tensor) -> None:
 
 
 def _capsule(radius: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mass over pi times the density, and inertia along and across the axis, of a cylinder with two half balls."""
+    """Return mass, and inertia along and across the axis, of a capsule, each divided by pi times the density.
+
+    The capsule is a cylinder of length 2 `half` with two hemispheres.
+    """
     height = 2 * half
     cylinder, ball = radius**2 * height, radius**3 * 4 / 3
     along = cylinder * radius**2 / 2 + ball * radius**2 * 2 / 5
@@ -99,26 +102,26 @@ def _capsule(radius: Tensor, half: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 @lru_cache(maxsize=16)
 def find_limbs(model: mujoco.MjModel) -> Limbs:
-    """The limbs of a compiled model."""
-    found: list[tuple[int, int, np.ndarray]] = []
+    """Return the limbs of a compiled model."""
+    limbs: list[tuple[int, int, np.ndarray]] = []
     for body in range(2, model.nbody):
         if model.body_geomnum[body] != 1 or model.body_mass[body] == 0:
             continue
         geom = int(model.body_geomadr[body])
-        turned = _matrix(model.body_iquat[body]).T @ _matrix(model.geom_quat[geom])[:, 2]
-        axis = np.abs(turned) > ALIGNED
+        direction = _matrix(model.body_iquat[body]).T @ _matrix(model.geom_quat[geom])[:, 2]
+        axis = np.abs(direction) > ALIGNED
         centred = np.allclose(model.body_ipos[body], model.geom_pos[geom], atol=1e-6)
         if model.geom_type[geom] == CAPSULE and axis.any() and centred:
-            found.append((body, geom, axis))
+            limbs.append((body, geom, axis))
     anchor = np.zeros((model.nbody, 3))
     for body in range(model.nbody):
         if model.body_jntnum[body]:
             anchor[body] = model.jnt_pos[model.body_jntadr[body]]
     offset = np.stack([_matrix(q) @ a for q, a in zip(model.body_quat, anchor, strict=True)])
     return Limbs(
-        [body for body, _, _ in found],
-        [geom for _, geom, _ in found],
-        torch.tensor(np.array([axis for *_, axis in found]).reshape(-1, 3)),
+        [body for body, _, _ in limbs],
+        [geom for _, geom, _ in limbs],
+        torch.tensor(np.array([axis for *_, axis in limbs]).reshape(-1, 3)),
         torch.tensor(anchor),
         torch.tensor(model.body_pos + offset),
     )

@@ -1,4 +1,4 @@
-"""The fluid around a robot: how dense, how viscous, and whether it flows (MuJoCo's inertia-box fluid model)."""
+"""The perturbations "density", "viscosity" and "wind" of the fluid around a robot (MuJoCo's inertia-box model)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metarl.tasks.parameter import Parameter
 
 
 class Density(Perturbation):
-    """Water has 1000 kg/m^3, air 1.2; 0 is no fluid. Drag grows with the square of the speed."""
+    """Density of the fluid: water has 1000 kg/m^3, air 1.2; 0 is no fluid. Drag is quadratic in the speed."""
 
     name = "density"
     fields = ("opt.density",)
@@ -23,7 +23,7 @@ class Density(Perturbation):
 
 
 class Viscosity(Perturbation):
-    """Water has 0.0009 Pa s, air 0.00002; 0 is none. Drag grows with the speed."""
+    """Viscosity of the fluid: water has 0.0009 Pa s, air 0.00002; 0 is none. Drag is linear in the speed."""
 
     name = "viscosity"
     fields = ("opt.viscosity",)
@@ -37,13 +37,13 @@ class Viscosity(Perturbation):
 
 
 class Wind(Perturbation):
-    """A steady horizontal flow; it is felt only where density or viscosity is above 0."""
+    """A constant horizontal flow of the fluid; it has an effect only if density or viscosity is above 0."""
 
     name = "wind"
     fields = ("opt.wind",)
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
-        doc = "velocity of the fluid along x and y; felt where density or viscosity is above 0"
+        doc = "velocity of the fluid along x and y; effective if density or viscosity is above 0"
         return (Parameter("wind", (2,), unit="m/s", neutral=model.opt.wind[:2].copy(), doc=doc),)
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:

@@ -1,4 +1,4 @@
-"""Motors wired to other actions, some the wrong way round."""
+"""The perturbation "motor_permutation": motors connected to other actions, some with the opposite sign."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from metarl.tasks.parameter import Parameter
 
 
 class MotorPermutation(Perturbation):
-    """Motor i follows action |p_i| (counted from 1) with the sign of p_i; where p_i is 0 it is dead.
+    """Drive motor i by action |p_i|, counted from 1, with the sign of p_i; if p_i is 0, the motor is off.
 
-    Drawn by `metarl.Permutation(n, signed=True)`.
+    The sampler is `metarl.Permutation(n, signed=True)`.
     """
 
     name = "motor_permutation"
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
         n = model.nu
-        doc = "which action each motor follows, counted from 1; negative: the wrong way round"
+        doc = "action that drives each motor, from 1; negative: with the opposite sign"
         return (Parameter(self.name, (n,), low=-n, high=n, neutral=range(1, n + 1), integer=True, doc=doc),)
 
     def action_channel(self, shape: tuple[int, int], device: torch.device) -> Channel:
-        return Wiring()
+        return PermutationChannel()
 
 
-class Wiring(Channel):
-    """Nothing to remember."""
+class PermutationChannel(Channel):
+    """A stateless channel that permutes and negates actions."""
 
     def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
-        wires = task["motor_permutation"]
-        return value.gather(1, (wires.abs() - 1).clamp(min=0)) * wires.sign()
+        permutation = task["motor_permutation"]
+        return value.gather(1, (permutation.abs() - 1).clamp(min=0)) * permutation.sign()
 
 
 motor_permutation = MotorPermutation()

@@ -1,4 +1,4 @@
-"""Sensors that are not exact."""
+"""The perturbation "observation_noise"."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from metarl.tasks.parameter import Parameter
 
 
 class ObservationNoise(Perturbation):
-    """Every element of the observation plus sigma N(0, 1), drawn anew at every step. Rewards are not touched."""
+    """Add sigma N(0, 1) to every element of the observation at every step. Rewards do not change."""
 
     name = "observation_noise"
 
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
-        doc = "standard deviation of the noise on every element of the observation, in its own unit"
+        doc = "standard deviation of the noise on every element of the observation, in the element's unit"
         return (Parameter(self.name, low=0.0, high=1e3, doc=doc),)
 
     def observation_channel(self, shape: tuple[int, int], device: torch.device) -> Channel:
-        return Noise()
+        return NoiseChannel()
 
 
-class Noise(Channel):
-    """Nothing to remember: the numbers of each time are counted."""
+class NoiseChannel(Channel):
+    """A stateless channel that adds noise; the random numbers are counter-based."""
 
     def send(self, value: Tensor, task: Task, now: CounterRNG) -> Tensor:
         return value + task["observation_noise"][:, None] * now.normal(

@@ -1,4 +1,4 @@
-"""A load on the torso."""
+"""The perturbation "payload": additional mass of the torso."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TORSO = 1  # the first body: body 0 is the world
 
 
 class Payload(Perturbation):
-    """Mass added to the first body and spread over it as its own: inertia grows in proportion, its centre stays."""
+    """Add mass to the first body in proportion to its own: inertia grows in proportion, the centre of mass stays."""
 
     name = "payload"
     fields = ("body_mass", "body_inertia")
@@ -22,15 +22,15 @@ class Payload(Perturbation):
     def parameters(self, model: mujoco.MjModel) -> tuple[Parameter, ...]:
         if model.body_mass[TORSO] == 0:
             return ()
-        return (Parameter("payload", unit="kg", low=0.0, high=1e4, doc="mass added to the torso, and spread over it"),)
+        return (Parameter("payload", unit="kg", low=0.0, high=1e4, doc="mass added to the torso, distributed over it"),)
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:
         mass = fields["body_mass"]
         loaded = mass[:, TORSO] + task["payload"]
-        growth = torch.ones_like(mass)
-        growth[:, TORSO] = loaded / mass[:, TORSO]
-        fields["body_mass"] = mass * growth
-        fields["body_inertia"] = fields["body_inertia"] * growth[:, :, None]
+        factor = torch.ones_like(mass)
+        factor[:, TORSO] = loaded / mass[:, TORSO]
+        fields["body_mass"] = mass * factor
+        fields["body_inertia"] = fields["body_inertia"] * factor[:, :, None]
 
 
 payload = Payload()

@@ -1,4 +1,4 @@
-"""Perturbations that scale what the model was compiled with: whole fields, or each of their elements."""
+"""Perturbations that scale model fields: a whole field, or each of its elements."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import mujoco
 from torch import Tensor
 
 from metarl.envs.perturbations.elements import names_of
-from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task, wide
+from metarl.envs.perturbations.perturbation import Fields, Perturbation, Task, expand_dims_like
 from metarl.tasks.parameter import Parameter
 
 Shape = Callable[[mujoco.MjModel], tuple[int, ...]]
-LOW, HIGH = 1e-3, 1e3  # of factors
+LOW, HIGH = 1e-3, 1e3  # bounds of factors
 
 
 class Scaling(Perturbation):
-    """Factors on model fields: one for all elements, or one for each row of them.
+    """Factors on model fields: one for all elements, or one for each row.
 
-    shape: of the parameter, given the model. Where there are fewer factors than rows, the first rows are left alone:
-    row 0 of a field of bodies is the world, which has no mass. labelled: what the rows are: body, dof, geom, actuator.
+    shape: the parameter's shape, a function of the model. With fewer factors than rows, the first rows do not change:
+    row 0 of a field of bodies is the world, which has no mass. labelled: the kind of the rows, "body", "dof", "geom" or
+    "actuator"; their names become labels.
     """
 
     def __init__(
@@ -52,10 +53,10 @@ class Scaling(Perturbation):
 
 
 def scaled(field: Tensor, factor: Tensor) -> Tensor:
-    """Field [B, ...] times its factors [B], or [B, rows, ...] of its last rows."""
+    """Multiply a field [B, ...] by factors [B], or its last rows by factors [B, rows, ...]."""
     field = field.clone()
     rows = field if factor.dim() == 1 else field[:, field.shape[1] - factor.shape[1] :]
-    rows *= wide(factor, rows)
+    rows *= expand_dims_like(factor, rows)
     return field
 
 
@@ -63,17 +64,17 @@ def _bodies(model: mujoco.MjModel) -> tuple[int, ...]:
     return (model.nbody - 1,)
 
 
-# One factor for all.
+# One factor for all elements.
 mass = Scaling(
-    "mass", ("body_mass", "body_inertia"), "factor on every body's mass and inertia together", derived_constants=True
+    "mass", ("body_mass", "body_inertia"), "factor on the mass and inertia of all bodies", derived_constants=True
 )
 gravity = Scaling("gravity", ("opt.gravity",), "factor on gravity")
-damping = Scaling("damping", ("dof_damping",), "factor on every joint's damping")
-strength = Scaling("strength", ("actuator_gear",), "factor on every motor's strength", derived_constants=True)
+damping = Scaling("damping", ("dof_damping",), "factor on the damping of all joints")
+strength = Scaling("strength", ("actuator_gear",), "factor on the strength of all motors", derived_constants=True)
 
-# One factor for each.
+# One factor for each element.
 body_mass_scale = Scaling(
-    "body_mass_scale", ("body_mass", "body_inertia"), "factor on each body's mass and inertia together",
+    "body_mass_scale", ("body_mass", "body_inertia"), "factor on each body's mass and inertia",
     _bodies, derived_constants=True, labelled="body",
 )  # fmt: skip
 dof_damping_scale = Scaling(
@@ -81,16 +82,20 @@ dof_damping_scale = Scaling(
     labelled="dof",
 )  # fmt: skip
 motor_strength = Scaling(
-    "motor_strength", ("actuator_gear",), "factor on each motor's strength; 0 is a dead one",
+    "motor_strength", ("actuator_gear",), "factor on each motor's strength; 0 for a dead motor",
     lambda m: (m.nu,), derived_constants=True, low=0.0, labelled="actuator",
 )  # fmt: skip
 
-# As published code scales (rand_param_envs): mass without inertia, and each component of inertia on its own, so that
-# no mass distribution need have such an inertia.
+# The scaling of published code (rand_param_envs): mass without inertia, and each component of inertia independently, so
+# that the inertia may be physically impossible.
 classic_mass_scale = Scaling(
-    "classic_mass_scale", ("body_mass",), "factor on each body's mass alone", _bodies, derived_constants=True
+    "classic_mass_scale",
+    ("body_mass",),
+    "factor on each body's mass without its inertia",
+    _bodies,
+    derived_constants=True,
 )
 classic_inertia_scale = Scaling(
-    "classic_inertia_scale", ("body_inertia",), "factor on each component of each body's inertia alone",
+    "classic_inertia_scale", ("body_inertia",), "factors on the components of each body's inertia",
     lambda m: (m.nbody - 1, 3), derived_constants=True,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ground that slopes: gravity turned out of the vertical, so that floor and camera stay as they are."""
+"""The perturbation "slope": inclined ground, by a rotation of gravity, so that floor and camera do not change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metarl.tasks.parameter import Parameter
 
 
 class Slope(Perturbation):
-    """Uphill towards `slope_heading`: gravity g becomes g (-sin a cos h, -sin a sin h, -cos a)."""
+    """Incline the ground by a, uphill in direction h: gravity g becomes g (-sin a cos h, -sin a sin h, -cos a)."""
 
     name = "slope"
     fields = ("opt.gravity",)
@@ -22,7 +22,7 @@ class Slope(Perturbation):
             return ()
         return (
             Parameter("slope", unit="rad", low=-pi / 2, high=pi / 2, doc="angle of the ground, uphill if positive"),
-            Parameter("slope_heading", unit="rad", doc="which way is uphill, from x towards y"),
+            Parameter("slope_heading", unit="rad", doc="uphill direction, from x towards y"),
         )
 
     def change(self, model: mujoco.MjModel, fields: Fields, task: Task) -> None:

@@ -1,21 +1,34 @@
-"""Batched MuJoCo behind one contract: `make_physics` picks the engine for a device."""
+"""Batched MuJoCo simulation on CPU and GPU behind one interface.
+
+In reading order:
+
+- `contract.py`: `Physics`, the interface that robots, goals and perturbations are written against.
+- `cpu.py`: `CpuPhysics`, `mujoco.batch` on CPU threads, float64.
+- `timers.py`: a switch for MuJoCo's internal timers, which slow down small models.
+- `warp.py`: `WarpPhysics`, MuJoCo Warp on an NVIDIA GPU, float32.
+- `warp_model.py`: model fields of MuJoCo Warp with one value per environment.
+- `warp_graphs.py`: capture and replay of Warp kernel launches.
+- `warp_memory.py`: an estimate of the GPU memory that an environment needs.
+
+`make_physics` below chooses the engine for a device.
+"""
 
 from __future__ import annotations
 
 import mujoco
 import torch
 
-from metarl.envs.physics.contract import ANY_ROOM, Physics, Room
+from metarl.envs.physics.contract import DEFAULT_SIZES, BufferSizes, Physics
 from metarl.errors import MetarlError, unknown
 
-ENGINES = {"mujoco": ("cpu",), "warp": ("cuda", "cpu")}  # engine -> the devices it runs on
+ENGINES = {"mujoco": ("cpu",), "warp": ("cuda", "cpu")}  # engine -> devices it supports
 INSTALL = "pip install 'metarl[gpu]'"
 
-__all__ = ["ANY_ROOM", "ENGINES", "INSTALL", "Physics", "Room", "default_engine", "make_physics"]
+__all__ = ["DEFAULT_SIZES", "ENGINES", "INSTALL", "BufferSizes", "Physics", "default_engine", "make_physics"]
 
 
 def default_engine(device: str) -> str:
-    """The engine of a kind of device."""
+    """Return the default engine of a device type: "mujoco" for "cpu", "warp" for "cuda"."""
     return "mujoco" if device == "cpu" else "warp"
 
 
@@ -26,9 +39,15 @@ def make_physics(
     device: torch.device,
     engine: str | None = None,
     derived: tuple[str, ...] = (),
-    room: Room = ANY_ROOM,
+    buffer_sizes: BufferSizes = DEFAULT_SIZES,
 ) -> Physics:
-    """Physics of `num_envs` simulations on `device`; `derived` names the MjData fields that will be read."""
+    """Return the physics of `num_envs` simulations on `device`.
+
+    engine: "mujoco" or "warp"; None selects the default of the device. derived: names of the MjData fields that
+    `Physics.data` will return. buffer_sizes: used by engines with buffers of fixed size.
+
+    Raises MetarlError if the engine is unknown, not installed, or does not support the device.
+    """
     engine = engine or default_engine(device.type)
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
@@ -45,4 +64,4 @@ def make_physics(
         from metarl.envs.physics.warp import WarpPhysics
     except ImportError as error:
         raise MetarlError(f"robots on cuda, and on the engine 'warp', need MuJoCo Warp: {INSTALL}") from error
-    return WarpPhysics(model, num_envs, frame_skip, device, derived, room)
+    return WarpPhysics(model, num_envs, frame_skip, device, derived, buffer_sizes)

@@ -1,6 +1,6 @@
-"""The physics contract: B simulations of one compiled model, their state and model fields as torch views (contract 4).
+"""The physics interface: B simulations of one compiled model, with state and model fields as torch views (contract 4).
 
-Robots, goals and perturbations are written against this class alone, so they run on every engine.
+Robots, goals and perturbations use only this class, so they run on every engine.
 """
 
 from __future__ import annotations
@@ -16,42 +16,51 @@ import torch
 from torch import Tensor
 
 
-class Room(NamedTuple):
-    """How much an engine of fixed buffers has room for; None leaves it to the engine."""
+class BufferSizes(NamedTuple):
+    """Capacities of an engine with buffers of fixed size; None selects the engine's default."""
 
-    contacts: int | None = None  # in a simulation, on average over all of them
-    constraints: int | None = None  # rows of the constraint solver in any one: 4 a contact with friction, 1 a limit
+    contacts: int | None = None  # contacts per simulation, averaged over the batch
+    constraints: int | None = None  # constraint rows of any one simulation: 4 per frictional contact, 1 per limit
 
 
-ANY_ROOM = Room()
+DEFAULT_SIZES = BufferSizes()
 
 
 class Physics(ABC):
-    """B simulations on one device. State tensors are live views: write them in place, never rebind them."""
+    """B simulations on one device. State tensors are views: write to them in place and never rebind them."""
 
-    in_place = True  # its tensors stay where they are
-    at_hand = False  # whether values may be looked at during a step without waiting for a device
+    in_place = True  # its tensors keep their addresses
+    host_readable = False  # whether tensor values can be read during a step without synchronising a device
     engine: str
-    model: mujoco.MjModel  # the compiled model, for names, defaults and rendering; never changed
+    model: mujoco.MjModel  # the compiled model, for names, defaults and rendering; never modified
     num_envs: int
     device: torch.device
-    dtype: torch.dtype  # of physics: float64 on mujoco.batch, float32 on a GPU
-    frame_skip: int  # physics substeps in one env step
-    dt: float  # seconds an env step lasts
+    dtype: torch.dtype  # of the state: float64 for mujoco.batch, float32 for MuJoCo Warp
+    frame_skip: int  # physics substeps per env step
+    dt: float  # duration of an env step, s
     qpos: Tensor  # [B, nq]
     qvel: Tensor  # [B, nv]
     ctrl: Tensor  # [B, nu]
 
     @abstractmethod
     def data(self, name: str) -> Tensor:
-        """A derived field (xpos, cvel, ...) as a live read-only view [B, ...]; ask for it before the first step."""
+        """Return a derived MjData field (xpos, cvel, ...) as a read-only view [B, ...].
+
+        The field must be one of those named when the physics was constructed.
+        """
 
     @abstractmethod
     def field(self, name: str) -> Tensor:
-        """A model field with a value for each simulation, as a live view [B, ...]. Call `refresh` after writing."""
+        """Return a model field with one value per simulation, as a writable view [B, ...].
+
+        Call it before the first step. Call `refresh` after writing to a field from which MuJoCo derives constants.
+        """
 
     def default(self, name: str) -> Tensor:
-        """A copy of the compiled model's value of a field, to scale from (scaling the current value compounds)."""
+        """Return a copy of the compiled model's value of a field.
+
+        Scale this value, not the current one: repeated scaling of the current value compounds.
+        """
         if name not in self._defaults:
             owner = self.model.opt if name.startswith("opt.") else self.model
             value = np.array(getattr(owner, name.removeprefix("opt.")))
@@ -60,39 +69,52 @@ class Physics(ABC):
 
     @cached_property
     def _defaults(self) -> dict[str, Tensor]:
-        """Kept, for a copy from the host would have to wait."""
+        """Defaults on the device, cached because each copy from the host would synchronise."""
         return {}
 
     @abstractmethod
     def refresh(self, mask: Tensor) -> None:
-        """Recompute what MuJoCo derives from masses, inertias, gears, lengths (mj_setConst) where the mask is set."""
+        """Recompute the constants that mj_setConst derives from masses, inertias, gears and lengths.
+
+        mask: bool [B], the simulations to update.
+        """
 
     @abstractmethod
     def reset(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        """Put the masked simulations into these states (rows of [B, nq] and [B, nv]), warm start and time cleared."""
+        """Set the state of the masked simulations, and clear their warm start and time.
+
+        mask: bool [B]; qpos: [B, nq]; qvel: [B, nv].
+        """
 
     @abstractmethod
     def step(self, active: Tensor) -> Tensor | None:
-        """`frame_skip` substeps where active; bool [B], the simulations that diverged (and were set to qpos0).
+        """Advance the active simulations by `frame_skip` substeps.
 
-        None where it is known without waiting for the device that none did.
+        active: bool [B]. Returns bool [B], the simulations that diverged and were reset to qpos0; None if it is known
+        without synchronising the device that no simulation diverged.
         """
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """On a GPU: `work`, which steps or resets these simulations, as a graph; what replays it."""
-        raise NotImplementedError(f"the engine {self.engine!r} runs on no GPU")
+        """Capture `work`, which steps or resets these simulations, as a CUDA graph and return its replay function."""
+        raise NotImplementedError(f"the engine {self.engine!r} does not run on a GPU")
 
     def overflowed(self) -> Tensor | None:
-        """bool [B]: whose contacts or constraints did not fit in the last step; None where none are ever dropped."""
+        """Return bool [B], the simulations whose contacts or constraints exceeded a buffer in the last step.
+
+        None for an engine that never drops any.
+        """
         return None
 
     def trouble(self) -> str | None:
-        """What was dropped since this was last asked, and the cure; None where nothing was. Waits for the device."""
+        """Return a warning about contacts or constraints dropped since the last call, with the cure, or None.
+
+        Synchronises the device.
+        """
         return None
 
     @abstractmethod
     def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """One simulation as a plain model and data, to render or inspect."""
+        """Return one simulation as an MjModel and MjData, for rendering or inspection."""
 
-    def close(self) -> None:  # noqa: B027 - most engines hold nothing
+    def close(self) -> None:  # noqa: B027 - most engines hold no resources
         """Release threads and device memory."""

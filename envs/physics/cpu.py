@@ -1,4 +1,4 @@
-"""Physics on CPU: `mujoco.batch.Batch`, float64, bit-identical to a loop over single MjData at any thread count."""
+"""Physics on CPU: `mujoco.batch.Batch`, float64, bit-identical to a loop over single MjData for any thread count."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from metarl.envs.physics.contract import Physics
 from metarl.errors import MetarlError
 from metarl.runtime.threads import physics_threads
 
-# MuJoCo resets a simulation by itself when one of these is raised, and only counts it.
-_BLOW_UPS = [
+# MuJoCo resets a simulation when it raises one of these warnings, and reports it only in the warning's count.
+_DIVERGENCE_WARNINGS = [
     int(mujoco.mjtWarning.mjWARN_BADQPOS),
     int(mujoco.mjtWarning.mjWARN_BADQVEL),
     int(mujoco.mjtWarning.mjWARN_BADQACC),
 ]
 
-# What MuJoCo computes only in its acceleration stage, and of that what only a sensor of this kind makes it compute.
-_OF_ACCELERATION = {
+# Fields that MuJoCo computes only in its acceleration stage. A subset of them is computed only if the model has one of
+# the sensors below.
+_ACCELERATION_FIELDS = {
     "qacc", "qacc_smooth", "qfrc_smooth", "qfrc_constraint", "qfrc_actuator", "actuator_force", "act_dot", "sensordata",
     "cacc", "cfrc_int", "cfrc_ext",
 }  # fmt: skip
-_AFTER_CONSTRAINTS = {"cacc", "cfrc_int", "cfrc_ext"}
-_SENSORS_AFTER_CONSTRAINTS = [
+_POSTCONSTRAINT_FIELDS = {"cacc", "cfrc_int", "cfrc_ext"}
+_POSTCONSTRAINT_SENSORS = [
     int(mujoco.mjtSensor.mjSENS_ACCELEROMETER), int(mujoco.mjtSensor.mjSENS_FORCE), int(mujoco.mjtSensor.mjSENS_TORQUE),
     int(mujoco.mjtSensor.mjSENS_FRAMELINACC), int(mujoco.mjtSensor.mjSENS_FRAMEANGACC),
 ]  # fmt: skip
@@ -36,7 +37,7 @@ class CpuPhysics(Physics):
     """Simulations on a C thread pool."""
 
     engine = "mujoco"
-    at_hand = True
+    host_readable = True
 
     def __init__(self, model: mujoco.MjModel, num_envs: int, frame_skip: int, derived: tuple[str, ...] = ()) -> None:
         timers.stop()
@@ -48,9 +49,9 @@ class CpuPhysics(Physics):
         self.dt = frame_skip * model.opt.timestep
         self.batch = Batch(model, num_envs, nthread=min(physics_threads(), num_envs))
         self.qpos, self.qvel, self.ctrl = (torch.from_numpy(self.batch.bind(n)) for n in ("qpos", "qvel", "ctrl"))
-        # Derived fields are a substep behind after a plain step; asked for, they are brought up to date.
+        # After a plain step, derived fields belong to the state before the last substep; `stage` updates them.
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}
-        self.stage = self._stage_of(derived)  # how far MuJoCo computes at the state a step leads to
+        self.stage = self._stage_for(derived)  # the MuJoCo stage computed at the state after a step
         self._fields: dict[str, Tensor] = {}
         self._warnings = self.batch.warning.tobytes()
 
@@ -81,16 +82,16 @@ class CpuPhysics(Physics):
         failed: np.ndarray | None = None
         try:
             self.batch.step(self._ids(active), self.frame_skip, self.stage)
-        except SimulationError as error:  # these kept the state they had; the others ran to completion
+        except SimulationError as error:  # these simulations kept their state; the others completed the step
             failed = error.ids
-        if failed is None and self.batch.warning.tobytes() == self._warnings:  # the same as ever: nobody diverged
+        if failed is None and self.batch.warning.tobytes() == self._warnings:  # no new warning: none diverged
             return None
-        diverged = self.batch.warning[:, _BLOW_UPS, 1].any(1)
+        diverged = self.batch.warning[:, _DIVERGENCE_WARNINGS, 1].any(1)
         if failed is not None:
             diverged[failed] = True
-        if diverged.any():  # to qpos0, and their counts of warnings to zero, which MuJoCo leaves at one
+        if diverged.any():  # resets the state to qpos0 and the warning counts to zero, which MuJoCo leaves at one
             self.batch.reset(diverged, stage=self.stage)
-        self._warnings = self.batch.warning.tobytes()  # after the reset: no count of a blow-up in it is above zero
+        self._warnings = self.batch.warning.tobytes()  # after the reset: all divergence counts are zero
         return torch.from_numpy(diverged)
 
     def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
@@ -99,27 +100,27 @@ class CpuPhysics(Physics):
         mujoco.mj_forward(model, data)
         return model, data
 
-    def _stage_of(self, derived: tuple[str, ...]) -> int:
-        """How far MuJoCo must compute at the new state; accelerations and forces cost most."""
-        wanted = _AFTER_CONSTRAINTS.intersection(derived)
-        if wanted and not np.isin(self.model.sensor_type, _SENSORS_AFTER_CONSTRAINTS).any():
+    def _stage_for(self, derived: tuple[str, ...]) -> int:
+        """Return the cheapest MuJoCo stage that computes these fields; the acceleration stage costs most."""
+        needed = _POSTCONSTRAINT_FIELDS.intersection(derived)
+        if needed and not np.isin(self.model.sensor_type, _POSTCONSTRAINT_SENSORS).any():
             raise MetarlError(
-                f"MuJoCo leaves {', '.join(sorted(wanted))} empty unless the MJCF has a sensor of accelerations or "
+                f"MuJoCo leaves {', '.join(sorted(needed))} empty unless the MJCF has a sensor of accelerations or "
                 'forces: add <sensor><framelinacc objtype="body" objname="..."/></sensor>'
             )
-        if _OF_ACCELERATION.intersection(derived):
+        if _ACCELERATION_FIELDS.intersection(derived):
             return int(mujoco.mjtStage.mjSTAGE_ACC)
         return int(mujoco.mjtStage.mjSTAGE_VEL if derived else mujoco.mjtStage.mjSTAGE_NONE)
 
     @staticmethod
     def _ids(mask: Tensor) -> np.ndarray | None:
-        """None for all: the engine then skips building a list of simulations."""
+        """Return the mask as an array; None if it is set everywhere, so that the engine builds no index list."""
         ids = mask.numpy()
         return None if ids.all() else ids
 
 
 def _writable(view: np.ndarray) -> np.ndarray:
-    """The same memory without the read-only mark, which torch warns about; nobody here writes to it."""
+    """Return a view of the same memory without the read-only flag, which torch warns about; it is never written to."""
     view = view.view()
     view.flags.writeable = True
     return view

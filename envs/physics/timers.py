@@ -1,6 +1,7 @@
-"""MuJoCo's stopwatch, which is read some thirty times in each substep: an eighth of the time of a small robot's step.
+"""Control of MuJoCo's internal timers.
 
-It fills `MjData.timer`, which only profilers read. Stopped, it shows the same time always; states do not depend on it.
+MuJoCo reads its clock about thirty times per substep, an eighth of the time of a small robot's step. The readings fill
+`MjData.timer`, which only profilers use. Stopped timers always read the same time; states do not depend on them.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from contextlib import contextmanager
 
 import mujoco
 
-# A C function of no arguments that returns a constant: threads call it without Python.
-_STILL = ctypes.CFUNCTYPE(ctypes.c_double)(("PyFloat_GetMin", ctypes.pythonapi))
+# A C function without arguments that returns a constant, so that threads call it without the Python interpreter.
+_CONSTANT_CLOCK = ctypes.CFUNCTYPE(ctypes.c_double)(("PyFloat_GetMin", ctypes.pythonapi))
 
 
 def stop() -> None:
-    """For the whole process, unless a clock of one's own was set by `mujoco.set_mjcb_time`."""
+    """Stop the timers of this process, unless a custom clock was set by `mujoco.set_mjcb_time`."""
     if mujoco.get_mjcb_time() is None:
-        mujoco.set_mjcb_time(_STILL)
+        mujoco.set_mjcb_time(_CONSTANT_CLOCK)
 
 
 @contextmanager
 def running() -> Iterator[None]:
-    """Within, MuJoCo reads its clock as it does in programs without metarl; for fair comparisons."""
+    """Run the timers within this context, as in programs without metarl; for fair speed comparisons."""
     before = mujoco.get_mjcb_time()
     mujoco.set_mjcb_time(None)
     try:

@@ -1,7 +1,7 @@
-"""Physics on an NVIDIA GPU: MuJoCo Warp, float32. On CPU it runs the same kernels, for tests.
+"""Physics on an NVIDIA GPU: MuJoCo Warp, float32. On CPU the same kernels run, for tests.
 
-All worlds are stepped, those at rest too, which are then put back: who rests is never known to the host. Nothing here
-waits for the device, so that a step can be captured with what surrounds it.
+A step advances all worlds and then restores the state of the inactive ones, because the host does not know which worlds
+are active. Nothing here synchronises the device, so that a step can be captured in a CUDA graph with its surroundings.
 """
 
 from __future__ import annotations
@@ -16,40 +16,40 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from metarl.envs.physics.contract import ANY_ROOM, Physics, Room
-from metarl.envs.physics.warp_graphs import WarpGraph, capture_with_torch, on
+from metarl.envs.physics.contract import DEFAULT_SIZES, BufferSizes, Physics
+from metarl.envs.physics.warp_graphs import WarpGraph, capture_with_torch, warp_device
 from metarl.envs.physics.warp_memory import check_memory
-from metarl.envs.physics.warp_model import Fields
+from metarl.envs.physics.warp_model import BatchedFields
 from metarl.errors import MetarlError
 
-MOST = 1e10  # beyond it MuJoCo calls a simulation diverged (mjMAXVAL)
+MAX_VALUE = 1e10  # mjMAXVAL: a simulation with a larger value has diverged
 
-# What a step carries over to the next; everything else is computed anew from it.
-_CARRIED = ("time", "qpos", "qvel", "act", "qacc_warmstart", "history", "plastic")
+# Fields that persist from step to step; everything else is computed from them.
+_STATE_FIELDS = ("time", "qpos", "qvel", "act", "qacc_warmstart", "history", "plastic")
 
-# What kinematics alone computes, and of what more than that needs no forces.
-_OF_POSITION = {
+# Fields computed by kinematics alone, and fields that also need velocities but no forces.
+_POSITION_FIELDS = {
     "xpos", "xquat", "xmat", "xipos", "ximat", "xanchor", "xaxis", "geom_xpos", "geom_xmat", "site_xpos", "site_xmat",
     "subtree_com", "cdof", "cinert",
 }  # fmt: skip
-_OF_VELOCITY = {"cvel", "cdof_dot"}
-_AFTER_CONSTRAINTS = {"cacc", "cfrc_int", "cfrc_ext"}
+_VELOCITY_FIELDS = {"cvel", "cdof_dot"}
+_POSTCONSTRAINT_FIELDS = {"cacc", "cfrc_int", "cfrc_ext"}
 
-# Solvers that stop at their last iteration have dropped nothing.
+# A solver that stops at its iteration limit drops nothing, so those bits are left out.
 _DROPPED = int(mjw.OverflowType.ALL) & ~int(mjw.OverflowType.ITERATIONS | mjw.OverflowType.LS_ITERATIONS)
-_ROWS = int(mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ)
+_CONSTRAINT_BITS = int(mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ)
 
 
-class Carried(NamedTuple):
-    """A part of the state: where it is, what it is at a start, and what it was before the step."""
+class StateField(NamedTuple):
+    """One field of the state: its current, initial and previous value, where previous is that before the step."""
 
-    now: Tensor
-    start: Tensor
-    before: Tensor
+    current: Tensor
+    initial: Tensor
+    previous: Tensor
 
 
 class WarpPhysics(Physics):
-    """Simulations as the worlds of one `mujoco_warp.Data`."""
+    """B simulations as the worlds of one `mujoco_warp.Data`."""
 
     engine = "warp"
 
@@ -60,30 +60,31 @@ class WarpPhysics(Physics):
         frame_skip: int,
         device: torch.device,
         derived: tuple[str, ...] = (),
-        room: Room = ANY_ROOM,
+        buffer_sizes: BufferSizes = DEFAULT_SIZES,
     ) -> None:
         self.model = model
         self.num_envs = num_envs
-        self.device = _numbered(device)
+        self.device = _with_index(device)
         self.dtype = torch.float32
         self.frame_skip = frame_skip
         self.dt = frame_skip * model.opt.timestep
-        with on(self.device):
-            self.device_model = _put(model)
-            check_memory(model, num_envs, room, self.device)
-            self.device_data = mjw.make_data(model, num_envs, nconmax=room.contacts, njmax=room.constraints)
+        with warp_device(self.device):
+            self.device_model = _put_model(model)
+            check_memory(model, num_envs, buffer_sizes, self.device)
+            contacts, constraints = buffer_sizes
+            self.device_data = mjw.make_data(model, num_envs, nconmax=contacts, njmax=constraints)
             self._set_options("sensordata" in derived)
         self.qpos, self.qvel, self.ctrl = (self._view(name) for name in ("qpos", "qvel", "ctrl"))
         self._derived = {name: self._view(name) for name in derived}
-        carried = (self._view(name) for name in _CARRIED)
-        self._carried = [Carried(now, now.clone(), now.clone()) for now in carried if now.numel()]
-        self._captured = False  # in a graph that holds more than physics
+        views = (self._view(name) for name in _STATE_FIELDS)
+        self._state = [StateField(view, view.clone(), view.clone()) for view in views if view.numel()]
+        self._captured = False  # whether a step was captured in a graph beyond this class
         self._qacc, self._overflow = self._view("qacc"), self._view("overflow")
-        self._dropped = torch.zeros_like(self._overflow)  # since last asked
+        self._dropped = torch.zeros_like(self._overflow)  # overflow bits since the last call of `trouble`
         self.substeps = WarpGraph(self._launch_substeps, self.device)
         self.derive = WarpGraph(self._launch_derived, self.device)
         self.constants = WarpGraph(lambda: mjw.set_const(self.device_model, self.device_data), self.device)
-        self._fields = Fields(model, self.device_model, num_envs, self.device)
+        self._fields = BatchedFields(model, self.device_model, num_envs, self.device)
 
     def data(self, name: str) -> Tensor:
         return self._derived[name]
@@ -91,38 +92,38 @@ class WarpPhysics(Physics):
     def field(self, name: str) -> Tensor:
         if name not in self._fields:
             if self._captured:
-                raise MetarlError(f"a step was captured without {name} as a field: ask for it before the first step")
-            for captured in (self.substeps, self.derive, self.constants):
-                captured.forget()
+                raise MetarlError(f"a step was captured without {name} as a field: request it before the first step")
+            for graph in (self.substeps, self.derive, self.constants):
+                graph.invalidate()
         return self._fields[name]
 
     def refresh(self, mask: Tensor) -> None:
         derived = self._fields.derived()
         before = [field.clone() for field in derived]
-        self.constants()  # of all worlds
+        self.constants()  # updates all worlds
         for field, value in zip(derived, before, strict=True):
-            _choose(field, mask, field, value)
+            _select_into(field, mask, field, value)
 
     def reset(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        for part in self._carried:
-            _choose(part.now, mask, part.start, part.now)
-        _choose(self.ctrl, mask, torch.zeros_like(self.ctrl), self.ctrl)
-        _choose(self.qpos, mask, qpos.to(self.dtype), self.qpos)
-        _choose(self.qvel, mask, qvel.to(self.dtype), self.qvel)
-        self._bring_up_to_date()
+        for field in self._state:
+            _select_into(field.current, mask, field.initial, field.current)
+        _select_into(self.ctrl, mask, torch.zeros_like(self.ctrl), self.ctrl)
+        _select_into(self.qpos, mask, qpos.to(self.dtype), self.qpos)
+        _select_into(self.qvel, mask, qvel.to(self.dtype), self.qvel)
+        self._update_derived()
 
     def step(self, active: Tensor) -> Tensor:
-        for part in self._carried:
-            part.before.copy_(part.now)
+        for field in self._state:
+            field.previous.copy_(field.current)
         self._overflow.zero_()
         self.substeps()
         self._dropped |= self._overflow * active & _DROPPED
-        sound = torch.stack([(x.abs() <= MOST).all(1) for x in (self.qpos, self.qvel, self._qacc)]).all(0)
-        diverged = active & ~sound
-        for part in self._carried:
-            _choose(part.now, active, part.now, part.before)
-            _choose(part.now, diverged, part.start, part.now)
-        self._bring_up_to_date()
+        finite = torch.stack([(x.abs() <= MAX_VALUE).all(1) for x in (self.qpos, self.qvel, self._qacc)]).all(0)
+        diverged = active & ~finite
+        for field in self._state:
+            _select_into(field.current, active, field.current, field.previous)
+            _select_into(field.current, diverged, field.initial, field.current)
+        self._update_derived()
         return diverged
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
@@ -137,11 +138,10 @@ class WarpPhysics(Physics):
         self._dropped.zero_()
         if not dropped.any():
             return None
-        rows = bool((dropped & _ROWS).any())
-        d = self.device_data
-        what, size = ("constraints", d.njmax) if rows else ("contacts", d.naconmax // self.num_envs)
+        data, of_constraints = self.device_data, bool((dropped & _CONSTRAINT_BITS).any())
+        name, size = ("constraints", data.njmax) if of_constraints else ("contacts", data.naconmax // self.num_envs)
         where = f"in {int((dropped != 0).sum())} of {self.num_envs} environments"
-        return f"{what} did not fit {where} and were left out: raise `{what}` in the robot's `room`, now {size}"
+        return f"{name} did not fit {where} and were dropped: raise `{name}` in the robot's `buffer_sizes`, now {size}"
 
     def single(self, index: int) -> tuple[mujoco.MjModel, mujoco.MjData]:
         model = copy.copy(self.model)
@@ -155,8 +155,8 @@ class WarpPhysics(Physics):
         mujoco.mj_forward(model, data)
         return model, data
 
-    def _bring_up_to_date(self) -> None:
-        """A plain step leaves derived fields a substep behind."""
+    def _update_derived(self) -> None:
+        """Compute the derived fields at the current state; a plain step leaves them one substep behind."""
         if self._derived:
             self.derive()
 
@@ -165,29 +165,29 @@ class WarpPhysics(Physics):
             mjw.step(self.device_model, self.device_data)
 
     def _launch_derived(self) -> None:
-        """No more than is read: forces cost most."""
+        """Launch the cheapest computation of the derived fields; forces cost most."""
         m, d = self.device_model, self.device_data
-        wanted = set(self._derived)
-        if not wanted <= _OF_POSITION | _OF_VELOCITY:
-            m.opt.run_rne_postconstraint = bool(wanted & _AFTER_CONSTRAINTS)
+        needed = set(self._derived)
+        if not needed <= _POSITION_FIELDS | _VELOCITY_FIELDS:
+            m.opt.run_rne_postconstraint = bool(needed & _POSTCONSTRAINT_FIELDS)
             mjw.forward(m, d)
             m.opt.run_rne_postconstraint = False
             return
         mjw.fwd_kinematics(m, d)
-        if wanted & _OF_VELOCITY:
+        if needed & _VELOCITY_FIELDS:
             mjw.com_vel(m, d)
 
-    def _set_options(self, sensed: bool) -> None:
-        if self.device.type == "cuda":  # older drivers run every iteration of the solver
+    def _set_options(self, needs_sensors: bool) -> None:
+        if self.device.type == "cuda":  # with older drivers, all iterations of the solver run
             self.device_model.opt.graph_conditional = wp.is_conditional_graph_supported()
-        self.device_model.opt.warn_overflow = 0  # bits are read instead: printing from a kernel says it once a world
-        if not sensed:
+        self.device_model.opt.warn_overflow = 0  # a kernel would print once per world; the overflow bits are read
+        if not needs_sensors:
             self.device_model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
 
     def _view(self, name: str) -> Tensor:
-        """[B, ...] as MuJoCo shapes it."""
+        """Return a field of the device data as a torch view [B, ...] with MuJoCo's shape."""
         if not isinstance(array := getattr(self.device_data, name, None), wp.array):
-            raise MetarlError(f"MuJoCo Warp has no {name!r} to read: use engine='mujoco' on cpu")
+            raise MetarlError(f"MuJoCo Warp has no field {name!r}: use engine='mujoco' on cpu")
         shape = (self.num_envs,) if name == "overflow" else (self.num_envs, *_shape(self.model, name))
         return wp.to_torch(array).view(shape)
 
@@ -197,7 +197,7 @@ def _shape(model: mujoco.MjModel, name: str) -> tuple[int, ...]:
     return value.shape if hasattr(value, "shape") else ()
 
 
-def _put(model: mujoco.MjModel) -> mjw.Model:
+def _put_model(model: mujoco.MjModel) -> mjw.Model:
     try:
         return mjw.put_model(model)
     except (NotImplementedError, ValueError) as error:
@@ -207,13 +207,13 @@ def _put(model: mujoco.MjModel) -> mjw.Model:
         ) from error
 
 
-def _numbered(device: torch.device) -> torch.device:
-    """`cuda` is the current GPU, by its number."""
+def _with_index(device: torch.device) -> torch.device:
+    """Return the device with an explicit index: "cuda" is the current GPU."""
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())
     return device
 
 
-def _choose(into: Tensor, mask: Tensor, where_set: Tensor, elsewhere: Tensor) -> None:
-    """In place and without a host copy: one of two values for each world."""
-    into.copy_(torch.where(mask.view(-1, *[1] * (into.dim() - 1)), where_set, elsewhere))
+def _select_into(target: Tensor, mask: Tensor, where_set: Tensor, elsewhere: Tensor) -> None:
+    """Write `where_set` to the masked worlds of `target` and `elsewhere` to the others, without a host copy."""
+    target.copy_(torch.where(mask.view(-1, *[1] * (target.dim() - 1)), where_set, elsewhere))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metarl.envs.physics import Physics, Room
+from metarl.envs.physics import BufferSizes, Physics
 from metarl.envs.robots.robot import Robot
 
 
@@ -16,26 +16,26 @@ class CartPole(Robot):
 
     An env step is 2 physics steps of 0.02 s: dt = 0.04 s. Integrator: RK4.
 
-    Action, `Box(-1, 1, (1,))`: push on the cart as a share of 300 N (a control of 3, gear 100), saturated at +-1.
+    Action, `Box(-1, 1, (1,))`: force on the cart in units of 300 N (a control of 3 with gear 100), clipped to +-1.
 
-    Observation parts (both seen by default, 4 numbers; x is seen, for the rail ends at +-1 m):
+    Observation parts (both by default, 4 numbers; x is observed because the rail ends at +-1 m):
 
     | part | numbers | unit |
     |---|---|---|
     | position | x of the cart, angle of the pole from upright | m, rad |
     | velocity | the same | m/s, rad/s |
 
-    Reward: the goal's terms alone. Place: x of the cart, m. Tilt: the pole's.
+    Reward: the goal's terms. Place: x of the cart, m. Tilt: angle and angular velocity of the pole.
 
     Start: qpos + U(-0.01, 0.01), qvel + U(-0.01, 0.01).
 
-    Ends (a fall): the pole beyond +-0.2 rad.
+    Termination (a fall): the pole beyond +-0.2 rad.
     """
 
     name = "CartPole"
     mjcf = Path(__file__).with_name("cart_pole.xml")
     frame_skip = 2
-    room = Room(contacts=1, constraints=8)
+    buffer_sizes = BufferSizes(contacts=1, constraints=8)
     observation_parts = {"position": lambda p: p.qpos, "velocity": lambda p: p.qvel}
     observation = ("position", "velocity")
     qpos_noise = 0.01

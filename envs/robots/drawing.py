@@ -1,4 +1,4 @@
-"""Pictures of a MuJoCo model, off screen, with or without a display."""
+"""Off-screen rendering of a MuJoCo model, with or without a display."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ CURE = (
     "Without a display, unset MUJOCO_GL or set it to egl, and install EGL: on Debian and Ubuntu "
     "`apt-get install libegl1 libopengl0 libgl1-mesa-dri`"
 )
-MARK_SIZE = 0.04  # of the model's extent
-VIEW = 1.2  # metres of distance for each metre that is to be seen; about what a camera of 45 degrees needs
+MARK_SIZE = 0.04  # radius of the mark over the model's extent
+VIEW = 1.2  # camera distance over the width of the visible region; about that of a camera of 45 degrees
 MARK_COLOUR = np.array([0.1, 0.6, 0.3, 0.5], np.float32)
 
 
 def make_renderer(model: mujoco.MjModel, width: int, height: int) -> mujoco.Renderer:
-    """MuJoCo's renderer; MetarlError with the cure where no OpenGL library draws.
+    """Return a MuJoCo renderer.
 
-    MuJoCo draws through GLFW unless the environment variable MUJOCO_GL says otherwise, and GLFW needs a display. On
-    Linux without one, EGL draws here, with no variable set.
+    MuJoCo renders with GLFW unless the environment variable MUJOCO_GL selects another library, and GLFW needs a
+    display. On Linux without a display and without the variable, this function uses EGL.
+
+    Raises MetarlError, which names the cure, if no OpenGL library works.
     """
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module="glfw")  # what it has to say is in the error that follows
+            warnings.filterwarnings("ignore", module="glfw")  # the error below has the same information
             with mock.patch.object(gl_context, "GLContext", _context_class()):
                 return mujoco.Renderer(model, height, width)
     except (ImportError, AttributeError, RuntimeError, mujoco.FatalError) as error:
@@ -40,10 +42,10 @@ def make_renderer(model: mujoco.MjModel, width: int, height: int) -> mujoco.Rend
 def draw(
     renderer: mujoco.Renderer, model: mujoco.MjModel, data: mujoco.MjData, mark: np.ndarray | None = None
 ) -> np.ndarray:
-    """uint8 [height, width, 3]: a simulation seen by the model's first camera, or from outside where it has none.
+    """Render a simulation with the model's first camera, or with a free camera if it has none.
 
-    `model` may differ in its numbers from the renderer's: in lengths, say. mark: a point [3] to show as a ball; a
-    camera that follows the robot steps back and looks down until both are in the picture.
+    model: may differ from the renderer's model in its values, such as lengths. mark: a position [3] to show as a ball;
+    a camera that follows the robot then moves back and up until both are visible. Returns uint8 [height, width, 3].
     """
     camera, options, scene = _camera(model, data, mark), mujoco.MjvOption(), renderer.scene
     mujoco.mjv_updateScene(model, data, options, None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
@@ -70,10 +72,10 @@ def _camera(model: mujoco.MjModel, data: mujoco.MjData, mark: np.ndarray | None)
 
 
 def _context_class() -> type:
-    """EGL where it is asked for, or where nothing is and there is no display; else what MuJoCo chose on import."""
-    asked = os.environ.get("MUJOCO_GL", "").lower()
+    """Return EGL's context class if it is requested, or if there is neither a request nor a display; else MuJoCo's."""
+    requested = os.environ.get("MUJOCO_GL", "").lower()
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
-    if sys.platform == "linux" and (asked == "egl" or not (asked or display)):
+    if sys.platform == "linux" and (requested == "egl" or not (requested or display)):
         from mujoco.egl import GLContext
 
         return GLContext

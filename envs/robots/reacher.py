@@ -1,4 +1,4 @@
-"""Reacher: an arm of two links on a table."""
+"""Reacher: an arm with two links in a plane."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from metarl.envs.physics import Physics, Room
+from metarl.envs.physics import BufferSizes, Physics
 from metarl.envs.robots.robot import Robot
 
 
 class Reacher(Robot):
-    """An arm of two links that reaches 0.21 m, with the arm's dynamics of Gymnasium Reacher-v5, bit for bit.
+    """An arm with two links and a reach of 0.21 m, with the dynamics of Gymnasium Reacher-v5's arm, bit for bit.
 
     An env step is 2 physics steps of 0.01 s: dt = 0.02 s. Integrator: RK4. Episodes end only by the horizon.
 
-    Action, `Box(-1, 1, (2,))`: torque of each motor as a share of its gear 200, saturated at +-1: shoulder, elbow.
+    Action, `Box(-1, 1, (2,))`: torque of each motor in units of its gear, 200, clipped to +-1: shoulder, elbow.
 
-    Observation parts (all seen by default, 8 numbers; there is no target in the model: it is the task's, and hidden):
+    Observation parts (all by default, 8 numbers; the target belongs to the task and is neither modelled nor observed):
 
     | part | numbers | unit |
     |---|---|---|
@@ -34,7 +34,7 @@ class Reacher(Robot):
     name = "Reacher"
     mjcf = Path(__file__).with_name("reacher.xml")
     frame_skip = 2
-    room = Room(contacts=1, constraints=8)
+    buffer_sizes = BufferSizes(contacts=1, constraints=8)
     derived = ("xpos",)
     observation_parts = {
         "angles": lambda p: torch.cat([p.qpos.cos(), p.qpos.sin()], 1),

@@ -1,4 +1,4 @@
-"""What a robot is: its model, named observation parts, named reward terms, start state, and when it has fallen."""
+"""The base class of robots: a MuJoCo model with named observation parts, named reward terms and a start state."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Simulation
 from metarl.core.world import World
 from metarl.envs.goals.goal import Goal
-from metarl.envs.perturbations.elements import named_elements, split
+from metarl.envs.perturbations.elements import element_parameters, split_element
 from metarl.envs.perturbations.perturbation import Perturbation
-from metarl.envs.perturbations.switch import AFTER, second_values
-from metarl.envs.physics import ANY_ROOM, INSTALL, Physics, Room, default_engine, make_physics
-from metarl.envs.robots.floor_contacts import OF_CONTACTS, compiled
+from metarl.envs.perturbations.switch import AFTER, after_parameters
+from metarl.envs.physics import DEFAULT_SIZES, INSTALL, BufferSizes, Physics, default_engine, make_physics
+from metarl.envs.robots.floor_contacts import CONTACT_FIELDS, compile_with_floor_pairs
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
@@ -35,81 +35,86 @@ SETTINGS = ("observation", "weights", "fall_ends", "frame_skip")
 
 
 class Robot(World):
-    """A MuJoCo robot as a world. Subclass it, or register an instance; see `half_cheetah.py` for a page of one.
+    """A MuJoCo robot as a world. Subclass it, or register an instance; see `half_cheetah.py` for a short example.
 
-    Settings a distribution may give: `observation` (names of parts, in order), `weights` (reward term -> weight),
-    `fall_ends` (whether a fall ends the episode), `frame_skip` (physics steps in an env step).
+    Settings of a distribution: `observation` (names of parts, in order), `weights` (reward term -> weight), `fall_ends`
+    (whether a fall ends the episode), `frame_skip` (physics steps per env step).
     """
 
     name: str
     mjcf: Path | str  # a file, or the XML itself
     frame_skip: int
-    observation_parts: Mapping[str, Callable[[Physics], Tensor]]  # name -> [B, n]
-    observation: tuple[str, ...]  # the parts seen by default
-    # name -> reward [B] beside the goal's, of physics after the step and the action in [-1, 1]
+    observation_parts: Mapping[str, Callable[[Physics], Tensor]]  # name -> function that returns [B, n]
+    observation: tuple[str, ...]  # the parts observed by default
+    # name -> function of the physics after a step and the action in [-1, 1] that returns a reward [B]
     reward_terms: Mapping[str, Callable[[Physics, Tensor], Tensor]] = {"control": action_cost, "alive": alive}
-    weights: Mapping[str, float] = {}  # of reward terms; unless named, a goal's weigh 1 and the robot's own 0
-    derived: tuple[str, ...] = ()  # MjData fields it reads beside qpos, qvel and ctrl
-    reads: Mapping[str, tuple[str, ...]] = {}  # the same for one observation part or reward term, where that is in use
-    room: Room = ANY_ROOM  # what a GPU keeps room for: less is faster, what does not fit is dropped and flagged
-    qpos_noise: float = 0.0  # a start position is the model's plus U(-noise, noise)
-    qvel_noise: float = 0.0  # a start velocity is noise * N(0, 1), or U(-noise, noise)
+    weights: Mapping[str, float] = {}  # of reward terms; by default 1 for a goal's terms and 0 for the robot's
+    derived: tuple[str, ...] = ()  # MjData fields that are always read, besides qpos, qvel and ctrl
+    reads: Mapping[str, tuple[str, ...]] = {}  # MjData fields read by an observation part or reward term, if in use
+    buffer_sizes: BufferSizes = DEFAULT_SIZES  # on a GPU: smaller is faster; an overflow is dropped and flagged
+    qpos_noise: float = 0.0  # start positions are the model's plus U(-noise, noise)
+    qvel_noise: float = 0.0  # start velocities are noise * N(0, 1), or U(-noise, noise)
     qvel_sampler: Literal["normal", "uniform"] = "normal"
 
     def place(self, physics: Physics) -> Tensor:
-        """[B, d]: what goals of velocity, direction and place speak of, m."""
+        """Return the position [B, d] that goals of velocity, direction and place refer to, m."""
         return physics.qpos[:, :1]
 
     def tilt(self, physics: Physics) -> Tensor | None:
-        """[B, 2]: angle from upright and its rate, rad and rad/s; None for a robot that has no upright."""
+        """Return the angle from upright and its rate, [B, 2], rad and rad/s; None for a robot without an upright."""
         return None
 
     def fallen(self, physics: Physics) -> Tensor | None:
-        """bool [B], or None for a robot that cannot fall."""
+        """Return which robots have fallen, bool [B]; None for a robot that cannot fall."""
         return None
 
     def start(self, physics: Physics, random: CounterRNG) -> tuple[Tensor, Tensor]:
-        """Start states qpos [B, nq] and qvel [B, nv]."""
+        """Draw start states: qpos [B, nq] and qvel [B, nv]."""
         nq, nv = physics.qpos.shape[1], physics.qvel.shape[1]
         qpos = physics.default("qpos0") + self.qpos_noise * _plus_minus_1(random, "start position", nq)
-        for at in self._quaternions:
-            qpos[:, at : at + 4] /= vector_norm(qpos[:, at : at + 4], dim=1, keepdim=True)
+        for i in self._quaternions:
+            qpos[:, i : i + 4] /= vector_norm(qpos[:, i : i + 4], dim=1, keepdim=True)
         if self.qvel_sampler == "uniform":
             return qpos, self.qvel_noise * _plus_minus_1(random, "start velocity", nv)
         return qpos, self.qvel_noise * random.normal("start velocity", (nv,), torch.float64)
 
-    # As a world ------------------------------------------------------------------------------------------------
+    # World ------------------------------------------------------------------------------------------------------
 
     @cached_property
     def model(self) -> mujoco.MjModel:
-        """The compiled model."""
-        return self._compiled(compiled)
+        """The compiled model, with explicit contact pairs where these are equivalent (see floor_contacts.py)."""
+        return self._compile(compile_with_floor_pairs)
 
     @cached_property
-    def _untold(self) -> mujoco.MjModel:
-        """The same, as MuJoCo alone compiles it."""
-        return self._compiled(mujoco.MjSpec.compile)
+    def _model_without_pairs(self) -> mujoco.MjModel:
+        """The model as MuJoCo compiles the MJCF."""
+        return self._compile(mujoco.MjSpec.compile)
 
-    def model_under(self, perturbations: Sequence[Perturbation]) -> mujoco.MjModel:
-        """What to simulate: pairs hold what their geoms had, so there are none where that is changed without them."""
+    def model_for(self, perturbations: Sequence[Perturbation]) -> mujoco.MjModel:
+        """Return the model to simulate under these perturbations.
+
+        Explicit pairs copy contact parameters when the model is compiled. The model has none if a perturbation changes
+        these parameters of geoms and not of pairs.
+        """
         changed = [set(p.fields) for p in perturbations]
-        return self._untold if any(f & OF_CONTACTS and "pair_friction" not in f for f in changed) else self.model
+        stale = any(fields & CONTACT_FIELDS and "pair_friction" not in fields for fields in changed)
+        return self._model_without_pairs if stale else self.model
 
-    def _compiled(self, how: Callable[[mujoco.MjSpec], mujoco.MjModel]) -> mujoco.MjModel:
+    def _compile(self, compiler: Callable[[mujoco.MjSpec], mujoco.MjModel]) -> mujoco.MjModel:
         try:
-            return how(self.spec())
+            return compiler(self.spec())
         except ValueError as error:
             raise MetarlError(f"the MJCF of the robot {self.name!r} does not compile: {error}".strip()) from error
 
     def spec(self) -> mujoco.MjSpec:
-        """The MJCF as MuJoCo parses it; ValueError, MuJoCo's own, where it cannot."""
+        """Parse the MJCF. Raises MuJoCo's ValueError if it is invalid."""
         if self._file is None:
             return mujoco.MjSpec.from_string(str(self.mjcf))
         return mujoco.MjSpec.from_file(str(self._file))
 
     @cached_property
     def _file(self) -> Path | None:
-        """Where the MJCF is, or None for one given as XML."""
+        """The MJCF file; None if the MJCF is given as XML. Raises MetarlError if there is no such file."""
         if isinstance(self.mjcf, str) and "<" in self.mjcf:
             return None
         path = Path(self.mjcf)
@@ -122,10 +127,10 @@ class Robot(World):
 
     @cached_property
     def _quaternions(self) -> list[int]:
-        """Where in qpos the orientations of free and ball joints begin."""
+        """The first qpos index of each orientation of a free or ball joint."""
         joints = zip(self.model.jnt_type, self.model.jnt_qposadr, strict=True)
         offset = {int(mujoco.mjtJoint.mjJNT_FREE): 3, int(mujoco.mjtJoint.mjJNT_BALL): 0}
-        return [int(at) + offset[int(kind)] for kind, at in joints if int(kind) in offset]
+        return [int(address) + offset[int(joint)] for joint, address in joints if int(joint) in offset]
 
     def parameters(self, config: WorldConfig) -> tuple[Parameter, ...]:
         self._check_settings(config)
@@ -135,38 +140,40 @@ class Robot(World):
             for parameter in parameters:
                 if parameter.name in owners:
                     raise MetarlError(
-                        f"the {owner} and the {owners[parameter.name]} both claim the parameter {parameter.name!r}"
+                        f"the {owner} and the {owners[parameter.name]} both claim the parameter {parameter.name!r}: "
+                        "rename one of them"
                     )
                 owners[parameter.name] = owner
                 known.append(parameter)
-        named = config.parameters
+        varied = config.parameters
         labels = {name: names for p in self.perturbations() for name, names in p.labels(self.model).items()}
-        known += named_elements({p.name: p for p in known}, labels, named)
-        return (*known, *second_values({p.name: p for p in known}, named))
+        known += element_parameters({p.name: p for p in known}, labels, varied)
+        return (*known, *after_parameters({p.name: p for p in known}, varied))
 
     def configured(self, config: WorldConfig) -> tuple[list[Perturbation], list[Parameter]]:
-        """The perturbations that these tasks need, and every parameter that goal and perturbations will ask for."""
-        vectors = {split(name)[0] for name in config.parameters}
+        """Return the perturbations that vary, and all parameters that the goal and these perturbations read."""
+        vectors = {split_element(name)[0] for name in config.parameters}
         known = {parameter.name: parameter for parameter in self.parameters(config)}
         perturbations = [p for p in self.perturbations() if vectors & {q.name for q in p.parameters(self.model)}]
-        asked = [q.name for owner in (self.goal(config), *perturbations) for q in _parameters(owner, self.model)]
-        asked += [first for name in config.parameters for first in (name.removesuffix(AFTER), name)]
-        return perturbations, [known[name] for name in dict.fromkeys(asked)]
+        read = [q.name for owner in (self.goal(config), *perturbations) for q in _parameters(owner, self.model)]
+        read += [first for name in config.parameters for first in (name.removesuffix(AFTER), name)]
+        return perturbations, [known[name] for name in dict.fromkeys(read)]
 
     def goal(self, config: WorldConfig) -> Goal:
+        """Return the goal of a distribution. Raises MetarlError if it has none, or one that is not registered."""
         if config.goal is None:
             raise MetarlError(f"{config.name}: a robot needs a goal: {', '.join(registry.names('goal'))}")
         goal: Goal = registry.find("goal", config.goal)
         return goal
 
     def goals(self) -> list[Goal]:
-        """Every goal this robot can be given."""
+        """Return all registered goals that this robot supports."""
         physics = make_physics(self.model, 1, 1, torch.device("cpu"), derived=self.derived)
         known = (registry.find("goal", name) for name in registry.names("goal"))
-        return [goal for goal in known if self.lacks(goal, physics) is None]
+        return [goal for goal in known if self.unmet_requirement(goal, physics) is None]
 
-    def lacks(self, goal: Goal, physics: Physics) -> str | None:
-        """What a goal reads that this robot does not have, for an error; None where it fits."""
+    def unmet_requirement(self, goal: Goal, physics: Physics) -> str | None:
+        """Return a requirement of a goal that this robot does not meet, for an error message; None if it fits."""
         if self.place(physics).shape[1] < goal.place_size:
             return "needs a robot that moves in a plane"
         if goal.needs_tilt and self.tilt(physics) is None:
@@ -174,10 +181,11 @@ class Robot(World):
         return None
 
     def perturbed(self) -> tuple[Parameter, ...]:
-        """The parameters of all perturbations, for this robot's model."""
+        """Return the parameters of all perturbations for this robot's model."""
         return tuple(q for p in self.perturbations() for q in p.parameters(self.model))
 
     def perturbations(self) -> list[Perturbation]:
+        """Return all registered perturbations."""
         return [registry.find("perturbation", name) for name in registry.names("perturbation")]
 
     def build(self, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None) -> Simulation:
@@ -223,7 +231,7 @@ class Robot(World):
 
 
 def _plus_minus_1(random: CounterRNG, purpose: str, n: int) -> Tensor:
-    """[B, n], uniform on [-1, 1)."""
+    """Draw float64 [B, n] from the uniform distribution on [-1, 1)."""
     return 2 * random.uniform(purpose, (n,), torch.float64) - 1
 
 

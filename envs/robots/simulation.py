@@ -1,4 +1,4 @@
-"""A robot, a goal and perturbations put together into one batched simulation."""
+"""The batched simulation of a robot with a goal and perturbations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class RobotSimulation(Simulation):
-    """B robots on one device, each with a task of its own."""
+    """B copies of a robot on one device, each with its own task."""
 
     def __init__(
         self, robot: Robot, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None
@@ -37,7 +37,7 @@ class RobotSimulation(Simulation):
         self.goal = robot.goal(config)
         self.num_envs = num_envs
         self.device = device
-        perturbations, known = robot.configured(config)  # which checks the settings
+        perturbations, known = robot.configured(config)  # also checks the settings
         settings = config.settings
         parts = settings.get("observation", robot.observation)
         self._weights = {**robot.weights, **settings.get("weights", {})}
@@ -45,22 +45,22 @@ class RobotSimulation(Simulation):
         fields = [*robot.derived, *(field for name in (*parts, *self._terms) for field in robot.reads.get(name, ()))]
         skip = settings.get("frame_skip", robot.frame_skip)
         derived = tuple(dict.fromkeys(fields))
-        model = robot.model_under(perturbations)
-        self.physics = make_physics(model, num_envs, skip, device, engine, derived, robot.room)
-        if lacking := robot.lacks(self.goal, self.physics):
-            raise MetarlError(f"{config.name}: the goal {self.goal.name!r} {lacking}")
+        model = robot.model_for(perturbations)
+        self.physics = make_physics(model, num_envs, skip, device, engine, derived, robot.buffer_sizes)
+        if unmet := robot.unmet_requirement(self.goal, self.physics):
+            raise MetarlError(f"{config.name}: the goal {self.goal.name!r} {unmet}")
         self._parts = [robot.observation_parts[part] for part in parts]
         self.may_terminate = bool(settings.get("fall_ends", True)) and robot.fallen(self.physics) is not None
         self.action_space = gym.spaces.Box(-1.0, 1.0, (model.nu,), np.float32)
         self._ctrl_range = self._middle_and_half(model)
         size = self._exact_observation().shape[1]
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, (size,), np.float32)
-        # A parameter that no task sets keeps its neutral value.
+        # Parameters that do not vary keep their neutral value.
         neutral = {parameter.name: self._neutral(parameter) for parameter in known}
         self._perturbed = Perturbed(self.physics, perturbations, self.goal, neutral, size)
-        self._seen = torch.zeros(num_envs, size, device=device)
+        self._sensed = torch.zeros(num_envs, size, device=device)  # the observation after noise and delay
         self.reward_terms = {}
-        self._nobody = torch.zeros(num_envs, dtype=torch.bool, device=device)
+        self._none_terminated = torch.zeros(num_envs, dtype=torch.bool, device=device)
         self.render_fps = round(1 / self.physics.dt)
         self._renderer: mujoco.Renderer | None = None
         self._weight_column = self._weights_of_terms(config.name)
@@ -74,7 +74,7 @@ class RobotSimulation(Simulation):
         self._sense(random)
 
     def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
-        everyone, nan = self._seen_at_once(action, active)
+        all_active, nan = self._inspect(action, active)
         if nan is not None:
             action = action.nan_to_num(nan=0.0)
         action = action.clamp(-1.0, 1.0).to(self.physics.dtype)
@@ -88,63 +88,65 @@ class RobotSimulation(Simulation):
         motion = Motion(place, (place - before) / self.physics.dt, action, self._tilt())
         terms = self.goal.terms(motion, self._perturbed.goal_task)
         terms |= {name: term(self.physics, action) for name, term in self._terms.items()}
-        idle = None if everyone else ~active
-        if diverged is not None:  # and was put back to its start: that move earns nothing
-            idle = diverged if idle is None else idle | diverged
-        self.reward_terms = self._weighed(terms, idle)
-        reward = reduce(torch.add, self.reward_terms.values())  # in order: exact
+        unrewarded = None if all_active else ~active
+        if diverged is not None:  # these were reset, so that their motion is meaningless
+            unrewarded = diverged if unrewarded is None else unrewarded | diverged
+        self.reward_terms = self._weighted(terms, unrewarded)
+        reward = reduce(torch.add, self.reward_terms.values())  # in a fixed order, so that the sum is reproducible
         fallen = self.robot.fallen(self.physics) if self.may_terminate else None
-        terminated = self._nobody if fallen is None else fallen & active
+        terminated = self._none_terminated if fallen is None else fallen & active
         if self._perturbed.senses:
             self._sense(CounterRNG(random.streams, random.episode, random.step + active))
         return Outcome(reward, terminated, self._flags(nan, active), diverged)
 
-    def _seen_at_once(self, action: Tensor, active: Tensor) -> tuple[bool, Tensor | None]:
-        """Whether all are known to be active; whose actions hold a NaN, bool [B], or None where it is known of none.
+    def _inspect(self, action: Tensor, active: Tensor) -> tuple[bool, Tensor | None]:
+        """Return whether all environments are known to be active, and which active ones have a NaN action.
 
-        Known is what can be looked at, in one look where the usual holds; a GPU is not waited for.
+        The second value is bool [B], or None if it is known that no action is NaN. A GPU is not synchronised: its
+        values count as unknown.
         """
-        if self.physics.at_hand and not self.graphed:
-            everyone = bool(active.all())
-            if not isnan(float(action.sum())):  # infinities of both signs make a NaN, too: then each is looked at
-                return everyone, None
+        if self.physics.host_readable and not self.graphed:
+            all_active = bool(active.all())
+            # One reduction suffices without NaN. Infinities of both signs also sum to NaN; then rows are inspected.
+            if not isnan(float(action.sum())):
+                return all_active, None
         else:
-            everyone = False
-        return everyone, action.isnan().any(1) & active
+            all_active = False
+        return all_active, action.isnan().any(1) & active
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         return self.physics.capture(work)
 
     def trouble(self) -> str | None:
-        told = self.physics.trouble()
-        return None if told is None else f"{self.robot.name}: {told}"
+        warning = self.physics.trouble()
+        return None if warning is None else f"{self.robot.name}: {warning}"
 
     def _flags(self, nan: Tensor | None, active: Tensor) -> Tensor:
-        """int64 [B]"""
+        """Return the flags of a step, int64 [B]."""
         flags = torch.zeros_like(active, dtype=torch.int64) if nan is None else torch.where(nan, NAN_ACTION, 0)
         overflowed = self.physics.overflowed()
         return flags if overflowed is None else flags + (overflowed & active) * OVERFLOW
 
-    def _weighed(self, terms: Mapping[str, Tensor], idle: Tensor | None) -> dict[str, Tensor]:
-        """float32 [B] each: terms times their weights, 0 where idle (whatever they are there, NaN too)."""
-        weighed = (torch.stack(list(terms.values())) * self._weight_column).float()
-        if idle is not None:
-            weighed = weighed.masked_fill_(idle, 0.0)
-        return dict(zip(terms, weighed.unbind(), strict=True))
+    def _weighted(self, terms: Mapping[str, Tensor], unrewarded: Tensor | None) -> dict[str, Tensor]:
+        """Return terms times their weights, float32 [B] each, and 0 (even for NaN) where `unrewarded` is set."""
+        weighted = (torch.stack(list(terms.values())) * self._weight_column).float()
+        if unrewarded is not None:
+            weighted = weighted.masked_fill_(unrewarded, 0.0)
+        return dict(zip(terms, weighted.unbind(), strict=True))
 
     def _tilt(self) -> Tensor | None:
         return self.robot.tilt(self.physics) if self.goal.needs_tilt else None
 
     def observe(self) -> Tensor:
-        return self._seen.clone() if self._perturbed.senses else self._exact_observation().float()
+        return self._sensed.clone() if self._perturbed.senses else self._exact_observation().float()
 
     def _exact_observation(self) -> Tensor:
         return torch.cat([part(self.physics) for part in self._parts], 1)
 
     def _sense(self, now: CounterRNG) -> None:
-        """Let what is to be seen at this time pass through noise and delay."""
+        """Apply noise and delay to the current observation."""
         if self._perturbed.senses:
-            self._seen = self._perturbed.sense(self._exact_observation(), now).float()
+            self._sensed = self._perturbed.sense(self._exact_observation(), now).float()
 
     def render(self, index: int, width: int, height: int) -> np.ndarray:
         model, data = self.physics.single(index)
@@ -155,7 +157,7 @@ class RobotSimulation(Simulation):
         return draw(renderer, model, data, self._mark(index))
 
     def _mark(self, index: int) -> np.ndarray | None:
-        """Where the goal is, if it is a place."""
+        """Return the goal's position [3], m; None for a goal that is no position."""
         if self.goal.marked is None:
             return None
         place = self._perturbed.task[self.goal.marked][index].cpu().numpy()
@@ -171,7 +173,7 @@ class RobotSimulation(Simulation):
         return value.expand(self.num_envs, *parameter.shape)
 
     def _middle_and_half(self, model: mujoco.MjModel) -> tuple[Tensor, Tensor] | None:
-        """Middle and half width of the actuators' ranges, or None where actions are the controls themselves."""
+        """Return the middle and half width of the actuators' ranges; None if actions equal controls."""
         low, high = model.actuator_ctrlrange.T
         if (low == -1).all() and (high == 1).all():
             return None
@@ -179,7 +181,10 @@ class RobotSimulation(Simulation):
         return torch.tensor(middle, device=self.device), torch.tensor(half, device=self.device)
 
     def _weights_of_terms(self, name: str) -> Tensor:
-        """[terms, 1], in the order in which a step computes them; MetarlError for a weight of a term nobody knows."""
+        """Return the weights [terms, 1] in the order in which a step computes the terms.
+
+        Raises MetarlError for a weight of an unknown term.
+        """
         place, still = self.robot.place(self.physics), torch.zeros_like(self.physics.ctrl)
         motion = Motion(place, torch.zeros_like(place), still, self._tilt())
         of_goal = list(self.goal.terms(motion, self._perturbed.goal_task))

@@ -1,4 +1,4 @@
-"""Swimmer: a chain of three links in a thick fluid."""
+"""Swimmer: a chain of three links in a viscous fluid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from metarl.envs.physics import Physics, Room
+from metarl.envs.physics import BufferSizes, Physics
 from metarl.envs.robots.robot import Robot
 
 
@@ -15,9 +15,9 @@ class Swimmer(Robot):
 
     An env step is 4 physics steps of 0.01 s: dt = 0.04 s. Integrator: RK4. Episodes end only by the horizon.
 
-    Action, `Box(-1, 1, (2,))`: torque of each motor as a share of 150 N m, saturated at +-1: front joint, back joint.
+    Action, `Box(-1, 1, (2,))`: torque of each motor in units of 150 N m, clipped to +-1: front joint, back joint.
 
-    Observation parts (`position` and `velocity` are seen by default, 8 numbers):
+    Observation parts (`position` and `velocity` by default, 8 numbers):
 
     | part | numbers | unit |
     |---|---|---|
@@ -33,7 +33,7 @@ class Swimmer(Robot):
     name = "Swimmer"
     mjcf = Path(__file__).with_name("swimmer.xml")
     frame_skip = 4
-    room = Room(contacts=1, constraints=8)
+    buffer_sizes = BufferSizes(contacts=1, constraints=8)
     observation_parts = {
         "position": lambda p: p.qpos[:, 2:],
         "velocity": lambda p: p.qvel,

@@ -1,6 +1,6 @@
-"""Reward terms of robots: functions of physics after an env step and of the clipped action; costs are negative.
+"""Reward terms of robots: functions of the physics after an env step and of the clipped action.
 
-Each returns [B], for a robot's table of named terms. What a term counts for is said by weights.
+Each returns float [B]; costs are negative. A robot's `reward_terms` names them and its `weights` weight them.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from metarl.envs.physics import Physics
 
 
 def action_cost(physics: Physics, action: Tensor) -> Tensor:
-    """−Σ a², of actions in [-1, 1]."""
+    """Return −Σ a² for actions in [-1, 1]."""
     return -action.square().sum(1)
 
 
 def contact_cost(physics: Physics, action: Tensor) -> Tensor:
-    """−Σ clip(f, −1, 1)² over the forces and torques of contact on all bodies (`cfrc_ext`), N and N m."""
+    """Return −Σ clip(f, −1, 1)² over the contact forces and torques on all bodies (`cfrc_ext`), N and N m."""
     return -physics.data("cfrc_ext").clamp(-1, 1).square().sum((1, 2))
 
 
 def alive(physics: Physics, action: Tensor) -> Tensor:
-    """1 for every step lived, that of a fall included."""
+    """Return 1 for every step, including the step of a fall."""
     return action.new_ones(len(action))

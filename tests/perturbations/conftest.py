@@ -1,4 +1,4 @@
-"""What tests of perturbations share: our simulation beside a plain loop over a model edited by hand."""
+"""Fixtures that compare perturbations with plain MuJoCo simulations of models edited by hand."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from metarl.core.trials import Trials
 
 
 @pytest.fixture
-def family() -> Callable[..., metarl.TaskDistribution]:
-    """A distribution of some parameters over HalfCheetah, or another robot, told to run at 1 m/s."""
+def make_distribution() -> Callable[..., metarl.TaskDistribution]:
+    """make_distribution(parameters, world="HalfCheetah", horizon=40): a distribution with the goal of 1 m/s."""
 
     def make(parameters, world="HalfCheetah", horizon=40, **more):
         goal = {"velocity": metarl.Fixed(1.0)}
@@ -27,7 +27,7 @@ def family() -> Callable[..., metarl.TaskDistribution]:
 
 @pytest.fixture
 def actions() -> Callable[[Trials, int], torch.Tensor]:
-    """actions(env, T) [T, B, nu], some beyond the bounds."""
+    """actions(env, T): random actions [T, B, nu], some out of bounds."""
 
     def draw(env, steps):
         g = torch.Generator().manual_seed(7)
@@ -37,16 +37,16 @@ def actions() -> Callable[[Trials, int], torch.Tensor]:
 
 
 def as_written(mjcf) -> mujoco.MjModel:
-    """Compiled by MuJoCo alone: without what Robot.model does to be faster."""
+    """Compile an MJCF without the transformations of `Robot.model`."""
     text = str(mjcf)
     return mujoco.MjModel.from_xml_string(text) if "<" in text else mujoco.MjModel.from_xml_path(text)
 
 
 @pytest.fixture
-def moves_as(actions) -> Callable[..., None]:
-    """moves_as(d, edit): each environment moves as MjData stepped alone, on a model that `edit(model, task)` changed.
+def assert_moves_like(actions) -> Callable[..., None]:
+    """assert_moves_like(d, edit): compare each environment with a single MjData on an edited model.
 
-    `edit` changes the compiled MJCF in place, or returns another model.
+    `edit(model, task)` changes the compiled model in place, or returns another model.
     """
 
     def check(d: metarl.TaskDistribution, edit: Callable[..., Any], steps: int = 30, tol: float = 0.0, B: int = 3):
@@ -76,17 +76,17 @@ def moves_as(actions) -> Callable[..., None]:
 
 
 @pytest.fixture
-def neutral(actions) -> Callable[..., None]:
-    """neutral(d): with every parameter but the goal's at its neutral value, nothing differs from a robot left alone."""
+def assert_neutral(actions) -> Callable[..., None]:
+    """assert_neutral(d): compare the robot under neutral values of all parameters with the unperturbed robot."""
 
     def check(d: metarl.TaskDistribution, steps: int = 25):
         values = {name: spec.neutral for name, spec in d.specs.items()} | {"velocity": 1.0}
-        alone = metarl.TaskDistribution(
-            "TestAlone", world=d.world, goal="velocity", parameters={"velocity": metarl.Fixed(1.0)}, horizon=d.horizon
+        unperturbed = metarl.TaskDistribution(
+            "TestPlain", world=d.world, goal="velocity", parameters={"velocity": metarl.Fixed(1.0)}, horizon=d.horizon
         )
-        ours, theirs = d.make(2), alone.make(2)
-        assert torch.equal(ours.begin(values), theirs.begin({"velocity": 1.0}))
-        for action in actions(ours, steps):
-            assert all(torch.equal(x, y) for x, y in zip(ours.step(action), theirs.step(action), strict=True))
+        env, reference = d.make(2), unperturbed.make(2)
+        assert torch.equal(env.begin(values), reference.begin({"velocity": 1.0}))
+        for action in actions(env, steps):
+            assert all(torch.equal(x, y) for x, y in zip(env.step(action), reference.step(action), strict=True))
 
     return check

@@ -1,4 +1,4 @@
-"""One element of a vector parameter by the name of its body, joint or motor."""
+"""Parameters of one element of a vector parameter, by the name of its body, joint or motor."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from metarl.envs.perturbations.elements import names_of
 from metarl.tasks.samplers import Integers, LogUniform, Uniform
 
 
-def test_one_body_one_motor_and_one_limb(family, moves_as, neutral):
+def test_element_parameters_change_only_their_element(make_distribution, assert_moves_like, assert_neutral):
     def edit(model, task):
         body = model.body("back_foot").id
         model.body_mass[body] *= task["body_mass_scale[back_foot]"]
@@ -21,12 +21,12 @@ def test_one_body_one_motor_and_one_limb(family, moves_as, neutral):
         "body_mass_scale[back_foot]": LogUniform(0.5, 4.0), "motor_strength[front_shin]": Uniform(0.0, 2.0),
         "dof_damping_scale[front_thigh]": LogUniform(0.5, 2.0),
     }  # fmt: skip
-    moves_as(family(samplers), edit)
-    neutral(family(samplers))
+    assert_moves_like(make_distribution(samplers), edit)
+    assert_neutral(make_distribution(samplers))
 
 
-def test_an_element_may_switch(family):
-    d = family({"limb_lengths[back_foot]_after": Uniform(0.5, 0.9), "switch_time": Integers(2, 4)})
+def test_element_parameter_switches(make_distribution):
+    d = make_distribution({"limb_lengths[back_foot]_after": Uniform(0.5, 0.9), "switch_time": Integers(2, 4)})
     env = d.make()
     env.begin({"velocity": 1.0, "limb_lengths[back_foot]_after": 0.5, "switch_time": 2})
     physics = env.environment.simulation.physics  # type: ignore[attr-defined]
@@ -38,7 +38,7 @@ def test_an_element_may_switch(family):
     assert lengths == pytest.approx([1, 1, 0.5, 0.5])
 
 
-def test_names_of_what_has_several_degrees_of_freedom():
+def test_names_of_joints_with_several_degrees_of_freedom():
     model = registry.find("world", "Ant").model
     assert names_of(model, "body")[0] == "torso"
     dofs = names_of(model, "dof")
@@ -47,8 +47,8 @@ def test_names_of_what_has_several_degrees_of_freedom():
     assert dofs[5].endswith(".5")
 
 
-def test_the_whole_and_one_of_it(family):
-    d = family({"motor_strength": Uniform(0.5, 1.5, (6,)), "motor_strength[back_foot]": Uniform(0.0, 0.1)})
+def test_element_overrides_the_vector_parameter(make_distribution):
+    d = make_distribution({"motor_strength": Uniform(0.5, 1.5, (6,)), "motor_strength[back_foot]": Uniform(0.0, 0.1)})
     env = d.make()
     env.begin({"velocity": 1.0, "motor_strength": np.full(6, 0.5), "motor_strength[back_foot]": 0.0})
     physics = env.environment.simulation.physics  # type: ignore[attr-defined]
@@ -65,6 +65,6 @@ def test_the_whole_and_one_of_it(family):
         ("mass[torso]", "whose elements have names 'mass'"),
     ],
 )
-def test_unknown_names(family, name, message):
+def test_unknown_element_or_parameter_raises(make_distribution, name, message):
     with pytest.raises(metarl.MetarlError, match=message):
-        family({name: Uniform(0.5, 1.0)}).validate()
+        make_distribution({name: Uniform(0.5, 1.0)}).validate()

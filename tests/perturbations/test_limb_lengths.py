@@ -1,4 +1,4 @@
-"""Limbs of other lengths, against MJCF written with those lengths and compiled anew."""
+"""Limb lengths, against models compiled from an MJCF with these lengths."""
 
 import mujoco
 import numpy as np
@@ -46,8 +46,8 @@ LEG = """
 
 
 def leg(thigh: float, shin: float, foot: float) -> str:
-    """A leg whose knee's anchor is not the shin's origin, as Hopper's; the factors are put in by hand."""
-    top = 0.3  # the knee in the shin's frame: it stays put there
+    """Return an MJCF with stretched limbs; the knee's anchor is not the shin's origin, as in Hopper."""
+    top = 0.3  # the knee in the shin's frame, the fixed point of the stretch
     return LEG.format(
         thigh=-0.5 * thigh,
         shin_pos=-0.5 * thigh - 0.3,
@@ -63,7 +63,7 @@ def leg(thigh: float, shin: float, foot: float) -> str:
 @pytest.fixture
 def robot():
     class Leg(Robot):
-        """A torso on one leg."""
+        """A torso with one leg."""
 
         name = "TestLeg"
         mjcf = leg(1, 1, 1)
@@ -75,7 +75,7 @@ def robot():
     return registry.find("world", "TestLeg")
 
 
-def test_limbs_are_bodies_of_one_capsule(robot):
+def test_find_limbs_returns_the_bodies_of_one_capsule(robot):
     assert [robot.model.body(b).name for b in find_limbs(robot.model).body] == ["thigh", "shin", "foot"]
     cheetah = registry.find("world", "HalfCheetah").model
     assert [cheetah.body(b).name for b in find_limbs(cheetah).body] == [
@@ -85,13 +85,13 @@ def test_limbs_are_bodies_of_one_capsule(robot):
     assert "limb_lengths" not in [p.name for p in registry.find("world", "PointMass").perturbed()]
 
 
-def test_a_stretched_leg_moves_as_one_compiled_so(family, moves_as, neutral, robot):
+def test_stretched_leg_moves_like_a_compiled_one(make_distribution, assert_moves_like, assert_neutral, robot):
     def edit(model, task):
         return mujoco.MjModel.from_xml_string(leg(*task["limb_lengths"]))
 
-    d = family({"limb_lengths": Uniform(0.6, 1.6, shape=(3,))}, world="TestLeg")
-    moves_as(d, edit, tol=1e-9, steps=38)
-    neutral(d)
+    d = make_distribution({"limb_lengths": Uniform(0.6, 1.6, shape=(3,))}, world="TestLeg")
+    assert_moves_like(d, edit, tol=1e-9, steps=38)
+    assert_neutral(d)
 
 
 FIELDS = (
@@ -102,7 +102,7 @@ FIELDS = (
 
 @settings(max_examples=15, deadline=None)
 @given(lengths=st.lists(st.floats(0.3, 3.0), min_size=3, max_size=3))
-def test_every_field_is_that_of_a_compiled_model(lengths):
+def test_fields_equal_those_of_a_compiled_model(lengths):
     compiled = mujoco.MjModel.from_xml_string(leg(*lengths))
 
     class Leg(Robot):
@@ -124,13 +124,13 @@ def test_every_field_is_that_of_a_compiled_model(lengths):
     for name in FIELDS:
         ours, theirs = physics.field(name)[0].numpy(), getattr(compiled, name)
         np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-12, err_msg=name)
-    for body in range(1, compiled.nbody):  # principal inertias may be listed in another order
+    for body in range(1, compiled.nbody):  # the order of principal inertias may differ
         ours = np.sort(physics.field("body_inertia")[0, body].numpy())
         np.testing.assert_allclose(ours, np.sort(compiled.body_inertia[body]), rtol=1e-9)
 
 
-def test_cheetahs_limbs_are_those_of_a_spec_edited_by_hand(family, moves_as):
-    """Written-out inertias too: MuJoCo computes mass and inertia of the longer capsules, at each limb's own density."""
+def test_stretched_half_cheetah_moves_like_a_compiled_one(make_distribution, assert_moves_like):
+    """The reference lets MuJoCo compute mass and inertia of the stretched capsules from the density."""
     path = registry.find("world", "HalfCheetah").mjcf
     names = ["back_thigh", "back_shin", "back_foot", "front_thigh", "front_shin", "front_foot"]
 
@@ -138,7 +138,7 @@ def test_cheetahs_limbs_are_those_of_a_spec_edited_by_hand(family, moves_as):
         spec = mujoco.MjSpec.from_file(str(path))
         shin = spec.geom("back_shin").size
         volume = np.pi * shin[0] ** 2 * (2 * shin[1] + 4 / 3 * shin[0])
-        for geom in spec.geoms:  # all of one density
+        for geom in spec.geoms:  # all geoms have the same density
             geom.density = model.body("back_shin").mass[0] / volume
         for name, factor in zip(names, task["limb_lengths"], strict=True):
             geom = spec.geom(name)
@@ -148,11 +148,11 @@ def test_cheetahs_limbs_are_those_of_a_spec_edited_by_hand(family, moves_as):
         spec.compiler.inertiafromgeom = mujoco.mjtInertiaFromGeom.mjINERTIAFROMGEOM_TRUE
         return spec.compile()
 
-    d = family({"limb_lengths": Uniform(0.8, 1.2, shape=(6,))})
-    moves_as(d, edit, tol=1e-7, steps=20)
+    d = make_distribution({"limb_lengths": Uniform(0.8, 1.2, shape=(6,))})
+    assert_moves_like(d, edit, tol=1e-7, steps=20)
 
 
-def test_length_zero_is_refused(family):
-    d = family({"limb_lengths": Uniform(0.8, 1.2, shape=(6,))})
+def test_length_zero_raises(make_distribution):
+    d = make_distribution({"limb_lengths": Uniform(0.8, 1.2, shape=(6,))})
     with pytest.raises(metarl.MetarlError, match=r"limb_lengths.*too low"):
         d.make().begin({"velocity": 1.0, "limb_lengths": torch.zeros(6).numpy()})

@@ -1,4 +1,4 @@
-"""Factors on model fields, against models scaled by hand and stepped in plain loops."""
+"""Factors on model fields, against models scaled by hand."""
 
 import mujoco
 import numpy as np
@@ -32,10 +32,10 @@ def whole(*fields):
         whole("actuator_gear"),
     ],
 )  # fmt: skip
-def test_one_factor_for_all(family, moves_as, neutral, name, edit):
-    d = family({name: LogUniform(0.5, 2.0)})
-    moves_as(d, edit)
-    neutral(d)
+def test_one_factor_scales_the_whole_field(make_distribution, assert_moves_like, assert_neutral, name, edit):
+    d = make_distribution({name: LogUniform(0.5, 2.0)})
+    assert_moves_like(d, edit)
+    assert_neutral(d)
 
 
 def bodies(model, task):
@@ -83,23 +83,25 @@ def classic(model, task):
         ),
     ],
 )
-def test_one_factor_for_each(family, moves_as, neutral, samplers, edit):
-    d = family(samplers)
-    moves_as(d, edit)
-    neutral(d)
+def test_factors_scale_each_element(make_distribution, assert_moves_like, assert_neutral, samplers, edit):
+    d = make_distribution(samplers)
+    assert_moves_like(d, edit)
+    assert_neutral(d)
 
 
-def test_factors_of_the_same_field_multiply(family, moves_as):
+def test_factors_of_the_same_field_multiply(make_distribution, assert_moves_like):
     def edit(model, task):
         bodies(model, task)  # in this order, to the last bit
         model.body_mass *= task["mass"]
         model.body_inertia *= task["mass"]
 
-    moves_as(family({"mass": LogUniform(0.5, 2.0), "body_mass_scale": LogUniform(0.5, 2.0, shape=(7,))}), edit)
+    assert_moves_like(
+        make_distribution({"mass": LogUniform(0.5, 2.0), "body_mass_scale": LogUniform(0.5, 2.0, shape=(7,))}), edit
+    )
 
 
-def test_factors_do_not_compound_from_task_to_task(family):
-    d = family({"body_mass_scale": LogUniform(0.3, 3.0, shape=(7,)), "gravity": LogUniform(0.5, 2.0)})
+def test_factors_do_not_compound_from_task_to_task(make_distribution):
+    d = make_distribution({"body_mass_scale": LogUniform(0.3, 3.0, shape=(7,)), "gravity": LogUniform(0.5, 2.0)})
     env, fresh = d.make(2), d.make(2)
     for seed in range(5):
         env.begin(d.tasks("train", 2, seed))
@@ -109,11 +111,11 @@ def test_factors_do_not_compound_from_task_to_task(family):
         assert torch.equal(ours, theirs), field
 
 
-def test_ours_keeps_inertias_possible_and_the_published_law_does_not():
-    """A body's principal inertias obey the triangle inequality; independent factors break it nearly always."""
+def test_only_classic_inertia_scale_gives_impossible_inertias():
+    """Principal inertias of a body satisfy the triangle inequality; independent factors almost always violate it."""
     model = registry.find("world", "HalfCheetah").model
 
-    def share_possible(sampler, name):
+    def fraction_possible(sampler, name):
         d = metarl.TaskDistribution(
             "TestInertia", world="HalfCheetah", goal="velocity",
             parameters={"velocity": metarl.Fixed(1.0), name: sampler}, horizon=5,
@@ -124,31 +126,31 @@ def test_ours_keeps_inertias_possible_and_the_published_law_does_not():
         assert inertia.shape == (200, model.nbody - 1, 3)
         return (inertia[..., 0] + inertia[..., 1] >= inertia[..., 2] * (1 - 1e-9)).all(1).mean()
 
-    assert share_possible(LogUniform(1.5**-3, 1.5**3, shape=(7,)), "body_mass_scale") == 1
-    assert share_possible(LogUniform(1.5**-3, 1.5**3, shape=(7, 3)), "classic_inertia_scale") < 0.02
+    assert fraction_possible(LogUniform(1.5**-3, 1.5**3, shape=(7,)), "body_mass_scale") == 1
+    assert fraction_possible(LogUniform(1.5**-3, 1.5**3, shape=(7, 3)), "classic_inertia_scale") < 0.02
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), 1e9])
-def test_impossible_factors_are_refused(family, value):
-    d = family({"mass": LogUniform(0.5, 2.0)})
+def test_factor_out_of_bounds_raises(make_distribution, value):
+    d = make_distribution({"mass": LogUniform(0.5, 2.0)})
     with pytest.raises(metarl.MetarlError, match="mass"):
         d.make().begin({"velocity": 1.0, "mass": value})
 
 
-def test_a_law_of_the_wrong_shape_says_both(family):
+def test_sampler_of_the_wrong_shape_raises_with_both_shapes(make_distribution):
     with pytest.raises(metarl.MetarlError, match=r"body_mass_scale.*\[n, 7\].*\[16, 3\]"):
-        family({"body_mass_scale": LogUniform(0.5, 2.0, shape=(3,))}).validate()
+        make_distribution({"body_mass_scale": LogUniform(0.5, 2.0, shape=(3,))}).validate()
 
 
-def test_friction_of_pairs_follows_their_geoms_unless_it_is_their_own():
+def test_friction_scales_floor_pairs_and_not_explicit_pairs():
     model = mujoco.MjModel.from_xml_string(PAIRS)
     physics = make_physics(model, 2, 1, torch.device("cpu"))
     changes = ModelChanges(physics, [registry.find("perturbation", "friction")])
     changes.write(changes.values({"friction": torch.tensor([0.5, 3.0])}), torch.ones(2, dtype=torch.bool))
-    follows, own = physics.field("pair_friction")[:, 0], physics.field("pair_friction")[:, 1]
+    floor_pair, explicit_pair = physics.field("pair_friction").unbind(1)
     mixed = torch.tensor([0.8, 0.8, 0.3, 0.1, 0.1], dtype=torch.float64)
-    assert torch.equal(follows, torch.stack([mixed * 0.5, mixed * 3.0]))
-    assert torch.equal(own, torch.tensor([[1.5, 1.5, 0.3, 0.1, 0.1]] * 2, dtype=torch.float64))
+    assert torch.equal(floor_pair, torch.stack([mixed * 0.5, mixed * 3.0]))
+    assert torch.equal(explicit_pair, torch.tensor([[1.5, 1.5, 0.3, 0.1, 0.1]] * 2, dtype=torch.float64))
 
 
 PAIRS = """
@@ -158,8 +160,8 @@ PAIRS = """
     <body pos="0 0 1"><freejoint/><geom name="ball" size="0.1" friction="0.5 0.3 0.05"/></body>
   </worldbody>
   <contact>
-    <pair name="told: ball" geom1="floor" geom2="ball" friction="0.8 0.8 0.3 0.1 0.1"/>
-    <pair name="own" geom1="floor" geom2="ball" friction="1.5 1.5 0.3 0.1 0.1"/>
+    <pair name="floor: ball" geom1="floor" geom2="ball" friction="0.8 0.8 0.3 0.1 0.1"/>
+    <pair name="explicit" geom1="floor" geom2="ball" friction="1.5 1.5 0.3 0.1 0.1"/>
   </contact>
 </mujoco>
 """

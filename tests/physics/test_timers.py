@@ -1,4 +1,4 @@
-"""MuJoCo's stopwatch: stopped by our physics, unless it is somebody's own; running where that is asked for."""
+"""MuJoCo's timers: stopped by CPU physics unless a custom clock is set, and running inside `timers.running`."""
 
 import mujoco
 import pytest
@@ -10,7 +10,7 @@ from metarl.envs.physics import make_physics, timers
 
 @pytest.fixture(autouse=True)
 def clock():
-    """As it was, whatever a test does to it."""
+    """Unset MuJoCo's clock for a test and restore it afterwards."""
     before = mujoco.get_mjcb_time()
     mujoco.set_mjcb_time(None)
     yield
@@ -30,39 +30,39 @@ def physics():
     return make_physics(registry.find("world", "HalfCheetah").model, 2, 5, torch.device("cpu"))
 
 
-def test_our_physics_stops_it():
+def test_cpu_physics_stops_the_timers():
     assert seconds_of_a_step() > 0
     physics()
     assert seconds_of_a_step() == 0
 
 
-def test_it_runs_where_asked_to_and_stands_still_after():
+def test_timers_run_only_inside_the_context():
     physics()
     with timers.running():
         assert seconds_of_a_step() > 0
     assert seconds_of_a_step() == 0
 
 
-def test_a_clock_of_ones_own_is_left_alone():
-    read = []
+def test_custom_clock_is_not_replaced():
+    calls = []
 
-    def mine() -> float:
-        read.append(None)
-        return float(len(read))
+    def clock() -> float:
+        calls.append(None)
+        return float(len(calls))
 
-    mujoco.set_mjcb_time(mine)
+    mujoco.set_mjcb_time(clock)
     physics()
     assert seconds_of_a_step() > 0
-    assert read
+    assert calls
 
 
-def test_states_do_not_depend_on_it():
-    ends = []
+def test_states_do_not_depend_on_the_timers():
+    states = []
     for stop in (False, True):
         sim = physics()
         (timers.stop if stop else lambda: mujoco.set_mjcb_time(None))()
         sim.ctrl.fill_(0.3)
         for _ in range(30):
             sim.step(torch.ones(2, dtype=torch.bool))
-        ends.append(sim.qpos.clone())
-    assert torch.equal(*ends)
+        states.append(sim.qpos.clone())
+    assert torch.equal(*states)

@@ -1,6 +1,6 @@
-"""MuJoCo Warp beside C MuJoCo: the same bodies move alike, and what is done to one world is done to no other.
+"""MuJoCo Warp against C MuJoCo: the same models move alike, and a change of one world leaves the others unchanged.
 
-On Warp's CPU device, which compiles its kernels when it first runs a model: these keep to one robot.
+The tests use Warp's CPU device, which compiles its kernels for each model, so the fast tests keep to one robot.
 """
 
 import pytest
@@ -12,22 +12,22 @@ pytest.importorskip("mujoco_warp")
 
 from metarl.envs.physics import warp_model
 
-pytestmark = pytest.mark.xdist_group("warp")  # so that one process compiles
+pytestmark = pytest.mark.xdist_group("warp")  # one process compiles the kernels
 
 STEPS = 20
-FREE = {"HalfCheetah": 2e-3, "Walker2d": 1e-4, "Hopper": 1e-4, "Swimmer": 1e-4, "Pendulum": 1e-4}
+TOLERANCES = {"HalfCheetah": 2e-3, "Walker2d": 1e-4, "Hopper": 1e-4, "Swimmer": 1e-4, "Pendulum": 1e-4}
 CPU = torch.device("cpu")
 
 
-def drift(both, batched: bool = False) -> float:
-    """The most the engines are apart within 20 env steps; together: each of the steps from the same states."""
+def drift(engines, synced: bool = False) -> float:
+    """Return the largest difference between the engines within 20 env steps; synced: equalise states each step."""
     worst = 0.0
     for _ in range(STEPS):
-        if batched:
-            both.meet()
-        both.act()
-        both.step()
-        worst = max(worst, both.apart())
+        if synced:
+            engines.sync_states()
+        engines.act()
+        engines.step()
+        worst = max(worst, engines.difference())
     return worst
 
 
@@ -35,124 +35,124 @@ def worlds(names):
     return [pytest.param(w, marks=[] if w == "HalfCheetah" else pytest.mark.slow) for w in names]
 
 
-@pytest.mark.parametrize("world", worlds([*FREE, "Ant", "Humanoid"]))
-def test_every_environments_own_body_moves_as_on_cpu(pair, world):
-    """Masses, inertias, gears, friction, damping, gravity; elliptic cones; each env step from the same states."""
-    both = pair(world)
-    both.vary()
-    both.reset()
-    assert drift(both, batched=True) < 2e-4
-    x = both.both[1].qvel[:, -1]
-    assert len(torch.unique(x)) == len(x)  # and they did differ
+@pytest.mark.parametrize("world", worlds([*TOLERANCES, "Ant", "Humanoid"]))
+def test_one_step_with_varied_model_fields_equals_c_mujoco(pair, world):
+    """Vary masses, inertias, gears, friction, damping and gravity, with elliptic cones."""
+    engines = pair(world)
+    engines.vary()
+    engines.reset()
+    assert drift(engines, synced=True) < 2e-4
+    velocity = engines.both[1].qvel[:, -1]
+    assert len(torch.unique(velocity)) == len(velocity)  # the worlds differ
 
 
-@pytest.mark.parametrize("world", worlds(FREE))
-def test_and_does_so_for_20_steps(pair, world):
-    """Free running. The Ant is left out: all of its bodies varied, an impact comes a substep sooner or later."""
-    both = pair(world)
-    both.vary()
-    both.reset()
-    assert drift(both) < FREE[world]
+@pytest.mark.parametrize("world", worlds(TOLERANCES))
+def test_twenty_steps_with_varied_model_fields_equal_c_mujoco(pair, world):
+    """Run without synchronisation. The Ant is left out: with varied bodies, impacts differ by a substep."""
+    engines = pair(world)
+    engines.vary()
+    engines.reset()
+    assert drift(engines) < TOLERANCES[world]
 
 
-def test_without_constants_of_their_own_worlds_move_as_another_does(pair, monkeypatch):
-    """The trap: mj_setConst's results are written into fields of one value for all."""
+def test_shared_derived_constants_give_wrong_motion(pair, monkeypatch):
+    """If derived fields are not batched, mj_setConst writes one world's constants for all."""
     monkeypatch.setattr(warp_model, "_DERIVED", ())
-    both = pair("HalfCheetah")
-    both.vary()
-    both.reset()
-    assert drift(both) > 5 * FREE["HalfCheetah"]
+    engines = pair("HalfCheetah")
+    engines.vary()
+    engines.reset()
+    assert drift(engines) > 5 * TOLERANCES["HalfCheetah"]
 
 
-def test_derived_constants_are_mujocos(pair):
-    both = pair("HalfCheetah")
-    both.vary()
+def test_derived_constants_equal_c_mujoco(pair):
+    engines = pair("HalfCheetah")
+    engines.vary()
     for name in ("body_subtreemass", "body_invweight0", "dof_invweight0", "actuator_acc0"):
-        cpu, warp = (physics.field(name) for physics in both.both)
+        cpu, warp = (physics.field(name) for physics in engines.both)
         assert len(torch.unique(cpu.flatten(1)[:, -1])) == 4
         torch.testing.assert_close(warp.double(), cpu, rtol=2e-4, atol=1e-6)
 
 
-def test_new_bodies_and_resets_leave_the_other_worlds_untouched(pair):
-    """Half of the worlds are given other bodies and restarted mid-run; the rest go on to the bit."""
-    changed, calm = pair("HalfCheetah"), pair("HalfCheetah")
+def test_refresh_and_reset_leave_unmasked_worlds_unchanged(pair):
+    """Change and reset half of the worlds during a run; the others stay bit-identical to an undisturbed run."""
+    changed, reference = pair("HalfCheetah"), pair("HalfCheetah")
     some = torch.tensor([True, False, True, False])
-    for both in (changed, calm):
-        both.vary()
-        both.reset()
+    for engines in (changed, reference):
+        engines.vary()
+        engines.reset()
     for t in range(12):
-        for both in (changed, calm):
-            both.act()
+        for engines in (changed, reference):
+            engines.act()
         if t == 5:
             g = changed.g.get_state()
             changed.vary(mask=some)
-            ours, others = changed.both[1], calm.both[1]
-            ours.reset(some, ours.default("qpos0").expand_as(ours.qpos), torch.zeros_like(ours.qvel))
-            assert torch.equal(ours.qpos[some], ours.default("qpos0").float().expand(2, -1))
-            assert not ours.qvel[some].any()
+            warp = changed.both[1]
+            warp.reset(some, warp.default("qpos0").expand_as(warp.qpos), torch.zeros_like(warp.qvel))
+            assert torch.equal(warp.qpos[some], warp.default("qpos0").float().expand(2, -1))
+            assert not warp.qvel[some].any()
             changed.g.set_state(g)
-        for both in (changed, calm):
-            both.both[1].step(both.everyone)
-        ours, others = changed.both[1], calm.both[1]
-        assert torch.equal(ours.qpos[~some], others.qpos[~some])
-        assert torch.equal(ours.qvel[~some], others.qvel[~some])
-        assert torch.equal(ours.qpos[some], others.qpos[some]) == (t < 5)
+        for engines in (changed, reference):
+            engines.both[1].step(engines.all_envs)
+        warp, undisturbed = changed.both[1], reference.both[1]
+        assert torch.equal(warp.qpos[~some], undisturbed.qpos[~some])
+        assert torch.equal(warp.qvel[~some], undisturbed.qvel[~some])
+        assert torch.equal(warp.qpos[some], undisturbed.qpos[some]) == (t < 5)
 
 
-def test_worlds_at_rest_stay_where_they_are(pair):
-    warp, alone = pair("HalfCheetah").both[1], pair("HalfCheetah").both[1]
-    active, everyone = torch.tensor([True, False, True, False]), torch.ones(4, dtype=torch.bool)
-    for physics in (warp, alone):
+def test_inactive_worlds_keep_their_state(pair):
+    warp, reference = pair("HalfCheetah").both[1], pair("HalfCheetah").both[1]
+    active, all_envs = torch.tensor([True, False, True, False]), torch.ones(4, dtype=torch.bool)
+    for physics in (warp, reference):
         physics.ctrl.fill_(0.5)
-        physics.step(everyone)
+        physics.step(all_envs)
     qpos, qvel = warp.qpos.clone(), warp.qvel.clone()
     later = []
     for _ in range(3):
         warp.step(active)
-        alone.step(everyone)
-        later.append(alone.qpos.clone())
+        reference.step(all_envs)
+        later.append(reference.qpos.clone())
     assert torch.equal(warp.qpos[~active], qpos[~active])
     assert torch.equal(warp.qvel[~active], qvel[~active])
-    assert torch.equal(warp.qpos[active], alone.qpos[active])
-    for expected in later:  # and then go on as if they had never rested
+    assert torch.equal(warp.qpos[active], reference.qpos[active])
+    for expected in later:  # later steps are the same as without the pause
         warp.step(~active)
         assert torch.equal(warp.qpos[~active], expected[~active])
-    assert torch.equal(warp.qpos[active], alone.qpos[active])
+    assert torch.equal(warp.qpos[active], reference.qpos[active])
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e12])
-def test_a_world_that_blows_up_is_flagged_and_starts_anew(pair, bad):
-    warp, calm = pair("HalfCheetah").both[1], pair("HalfCheetah").both[1]
-    everyone = torch.ones(4, dtype=torch.bool)
-    for physics in (warp, calm):
+def test_diverged_world_is_flagged_and_reset(pair, bad):
+    warp, reference = pair("HalfCheetah").both[1], pair("HalfCheetah").both[1]
+    all_envs = torch.ones(4, dtype=torch.bool)
+    for physics in (warp, reference):
         physics.ctrl.fill_(0.3)
-        physics.step(everyone)
+        physics.step(all_envs)
     warp.qvel[2] = bad
-    assert warp.step(everyone).tolist() == [False, False, True, False]
-    calm.step(everyone)
+    assert warp.step(all_envs).tolist() == [False, False, True, False]
+    reference.step(all_envs)
     others = [0, 1, 3]
-    assert torch.equal(warp.qpos[others], calm.qpos[others])
+    assert torch.equal(warp.qpos[others], reference.qpos[others])
     assert torch.equal(warp.qpos[2], warp.default("qpos0").float())
     assert not warp.qvel[2].any()
-    assert not warp.step(everyone).any()
-    calm.step(everyone)
-    assert torch.equal(warp.qpos[others], calm.qpos[others])
+    assert not warp.step(all_envs).any()
+    reference.step(all_envs)
+    assert torch.equal(warp.qpos[others], reference.qpos[others])
 
 
-def test_a_field_asked_for_late_is_not_left_out_of_the_recorded_step(pair):
+def test_field_requested_after_the_capture_affects_the_step(pair):
     warp = pair("HalfCheetah", elliptic=True).both[1]
-    everyone = torch.ones(4, dtype=torch.bool)
-    for _ in range(3):  # captured by now
-        warp.step(everyone)
+    all_envs = torch.ones(4, dtype=torch.bool)
+    for _ in range(3):  # the step is captured now
+        warp.step(all_envs)
     warp.field("opt.gravity")[1] = torch.tensor([0.0, 0.0, 9.81])
     before = warp.qvel[:, 1].clone()
-    warp.step(everyone)
-    rose = warp.qvel[:, 1] - before
-    assert rose[1] > rose[0] + 0.3
-    assert (rose[[0, 2, 3]] == rose[0]).all()
+    warp.step(all_envs)
+    gain = warp.qvel[:, 1] - before
+    assert gain[1] > gain[0] + 0.3
+    assert (gain[[0, 2, 3]] == gain[0]).all()
 
 
-def test_nor_may_one_be_asked_for_once_an_outer_graph_reads_the_old_place(pair, monkeypatch):
+def test_field_requested_after_an_outer_capture_raises(pair, monkeypatch):
     from metarl.envs.physics import warp as engine
     from metarl.errors import MetarlError
 
@@ -165,24 +165,24 @@ def test_nor_may_one_be_asked_for_once_an_outer_graph_reads_the_old_place(pair, 
         physics.field("opt.gravity")
 
 
-def test_dropped_contacts_are_seen(pair):
-    """With room for one contact in four worlds that lie on the ground."""
+def test_dropped_contacts_and_constraints_are_reported(pair):
+    """Use buffers that are too small for four worlds on the ground."""
     from metarl import registry
-    from metarl.envs.physics import Room
+    from metarl.envs.physics import BufferSizes
 
     model = registry.find("world", "HalfCheetah").model
-    everyone = torch.ones(4, dtype=torch.bool)
-    for room, setting in ((Room(12, 60), ""), (Room(1, 60), "contacts"), (Room(12, 2), "constraints")):
+    all_envs = torch.ones(4, dtype=torch.bool)
+    for sizes, setting in (((12, 60), ""), ((1, 60), "contacts"), ((12, 2), "constraints")):
         dropped = bool(setting)
-        warp = make_physics(model, 4, 5, CPU, "warp", room=room)
-        seen = torch.zeros(4, dtype=torch.bool)
+        warp = make_physics(model, 4, 5, CPU, "warp", buffer_sizes=BufferSizes(*sizes))
+        flagged = torch.zeros(4, dtype=torch.bool)
         for _ in range(10):
-            warp.step(everyone)
+            warp.step(all_envs)
             overflowed = warp.overflowed()
             assert overflowed is not None
-            seen |= overflowed
-        assert bool(seen.any()) == dropped
-        told = warp.trouble()
-        assert (told is not None) == dropped
-        assert told is None or f"raise `{setting}`" in told
+            flagged |= overflowed
+        assert bool(flagged.any()) == dropped
+        warning = warp.trouble()
+        assert (warning is not None) == dropped
+        assert warning is None or f"raise `{setting}`" in warning
         assert warp.trouble() is None

@@ -1,4 +1,4 @@
-"""The same lines of a distribution on Warp: starts, rewards, restarts, and what is said where something is missing."""
+"""Task distributions on MuJoCo Warp: start states, rewards, restarts, and error messages."""
 
 import sys
 
@@ -13,10 +13,10 @@ from metarl.errors import MetarlError
 B = 4
 
 
-def begun(name: str, engine: str, **more) -> Environment:
-    family = metarl.get(name)
-    env = Environment(family, B, "cpu", engine, **more)
-    env.assign(family.tasks("train", B))
+def make_env(name: str, engine: str) -> Environment:
+    distribution = metarl.get(name)
+    env = Environment(distribution, B, "cpu", engine)
+    env.assign(distribution.tasks("train", B))
     env.seed(3)
     env.reset()
     return env
@@ -47,9 +47,9 @@ class TestOnWarp:
             ),
         ],
     )  # fmt: skip
-    def test_a_distribution_is_the_same_on_both_engines(self, name):
-        """From the same seed, for the steps in which float32 has not yet grown into another path."""
-        cpu, warp = begun(name, "mujoco"), begun(name, "warp")
+    def test_first_steps_are_equal_on_both_engines(self, name):
+        """Compare three steps from the same seed; later, float32 rounding grows into another trajectory."""
+        cpu, warp = make_env(name, "mujoco"), make_env(name, "warp")
         torch.testing.assert_close(warp._observe(), cpu._observe(), rtol=1e-5, atol=1e-5)
         for action in actions(cpu, 3):
             ours, theirs = warp.step(action), cpu.step(action)
@@ -59,7 +59,7 @@ class TestOnWarp:
             assert not ours.flags.any()
         assert warp.reward_terms.keys() == cpu.reward_terms.keys()
 
-    def test_trials_end_and_begin_anew_as_on_cpu(self):
+    def test_diverged_environment_rests_and_then_restarts_as_without_divergence(self):
         d = metarl.get("HalfCheetahDirSwitch")
         trials = d.make(2, engine="warp")
         first = trials.begin(d.tasks("train", 2), seed=1)
@@ -76,18 +76,18 @@ class TestOnWarp:
         assert trials.episode == 1
         assert not trials.resting.any()
         assert not torch.equal(step.obs, first)
-        again = d.make(2, engine="warp")  # the next episode is what it would have been
-        again.begin(d.tasks("train", 2), seed=1)
-        calm = [again.step(torch.zeros(2, 6)) for _ in range(d.horizon)]
-        assert torch.equal(calm[-1].obs, step.obs)
+        reference = d.make(2, engine="warp")  # the next episode is the same without a divergence
+        reference.begin(d.tasks("train", 2), seed=1)
+        steps = [reference.step(torch.zeros(2, 6)) for _ in range(d.horizon)]
+        assert torch.equal(steps[-1].obs, step.obs)
 
-    def test_a_picture_shows_the_environments_own_body(self):
-        physics = begun("HalfCheetahBody", "warp").simulation.physics  # type: ignore[attr-defined]
+    def test_single_returns_the_model_fields_of_its_environment(self):
+        physics = make_env("HalfCheetahBody", "warp").simulation.physics  # type: ignore[attr-defined]
         model, data = physics.single(2)
         torch.testing.assert_close(torch.tensor(model.body_mass).float(), physics.field("body_mass")[2])
         torch.testing.assert_close(torch.tensor(data.qpos).float(), physics.qpos[2])
 
-    def test_a_model_it_cannot_simulate_is_named(self):
+    def test_unsupported_model_raises_with_the_reason(self):
         import mujoco
 
         from metarl.envs.physics import make_physics
@@ -96,26 +96,26 @@ class TestOnWarp:
         with pytest.raises(MetarlError, match=r"cannot simulate this robot: .*PGS.* engine='mujoco'"):
             make_physics(model, 1, 1, torch.device("cpu"), "warp")
 
-    def test_more_environments_than_memory_holds(self, monkeypatch):
+    def test_too_many_environments_for_the_memory_raise(self, monkeypatch):
         import warp as wp
 
         from metarl import registry
         from metarl.envs.physics import warp_memory
 
         robot = registry.find("world", "HalfCheetah")
-        each = warp_memory.bytes_each(robot.model, robot.room)
+        each = warp_memory.bytes_per_env(robot.model, robot.buffer_sizes)
         assert 2_000 < each < 200_000
 
         class Gpu:
             free_memory = 1000 * each
 
         monkeypatch.setattr(wp, "device_from_torch", lambda device: Gpu)
-        warp_memory.check_memory(robot.model, 1000, robot.room, torch.device("cuda", 0))
+        warp_memory.check_memory(robot.model, 1000, robot.buffer_sizes, torch.device("cuda", 0))
         with pytest.raises(MetarlError, match=r"1001 environments need about .* at most 1000 fit"):
-            warp_memory.check_memory(robot.model, 1001, robot.room, torch.device("cuda", 0))
+            warp_memory.check_memory(robot.model, 1001, robot.buffer_sizes, torch.device("cuda", 0))
 
 
-def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch):
+def test_missing_mujoco_warp_raises_with_the_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "mujoco_warp", None)
     for module in [name for name in sys.modules if name.startswith("metarl.envs.physics.warp")]:
         monkeypatch.delitem(sys.modules, module)
@@ -123,7 +123,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(monkeypatch):
         metarl.get("HalfCheetahVel").make(2, engine="warp")
 
 
-def test_an_engine_and_a_device_that_do_not_go_together():
+def test_unsupported_or_unknown_engine_raises():
     with pytest.raises(MetarlError, match="'mujoco' runs robots on cpu, not on cuda"):
         metarl.get("HalfCheetahVel").make(2, device="cuda", engine="mujoco")
     with pytest.raises(MetarlError, match="did you mean 'warp'"):

@@ -1,4 +1,4 @@
-"""The robots of ours that equal an environment of Gymnasium's, and how their states and rewards correspond."""
+"""Robots that equal a Gymnasium environment, and the correspondence of their states and rewards."""
 
 from __future__ import annotations
 
@@ -19,40 +19,43 @@ from metarl.core.environment import Environment
 
 @pytest.fixture
 def make() -> Callable[..., Any]:
-    """make(world, goal, parameters, num_envs=1, **settings): environments of one fixed task, begun under seed 0."""
+    """make(world, goal, parameters, num_envs=1, **settings): environments of one fixed task, reset with seed 0."""
 
-    def begun(
+    def make_env(
         world: str, goal: str, parameters: Mapping[str, Any], num_envs: int = 1, seed: int = 0, **settings: Any
     ) -> Environment:
         samplers = {name: metarl.Fixed(value) for name, value in parameters.items()} | {"gravity": metarl.Fixed(1.0)}
-        family = metarl.TaskDistribution(
+        distribution = metarl.TaskDistribution(
             "TestRobot", world=world, goal=goal, parameters=samplers, settings=settings, horizon=1000
         )
-        env = Environment(family, num_envs)
-        env.assign(family.tasks())
+        env = Environment(distribution, num_envs)
+        env.assign(distribution.tasks())
         env.seed(seed)
         env.reset()
         return env
 
-    return begun
+    return make_env
 
 
 @dataclass(frozen=True)
 class Twin:
-    """A robot of ours and the environment of Gymnasium's that it equals."""
+    """A robot of metarl and the Gymnasium environment that it equals."""
 
     robot: str
     gymnasium: str
     goal: str
-    obs: Callable[[mujoco.MjData], list[np.ndarray]]  # what ours sees of their state
-    terms: Mapping[str, str]  # reward term of ours -> of theirs
+    obs: Callable[[mujoco.MjData], list[np.ndarray]]  # metarl's observation, from Gymnasium's state
+    terms: Mapping[str, str]  # metarl's reward term -> Gymnasium's
     task: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    scale: float = 1.0  # of their controls
-    joints: slice = field(default_factory=lambda: slice(None))  # of theirs, those that ours has
+    scale: float = 1.0  # Gymnasium's control at an action of 1
+    joints: slice = field(default_factory=lambda: slice(None))  # those of Gymnasium's joints that metarl has
 
     def theirs(self, physics: Any = None, solver: str = "newton") -> Any:
-        """Gymnasium's environment, in the state of our first one if given; Humanoid's solver is PGS unless changed."""
+        """Return Gymnasium's environment, in the state of the first simulation of `physics` if that is given.
+
+        solver: "newton" replaces the solver; Gymnasium's Humanoid uses PGS.
+        """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             env: Any = gym.make(self.gymnasium).unwrapped
@@ -66,13 +69,13 @@ class Twin:
         return env
 
     def actions(self, steps: int, seed: int = 0) -> np.ndarray:
-        """Uniform ones, float32 [steps, number of motors]."""
+        """Draw uniform actions, float32 [steps, motors]."""
         size = metarl.registry.find("world", self.robot).model.nu
         return np.random.default_rng(seed).uniform(-1, 1, (steps, size)).astype(np.float32)
 
     @staticmethod
     def now(theirs: Any) -> mujoco.MjData:
-        """Their data computed anew at their state: after a step theirs is of the integrator's last stage."""
+        """Return Gymnasium's data, recomputed at its state; after a step it is that of the integrator's last stage."""
         data = copy.copy(theirs.data)
         mujoco.mj_forward(theirs.model, data)
         mujoco.mj_rnePostConstraint(theirs.model, data)

@@ -1,10 +1,10 @@
-"""When robots have fallen, by the thresholds of their pages, and what a fall ends."""
+"""Falls of robots: the documented thresholds, and termination."""
 
 import numpy as np
 import pytest
 import torch
 
-# robot -> (element of qpos, values, which of them are falls)
+# robot -> (element of qpos, values, whether each is a fall)
 CASES = {
     "Ant": [(2, [0.19, 0.21, 0.99, 1.01], [1, 0, 0, 1])],
     "Hopper": [
@@ -19,7 +19,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("robot", "case"), [(robot, case) for robot, cases in CASES.items() for case in cases])
-def test_thresholds(robot, case, make):
+def test_fall_thresholds(robot, case, make):
     element, values, falls = case
     env = make(robot, "velocity", {"velocity": 1.0}, num_envs=4)
     physics, world = env.simulation.physics, env.distribution.simulated_world
@@ -31,7 +31,7 @@ def test_thresholds(robot, case, make):
     np.testing.assert_array_equal(world.fallen(physics), np.array(falls, dtype=bool))
 
 
-def test_a_wild_hopper_has_fallen(make):
+def test_hopper_with_a_velocity_beyond_100_has_fallen(make):
     env = make("Hopper", "advance", {}, num_envs=2)
     physics = env.simulation.physics
     physics.qvel[1, 4] = 101.0
@@ -39,7 +39,7 @@ def test_a_wild_hopper_has_fallen(make):
 
 
 @pytest.mark.parametrize("robot", list(CASES))
-def test_fall_ends_says_whether_a_fall_ends_the_episode(robot, make):
+def test_fall_terminates_only_with_fall_ends(robot, make):
     for fall_ends in (True, False):
         env = make(robot, "velocity", {"velocity": 1.0}, num_envs=8, fall_ends=fall_ends)
         assert env.simulation.may_terminate == fall_ends
@@ -50,7 +50,7 @@ def test_fall_ends_says_whether_a_fall_ends_the_episode(robot, make):
 
 
 @pytest.mark.parametrize("robot", ["HalfCheetah", "Swimmer", "Reacher", "Pendulum", "PointMass"])
-def test_the_others_cannot_fall(robot, make):
+def test_other_robots_never_fall(robot, make):
     goal = ("swing_up", {}) if robot == "Pendulum" else ("velocity", {"velocity": 1.0})
     env = make(robot, *goal)
     assert not env.simulation.may_terminate
@@ -58,7 +58,7 @@ def test_the_others_cannot_fall(robot, make):
 
 
 @pytest.mark.parametrize(("robot", "bonus"), [("Ant", 1.0), ("Hopper", 1.0), ("Walker2d", 1.0), ("Humanoid", 5.0)])
-def test_every_step_lived_is_worth_the_bonus_that_of_the_fall_included(robot, bonus, make):
+def test_alive_bonus_is_paid_on_every_active_step(robot, bonus, make):
     env = make(robot, "velocity", {"velocity": 1.0}, num_envs=4)
     actions = torch.rand(100, 4, *env.action_space.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
     fallen = False
@@ -68,5 +68,5 @@ def test_every_step_lived_is_worth_the_bonus_that_of_the_fall_included(robot, bo
         if fallen:
             break
     assert fallen or robot == "Ant"
-    env.step(actions[0], torch.tensor([True, False, True, False]))  # one that rests earns nothing
+    env.step(actions[0], torch.tensor([True, False, True, False]))  # inactive environments have reward 0
     assert env.reward_terms["alive"].tolist() == [bonus, 0, bonus, 0]

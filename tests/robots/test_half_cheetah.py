@@ -1,4 +1,4 @@
-"""HalfCheetah against Gymnasium's own HalfCheetah-v5: physics bit for bit."""
+"""HalfCheetah against Gymnasium's HalfCheetah-v5, bit for bit."""
 
 import warnings
 
@@ -9,19 +9,19 @@ import pytest
 
 import metarl
 from metarl import registry
-from metarl.gym_api.env import ScalarEnv
+from metarl.gym_api.env import MetarlEnv
 from metarl.gym_api.vector_env import VectorEnv
 
 STEPS = 100
 
 
 @pytest.fixture
-def gymnasiums():
-    """HalfCheetah-v5. Its model uses an attribute that MuJoCo 4 warns of, on stderr and in a file."""
-    quiet = mujoco.get_mju_user_warning()
+def reference_env():
+    """HalfCheetah-v5. MuJoCo 4 warns of an attribute of its model, on stderr and in a file."""
+    handler = mujoco.get_mju_user_warning()
     mujoco.set_mju_user_warning(lambda message: None)
     env = gym.make("HalfCheetah-v5").unwrapped
-    mujoco.set_mju_user_warning(quiet)
+    mujoco.set_mju_user_warning(handler)
     yield env
     env.close()
 
@@ -36,51 +36,51 @@ def forward():
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_physics_observations_and_reward_terms_are_gymnasiums(gymnasiums, forward, seed):
-    env = ScalarEnv(forward)
-    physics = env._lanes.environment.simulation.physics  # type: ignore[attr-defined]
+def test_states_observations_and_reward_terms_equal_gymnasium(reference_env, forward, seed):
+    env = MetarlEnv(forward)
+    physics = env._core.environment.simulation.physics  # type: ignore[attr-defined]
     env.reset(seed=seed)
-    gymnasiums.reset(seed=seed)
-    gymnasiums.set_state(physics.qpos[0].numpy(), physics.qvel[0].numpy())
+    reference_env.reset(seed=seed)
+    reference_env.set_state(physics.qpos[0].numpy(), physics.qvel[0].numpy())
     env.action_space.seed(seed)
     for _ in range(STEPS):
         action = env.action_space.sample()
         obs, reward, _, _, info = env.step(action)
-        expected, their_reward, _, _, theirs = gymnasiums.step(action)
-        np.testing.assert_array_equal(physics.qpos[0].numpy(), gymnasiums.data.qpos)
-        np.testing.assert_array_equal(physics.qvel[0].numpy(), gymnasiums.data.qvel)
+        expected, their_reward, _, _, theirs = reference_env.step(action)
+        np.testing.assert_array_equal(physics.qpos[0].numpy(), reference_env.data.qpos)
+        np.testing.assert_array_equal(physics.qvel[0].numpy(), reference_env.data.qvel)
         np.testing.assert_array_equal(obs, expected.astype(np.float32))
         terms = info["reward_terms"]
         assert terms["direction"] == np.float32(theirs["reward_forward"])
-        np.testing.assert_allclose(terms["control"], theirs["reward_ctrl"], rtol=1e-6)  # theirs is float32
+        np.testing.assert_allclose(terms["control"], theirs["reward_ctrl"], rtol=1e-6)  # Gymnasium's is float32
         np.testing.assert_allclose(reward, their_reward, rtol=1e-6, atol=1e-6)
 
 
-def test_a_lane_among_others_is_gymnasiums(gymnasiums, forward):
+def test_batched_environment_equals_gymnasium(reference_env, forward):
     env = VectorEnv(forward, 3)
-    physics = env._lanes.environment.simulation.physics  # type: ignore[attr-defined]
+    physics = env._core.environment.simulation.physics  # type: ignore[attr-defined]
     env.reset(seed=4)
-    gymnasiums.reset(seed=0)
-    gymnasiums.set_state(physics.qpos[1].numpy(), physics.qvel[1].numpy())
+    reference_env.reset(seed=0)
+    reference_env.set_state(physics.qpos[1].numpy(), physics.qvel[1].numpy())
     env.action_space.seed(4)
     for _ in range(STEPS):
         actions = env.action_space.sample()
         env.step(actions)
-        gymnasiums.step(actions[1])
-        np.testing.assert_array_equal(physics.qpos[1].numpy(), gymnasiums.data.qpos)
-        np.testing.assert_array_equal(physics.qvel[1].numpy(), gymnasiums.data.qvel)
+        reference_env.step(actions[1])
+        np.testing.assert_array_equal(physics.qpos[1].numpy(), reference_env.data.qpos)
+        np.testing.assert_array_equal(physics.qvel[1].numpy(), reference_env.data.qvel)
 
 
-def test_model_is_gymnasiums_field_by_field(gymnasiums):
+def test_model_fields_equal_gymnasium(reference_env):
     ours = registry.find("world", "HalfCheetah").model
     for name in ("body_mass", "body_inertia", "dof_damping", "jnt_range", "actuator_gear", "geom_friction", "qpos0"):
-        np.testing.assert_array_equal(getattr(ours, name), getattr(gymnasiums.model, name))
+        np.testing.assert_array_equal(getattr(ours, name), getattr(reference_env.model, name))
 
 
-def test_ours_compiles_without_a_warning(capfd):
-    told = []
+def test_model_compiles_without_warnings(capfd):
+    messages = []
     before = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(told.append)
+    mujoco.set_mju_user_warning(messages.append)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -88,5 +88,5 @@ def test_ours_compiles_without_a_warning(capfd):
             mujoco.MjModel.from_xml_path(str(world.mjcf))
     finally:
         mujoco.set_mju_user_warning(before)
-    assert told == []
+    assert messages == []
     assert capfd.readouterr().err == ""

@@ -1,16 +1,16 @@
-"""Every robot is in its picture, and the camera follows those that run away; skipped where no OpenGL library draws."""
+"""Pictures of all robots, which must be visible at any position; skipped without a working OpenGL library."""
 
 import numpy as np
 import pytest
 
 from metarl.errors import MetarlError
 
-MOVES = {"Ant": 2, "HalfCheetah": 1, "Hopper": 1, "Humanoid": 2, "Swimmer": 2, "Walker2d": 1}  # along as many axes
-STAYS = ("CartPole", "Pendulum", "PointMass", "Reacher")
+MOBILE = {"Ant": 2, "HalfCheetah": 1, "Hopper": 1, "Humanoid": 2, "Swimmer": 2, "Walker2d": 1}  # robot -> axes
+STATIONARY = ("CartPole", "Pendulum", "PointMass", "Reacher")
 
 
 def picture(env) -> np.ndarray:
-    """int [200, 200, 3]"""
+    """Render the first environment, int [200, 200, 3]."""
     try:
         return env.render(0, 200, 200).astype(int)
     except MetarlError as error:
@@ -18,26 +18,26 @@ def picture(env) -> np.ndarray:
 
 
 def robot_pixels(env) -> int:
-    """Those of the robot's own colours: much more red than blue."""
-    drawn = picture(env)
-    return int((drawn[..., 0] - drawn[..., 2] > 60).sum())
+    """Count the pixels in the robot's colours, which have much more red than blue."""
+    image = picture(env)
+    return int((image[..., 0] - image[..., 2] > 60).sum())
 
 
-@pytest.mark.parametrize("robot", [*MOVES, *STAYS])
-def test_a_robot_is_seen_wherever_it_is(robot, make):
+@pytest.mark.parametrize("robot", [*MOBILE, *STATIONARY])
+def test_camera_follows_the_robot(robot, make):
     env = make(robot, "advance", {})
-    near = robot_pixels(env)
-    assert 20 < near < 20_000
-    env.simulation.physics.qpos[:, : MOVES.get(robot, 0)] += 7.0
-    np.testing.assert_allclose(robot_pixels(env), near, rtol=0.05)
+    at_origin = robot_pixels(env)
+    assert 20 < at_origin < 20_000
+    env.simulation.physics.qpos[:, : MOBILE.get(robot, 0)] += 7.0
+    np.testing.assert_allclose(robot_pixels(env), at_origin, rtol=0.05)
     env.close()
 
 
 @pytest.mark.parametrize("place", [(3.0, 0.0), (-3.0, 0.0), (0.0, 3.0), (0.0, -3.0)])
 @pytest.mark.parametrize(("robot", "goal", "parameter"), [("Ant", "place", "place"), ("Swimmer", "reach", "target")])
-def test_a_goal_is_in_the_picture_with_its_robot(place, robot, goal, parameter, make):
+def test_goal_and_robot_are_both_in_the_picture(place, robot, goal, parameter, make):
     env = make(robot, goal, {parameter: place})
-    drawn = picture(env)
-    assert ((drawn[..., 1] - drawn[..., 0] > 40) & (drawn[..., 1] - drawn[..., 2] > 15)).sum() >= 4  # a green ball
+    image = picture(env)
+    assert ((image[..., 1] - image[..., 0] > 40) & (image[..., 1] - image[..., 2] > 15)).sum() >= 4  # a green ball
     assert robot_pixels(env) > 20
     env.close()

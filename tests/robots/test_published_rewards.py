@@ -1,4 +1,4 @@
-"""The classical families' rewards by their published equations, from MuJoCo's own states, in plain NumPy."""
+"""Rewards of the established distributions against their published equations, in NumPy on MuJoCo's states."""
 
 import copy
 from typing import Any
@@ -20,8 +20,8 @@ def contact(data):
     return 5e-4 * (data.cfrc_ext.clip(-1, 1) ** 2).sum()
 
 
-# family -> reward of (task, velocity, state after the step with everything computed at it, action clipped to +-1)
-SAMPLERS = {
+# distribution -> reward, a function of the task, the velocity, the data after the step and the action clipped to +-1
+REWARDS = {
     "HalfCheetahDir": lambda k, v, d, a: k["direction"] * v[0] - 0.05 * a @ a,
     "HalfCheetahDirH100": lambda k, v, d, a: k["direction"] * v[0] - 0.05 * a @ a,
     "HalfCheetahVel": lambda k, v, d, a: -abs(v[0] - k["velocity"]) - 0.05 * a @ a,
@@ -44,7 +44,7 @@ SAMPLERS = {
     "CartPoleParams": lambda k, v, d, a: float(abs(d.qpos[1]) <= 0.2),
     "ReacherGoal": lambda k, v, d, a: -np.hypot(*(d.body("fingertip").xpos[:2] - k["target"])) - a @ a,
 }
-ENDS = {
+TERMINATIONS = {
     "AntDir": lambda q: not 0.2 <= q[2] <= 1.0,
     "AntDir2D": lambda q: not 0.2 <= q[2] <= 1.0,
     "AntVel": lambda q: not 0.2 <= q[2] <= 1.0,
@@ -55,15 +55,15 @@ ENDS = {
     "Walker2dRandParamsClassic": lambda q: not 0.8 < q[1] < 2.0 or abs(q[2]) >= 1,
     "CartPoleParams": lambda q: abs(q[1]) > 0.2,
 }
-STEPS = {"HalfCheetahDir": 0.05, "AntDir": 0.05, "HumanoidDir": 0.015, "HopperRandParams": 0.016, "PendulumMass": 0.05}
+DT = {"HalfCheetahDir": 0.05, "AntDir": 0.05, "HumanoidDir": 0.015, "HopperRandParams": 0.016, "PendulumMass": 0.05}
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_a_plain_simulation_of_the_task_earns_the_same(name):
-    """40 steps of one environment of three, beside MuJoCo alone, past ends too."""
-    family = metarl.get(name)
-    tasks = family.tasks("train", 3)
-    env: Any = Environment(family, 3)
+@pytest.mark.parametrize("name", REWARDS)
+def test_rewards_equal_the_published_equations(name):
+    """Compare 40 steps of one of three environments with a plain MuJoCo simulation, also after terminations."""
+    distribution = metarl.get(name)
+    tasks = distribution.tasks("train", 3)
+    env: Any = Environment(distribution, 3)
     env.assign(tasks)
     env.seed(0)
     env.reset()
@@ -73,10 +73,10 @@ def test_a_plain_simulation_of_the_task_earns_the_same(name):
     place = (lambda d: d.subtree_com[1]) if name == "HumanoidDir" else (lambda d: d.qpos)
     task = {n: values[1] for n, values in tasks.params.items()}
     middle, half = model.actuator_ctrlrange.mean(1), np.diff(model.actuator_ctrlrange)[:, 0] / 2
-    if name in STEPS:
-        assert physics.dt == pytest.approx(STEPS[name])
+    if name in DT:
+        assert physics.dt == pytest.approx(DT[name])
     for action in np.random.default_rng(0).uniform(-1.3, 1.3, (40, 3, model.nu)).astype(np.float32):
-        moved = env.step(torch.from_numpy(action))
+        step = env.step(torch.from_numpy(action))
         before, clipped = place(data).copy(), action[1].clip(-1, 1).astype(np.float64)
         data.ctrl[:] = middle + half * clipped
         mujoco.mj_step(model, data, nstep=round(physics.dt / model.opt.timestep))
@@ -85,22 +85,22 @@ def test_a_plain_simulation_of_the_task_earns_the_same(name):
         mujoco.mj_rnePostConstraint(model, fresh)
         if name == "HumanoidDir":
             data.subtree_com[:] = fresh.subtree_com
-        expected = SAMPLERS[name](task, (place(data) - before) / physics.dt, fresh, clipped)
-        np.testing.assert_allclose(moved.reward[1], expected, rtol=1e-4, atol=1e-5)
-        assert bool(moved.terminated[1]) == bool(ENDS.get(name, lambda qpos: False)(data.qpos))
+        expected = REWARDS[name](task, (place(data) - before) / physics.dt, fresh, clipped)
+        np.testing.assert_allclose(step.reward[1], expected, rtol=1e-4, atol=1e-5)
+        assert bool(step.terminated[1]) == bool(TERMINATIONS.get(name, lambda qpos: False)(data.qpos))
 
 
-def test_every_classical_family_is_compared():
+def test_all_established_distributions_are_compared():
     from metarl.envs.catalogue.robots import ROBOTS
 
-    assert {family.name for family in ROBOTS} - SAMPLERS.keys() == {"PointGoalSparse"}  # in tests/envs/test_robots.py
-    assert all(family.horizon == 200 and family.episodes == 2 for family in ROBOTS if family.name in ENDS)
+    assert {d.name for d in ROBOTS} - REWARDS.keys() == {"PointGoalSparse"}  # in tests/envs/test_robots.py
+    assert all(d.horizon == 200 and d.episodes == 2 for d in ROBOTS if d.name in TERMINATIONS)
 
 
-def test_the_further_families_have_every_split_and_say_what_they_test():
+def test_challenges_have_all_splits_and_a_description():
     from metarl.envs.catalogue.challenges import CHALLENGES
 
     assert len(CHALLENGES) >= 12
-    for family in CHALLENGES:
-        assert family.splits == ("train", "valid", "test", "ood"), family.name
-        assert family.tests
+    for distribution in CHALLENGES:
+        assert distribution.splits == ("train", "valid", "test", "ood"), distribution.name
+        assert distribution.tests

@@ -1,4 +1,4 @@
-"""What a robot or a family over one may get wrong, each with one error that names the cure."""
+"""Mistakes in robots and in task distributions over them: each raises an error that names the cure."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError
 from metarl.tasks.samplers import Disc, Fixed, Uniform
 
-FAMILY = {"world": "HalfCheetah", "goal": "velocity", "parameters": {"velocity": Uniform(0.0, 1.0)}}
+VALID = {"world": "HalfCheetah", "goal": "velocity", "parameters": {"velocity": Uniform(0.0, 1.0)}}
 MISTAKES = {
     "mass 0": ({"parameters": {"mass": Fixed(0.0)}}, r"'mass', task 0: 0.0 is too low; it must lie in \[0.001, 1000\]"),
     "mass below 0": ({"parameters": {"body_mass_scale[torso]": Fixed(-1.0)}}, "is too low"),
@@ -30,18 +30,18 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("change", "message"), MISTAKES.values(), ids=MISTAKES)
-def test_a_family_that_cannot_be(change, message):
+def test_invalid_distribution_raises(change, message):
     with pytest.raises(MetarlError, match=message):
-        metarl.TaskDistribution("TestMistake", **{**FAMILY, **change}).validate()
+        metarl.TaskDistribution("TestMistake", **{**VALID, **change}).validate()
 
 
 @pytest.mark.parametrize("settings", [{"observation": ("velocty",)}, {"frameskip": 1}, {"weights": {"contrl": 1.0}}])
-def test_settings_are_checked_when_an_environment_is_made(settings):
+def test_make_checks_the_settings(settings):
     with pytest.raises(MetarlError, match="did you mean"):
-        metarl.TaskDistribution("TestMistake", settings=settings, **FAMILY).make()
+        metarl.TaskDistribution("TestMistake", settings=settings, **VALID).make()
 
 
-class PeerLost(Robot):
+class RobotWithoutMjcf(Robot):
     name = "TestLost"
     frame_skip = 1
     observation_parts = {"position": lambda p: p.qpos}
@@ -49,20 +49,20 @@ class PeerLost(Robot):
 
 
 @pytest.mark.parametrize("mjcf", [Path("nowhere/robot.xml"), "nowhere/robot.xml"])
-def test_a_missing_mjcf_says_where_it_was_looked_for(mjcf):
-    class Robot(PeerLost):
+def test_missing_mjcf_raises_with_its_path(mjcf):
+    class Robot(RobotWithoutMjcf):
         pass
 
     Robot.mjcf = mjcf
     metarl.register(Robot)
     with pytest.raises(MetarlError, match=r"'TestLost' has no MJCF at /.*nowhere/robot.xml: give the XML itself"):
-        metarl.TaskDistribution("TestMistake", **{**FAMILY, "world": "TestLost"}).validate()
+        metarl.TaskDistribution("TestMistake", **{**VALID, "world": "TestLost"}).validate()
 
 
-def test_an_mjcf_that_does_not_compile_says_why():
-    class Robot(PeerLost):
+def test_invalid_mjcf_raises_with_the_reason():
+    class Robot(RobotWithoutMjcf):
         mjcf = "<mujoco><worldbody><body><geom/></body></worldbody></mujoco>"
 
     metarl.register(Robot)
     with pytest.raises(MetarlError, match="the MJCF of the robot 'TestLost' does not compile: Error: size 0 must be"):
-        metarl.TaskDistribution("TestMistake", **{**FAMILY, "world": "TestLost"}).validate()
+        metarl.TaskDistribution("TestMistake", **{**VALID, "world": "TestLost"}).validate()
