@@ -4,12 +4,12 @@ memory."""
 from collections.abc import Callable
 from typing import Any
 
+import optree
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves
 
 from metarl.core.environment import Environment
-from metarl.runtime.cuda_graphs import Record, _parts
+from metarl.runtime.cuda_graphs import Capture, _parts
 
 
 class Tape(TorchDispatchMode):
@@ -34,10 +34,10 @@ class Tape(TorchDispatchMode):
 
 
 def _tensors(tree: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+    return [leaf for leaf in optree.tree_leaves(tree, none_is_leaf=True) if isinstance(leaf, Tensor)]
 
 
-def recorder(env: Environment, *owners: object) -> Record:
+def recorder(env: Environment, *owners: object) -> Capture:
     """Records as a GPU does: nothing happens but that it is noted down. The physics is one operation of it.
 
     owners: other objects whose tensors are changed by what is recorded.

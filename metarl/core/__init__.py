@@ -9,5 +9,5 @@ In reading order:
 - `agent.py`: `Agent`, `Learner` and `AgentType`, which agents implement.
 - `rollout.py`: `rollout`, the one loop that steps environments.
 - `returns.py`: returns, advantages and masked statistics, as pure functions.
-- `rng.py`, `splitmix.py`: counter-based random numbers.
+- `rng.py`: counter-based random numbers.
 """

@@ -5,9 +5,7 @@ import torch
 from tape import Tape
 from torch import Tensor
 
-from metarl.core import splitmix
-from metarl.core.rng import CounterRNG, stream
-from metarl.core.splitmix import mix
+from metarl.core.rng import CounterRNG, absorb, mix, random_bits, stream
 
 GAMMA = -7046029254386353131  # 0x9E3779B97F4A7C15 as int64
 
@@ -40,8 +38,8 @@ def test_parts_of_any_layout(part: int | Tensor) -> None:
     state = torch.arange(12)[1::2] * 99
     each = part.expand(6).tolist() if isinstance(part, Tensor) else [part] * 6
     expected = [mix(s + torch.tensor(p) * GAMMA) for s, p in zip(state, each, strict=True)]
-    assert torch.equal(splitmix.absorb(state, part, "part"), torch.stack(expected))
-    assert torch.equal(splitmix.absorb(state.clone(), part, "part"), torch.stack(expected))
+    assert torch.equal(absorb(state, part, "part"), torch.stack(expected))
+    assert torch.equal(absorb(state.clone(), part, "part"), torch.stack(expected))
 
 
 def test_whoever_notes_operations_down_sees_them():
@@ -58,13 +56,13 @@ def test_whoever_notes_operations_down_sees_them():
 
 def test_transformed_functions_see_operations():
     state, part = torch.arange(6), torch.arange(6) * 3
-    plain = splitmix.bits(splitmix.absorb(state, part, "part"), 7, ())
-    mapped = torch.vmap(lambda s, p: splitmix.bits(splitmix.absorb(s, p, "part"), 7, ()))(state[:, None], part[:, None])
+    plain = random_bits(absorb(state, part, "part"), 7, ())
+    mapped = torch.vmap(lambda s, p: random_bits(absorb(s, p, "part"), 7, ()))(state[:, None], part[:, None])
     assert torch.equal(mapped[:, 0], plain)
-    functional = torch.func.functionalize(lambda s: splitmix.bits(s, 7, (2,)))(state)
-    assert torch.equal(functional, splitmix.bits(state, 7, (2,)))
+    functional = torch.func.functionalize(lambda s: random_bits(s, 7, (2,)))(state)
+    assert torch.equal(functional, random_bits(state, 7, (2,)))
 
 
 def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(RuntimeError, match="size"):
-        splitmix.absorb(torch.arange(3), torch.arange(4), "part")
+        absorb(torch.arange(3), torch.arange(4), "part")

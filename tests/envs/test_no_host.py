@@ -22,14 +22,15 @@ from torch.utils._pytree import tree_leaves
 
 import metarl
 from metarl import registry
-from metarl.agents.maml import sampling
+from metarl.agents.action_noise import ActionNoise
+from metarl.agents.maml.actor import MetaActor
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings
-from metarl.agents.ppo.living import Living
+from metarl.agents.ppo.actor import PolicyActor
 from metarl.agents.ppo.policy import Policy
 from metarl.agents.ppo.presets import RL2Settings
 from metarl.core.environment import Environment
-from metarl.core.trials import Trials
+from metarl.core.rollout import _act_and_move
 from metarl.envs.physics import Physics
 from metarl.envs.robots import simulation
 from metarl.tasks.task_distribution import TaskDistribution
@@ -184,27 +185,26 @@ def test_nor_does_rl2_in_training(on_meta, settings):
     """What is captured with the world's step: acting and remembering."""
     with META:
         policy = Policy(on_meta.observation_space, on_meta.action_space, RL2Settings(num_envs=B, **settings))
-    agent = PolicyAgent(policy, deterministic=False)
-    living = Living(Trials(on_meta, 2), agent)
-    agent.begin(B)
-    rest, noise = torch.zeros(B, dtype=torch.bool, device=META), [agent.draw() for _ in range(3)]
+    actor = PolicyActor(policy, in_graph=True)
+    actor.begin(B, ActionNoise())
+    rest, noise = torch.zeros(B, dtype=torch.bool, device=META), [actor.draw() for _ in range(3)]
     obs = torch.zeros(B, *on_meta.observation_space.shape, device=META)
-    with no_host():
+    with no_host(), torch.no_grad():
         for numbers in noise:
-            obs = living._live(obs, ~rest, rest, numbers).after.obs
+            obs = _act_and_move(on_meta, actor, obs, ~rest, rest, numbers)[1].obs
 
 
 @pytest.mark.parametrize("sets", [1, 2])  # of weights
 def test_nor_does_maml_in_training(on_meta, sets):
     with META:
         policy = MetaPolicy(on_meta.observation_space, on_meta.action_space, MAMLSettings())
-    living, weights = sampling.Living(Trials(on_meta, 2), policy), sampling.ActedBy()
-    weights.params = {name: value.detach() for name, value in policy.network.params(sets).items()}
-    noise = torch.zeros(B, policy.actions.outputs, device=META)
+    actor = MetaActor(policy, B)
+    actor.begin(policy.initial_params(sets), ActionNoise())
+    rest, noise = torch.zeros(B, dtype=torch.bool, device=META), torch.zeros(B, policy.actions.outputs, device=META)
     obs = torch.zeros(B, *on_meta.observation_space.shape, device=META)
     with no_host(), torch.no_grad():
         for _ in range(3):
-            obs = living._live(weights, obs, on_meta.everyone, noise).after.obs
+            obs = _act_and_move(on_meta, actor, obs, on_meta.everyone, rest, noise)[1].obs
 
 
 @pytest.mark.xdist_group("warp")
