@@ -1,4 +1,4 @@
-"""The page "add your own" does what it says: every file in it runs, trains and is evaluated."""
+"""docs/add_your_own.md: every file on the page is imported, stepped, trained on and evaluated."""
 
 from __future__ import annotations
 
@@ -36,24 +36,24 @@ assert main(["list", "{module}.py:{name}"]) == 0
 """
 
 
-def test_the_page_has_every_kind_of_thing():
+def test_the_page_has_an_example_of_every_extension():
     assert FILES.keys() == DISTRIBUTIONS.keys()
     assert len(FILES["slider.py"].splitlines()) <= 32
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_file_of_ones_own(file, tmp_path):
-    """In a process of its own."""
+def test_a_file_of_the_page_runs(file, tmp_path):
+    """Run it in a new process."""
     (tmp_path / file).write_text(FILES[file])
     code = USE.format(module=file.removesuffix(".py"), name=DISTRIBUTIONS[file])
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     assert (tmp_path / "run" / "adaptation.png").exists()
 
 
-def test_a_game_of_characters_is_shown(tmp_path):
+def test_metarl_show_prints_a_game_in_characters(tmp_path):
     (tmp_path / "coin.py").write_text(FILES["coin.py"])
     code = "from metarl.cli.main import main; raise SystemExit(main(['show', 'coin.py:BiasedCoin', '--tasks', '1']))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert re.search(r"heads 0\.\d+\n(heads|tails)\n", done.stdout), done.stdout
+    result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"heads 0\.\d+\n(heads|tails)\n", result.stdout), result.stdout
