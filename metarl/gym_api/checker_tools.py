@@ -1,4 +1,4 @@
-"""What the checker of vector environments plays with: an environment, everything it returned, and comparisons."""
+"""Tools of the checker of vector environments: recordings of everything that one returns, and comparisons."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array, iterate
 
-Record = dict[str, Any]  # what one call returned, by name; reset returns "obs" and "infos" only
+Call = dict[str, Any]  # the values that one call returned, by name; reset returns "obs" and "infos" only
 RETURNED = ("obs", "rewards", "terminations", "truncations", "infos")
 NUMBERS = RETURNED[1:4]
 
 
-class Play:
-    """An environment, reset and stepped. Lane i's actions follow from seed + i, so that lanes can be compared.
+class Recording:
+    """An environment and everything that its calls returned.
 
-    In DISABLED mode, lanes that ended are reset by their mask before the next step. `spoil` overwrites whatever was
-    returned, as a user may.
+    The actions of environment i are a function of seed + i, so that environments can be compared. In DISABLED mode,
+    environments that ended are reset by a mask before the next step. `spoil` overwrites all returned arrays, as a user
+    may do.
     """
 
     def __init__(self, env: VectorEnv, seed: int, spoil: bool = False) -> None:
@@ -27,54 +28,54 @@ class Play:
         self.num_envs = env.num_envs
         self.mode = autoreset_mode(env)
         self.spoil = spoil
-        self.raw: list[Record] = []  # what was returned, itself
-        self.records: list[Record] = []  # deep copies of it, made at once
+        self.raw_calls: list[Call] = []  # the returned objects themselves
+        self.calls: list[Call] = []  # deep copies of them, made immediately
         self.spaces = [copy.deepcopy(env.single_action_space) for _ in range(env.num_envs)]
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
-        """Everything from the start: the environment and the actions."""
+        """Seed and reset the environment, and seed the actions."""
         for i, space in enumerate(self.spaces):
             space.seed(seed + i)
         self.reset(seed)
 
     def reset(self, seed: int | None = None, options: dict[str, Any] | None = None) -> None:
-        self._keep(dict(zip(("obs", "infos"), self.env.reset(seed=seed, options=options), strict=True)))
+        self._append(dict(zip(("obs", "infos"), self.env.reset(seed=seed, options=options), strict=True)))
 
     def step(self, actions: list[Any] | None = None) -> None:
-        """A step with these actions, one for each lane, or with the next random ones."""
+        """Step with these actions, one for each environment, or with the next random actions."""
         if self.mode is AutoresetMode.DISABLED and self.ended.any():
             self.reset(options={"reset_mask": self.ended})
         space = self.env.single_action_space
         actions = self.sample() if actions is None else actions
         batch = concatenate(space, actions, create_empty_array(space, self.num_envs))
         given = copy.deepcopy(batch)
-        self._keep(dict(zip(RETURNED, self.env.step(batch), strict=True)))
-        require_same(given, batch, "step changed the actions it was given")
+        self._append(dict(zip(RETURNED, self.env.step(batch), strict=True)))
+        require_same(given, batch, "step changed the caller's actions")
 
     def sample(self) -> list[Any]:
-        """The next random action of each lane."""
+        """Return the next random action of each environment."""
         return [space.sample() for space in self.spaces]
 
     @property
-    def last(self) -> Record:
-        return self.records[-1]
+    def last(self) -> Call:
+        return self.calls[-1]
 
     @property
     def ended(self) -> np.ndarray:
-        """bool [n], lanes whose episode ended in the last call."""
+        """bool [n], environments whose episode ended in the last call."""
         return ended_in(self.last, self.num_envs)
 
-    def lane(self, call: int, i: int) -> Record:
-        """What a call returned for lane i, infos left out."""
-        record = self.records[call]
-        obs = list(iterate(self.env.observation_space, record["obs"]))[i]
-        return {"obs": obs} | {name: record[name][i] for name in NUMBERS if name in record}
+    def of_environment(self, index: int, i: int) -> Call:
+        """Return the values that call `index` returned for environment i, without infos."""
+        call = self.calls[index]
+        obs = list(iterate(self.env.observation_space, call["obs"]))[i]
+        return {"obs": obs} | {name: call[name][i] for name in NUMBERS if name in call}
 
-    def _keep(self, record: Record) -> None:
-        self.raw.append(record)
-        self.records.append(copy.deepcopy(record))
-        for leaf in leaves(record) if self.spoil else ():
+    def _append(self, call: Call) -> None:
+        self.raw_calls.append(call)
+        self.calls.append(copy.deepcopy(call))
+        for leaf in leaves(call) if self.spoil else ():
             if leaf.flags.writeable:
                 leaf[...] = ~leaf if leaf.dtype == np.bool_ else 77
 
@@ -83,26 +84,26 @@ def autoreset_mode(env: VectorEnv) -> AutoresetMode:
     return env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP)
 
 
-def ended_in(record: Record, n: int) -> np.ndarray:
-    """bool [n], lanes whose episode ended in this call."""
+def ended_in(call: Call, n: int) -> np.ndarray:
+    """Return bool [n], environments whose episode ended in this call."""
     none = np.zeros(n, bool)
-    return np.asarray(record.get("terminations", none), bool) | np.asarray(record.get("truncations", none), bool)
+    return np.asarray(call.get("terminations", none), bool) | np.asarray(call.get("truncations", none), bool)
 
 
-def require(fact: Any, message: str) -> None:
-    """AssertionError with the message unless the fact holds (an assert statement may be switched off)."""
-    if not fact:
+def require(condition: Any, message: str) -> None:
+    """Raise AssertionError with the message unless the condition holds, even if assert statements are disabled."""
+    if not condition:
         raise AssertionError(message)
 
 
 def require_same(a: Any, b: Any, message: str) -> None:
-    """AssertionError with the message and the first difference, unless a and b are equal in type and value."""
+    """Raise AssertionError with the message and the first difference unless a and b are equal in type and value."""
     difference = find_difference(a, b)
     require(not difference, f"{message}: {difference}")
 
 
 def find_difference(a: Any, b: Any, where: str = "") -> str:
-    """Where two nested structures differ first, in type, shape, dtype or value, and how; "" if nowhere."""
+    """Return the first difference of two nested structures in type, shape, dtype or value; "" if there is none."""
     if type(a) is not type(b):
         return f"{where or 'one'} is a {type(a).__name__} here, a {type(b).__name__} there"
     if isinstance(a, Mapping):
@@ -126,7 +127,7 @@ def find_difference(a: Any, b: Any, where: str = "") -> str:
 
 
 def leaves(data: Any) -> Iterator[np.ndarray]:
-    """Every array of numbers in a nested structure."""
+    """Yield every array of numbers in a nested structure."""
     if isinstance(data, Mapping):
         data = data.values()
     elif isinstance(data, np.ndarray):

@@ -1,6 +1,6 @@
-"""What both faces stand on: lanes of episodes, each with a seed, a task and a place in a trial of its own.
+"""The core of the Gymnasium environments: episodes in B environments, each with its own seed, task and trial.
 
-All that happens in lane i follows from its own seed, so a lane of many is the same as an environment of one.
+The episodes of environment i are a function of its own seed, so that one of many environments equals a single one.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from metarl.tasks.task_set import TaskSet
 
 Task = Mapping[str, Any] | TaskSet
 Options = Mapping[str, Any]
-Tasks = Task | Sequence[Task]  # one for all lanes, or one each
+Tasks = Task | Sequence[Task]  # one for all environments, or one each
 
-LIMIT = 1e10  # in place of infinity in spaces: beyond it MuJoCo itself calls a simulation diverged (mjMAXVAL)
-DRAWN_AT_ONCE = 8  # tasks of a lane: one costs as much as these, and lanes that fall often need many
-HAPPENED = {"diverged": DIVERGED, "overflow": OVERFLOW}  # key in info -> its flag
+LIMIT = 1e10  # replaces infinity in spaces; MuJoCo treats a simulation with larger values as diverged (mjMAXVAL)
+TASKS_PER_DRAW = 8  # drawing one task costs as much as drawing 8, and environments with short episodes need many
+EVENTS = {"diverged": DIVERGED, "overflow": OVERFLOW}  # key in info -> its flag
 
 
-class Moved(NamedTuple):
-    """What a step led to. Lanes at rest keep their observation, have reward 0 and no flags."""
+class CoreStep(NamedTuple):
+    """The results of a step. Environments that were not active keep their obs, and have reward 0 and no flags."""
 
     obs: np.ndarray  # float32 or uint8 [B, *observation], before any restart
-    reward: np.ndarray  # float64 [B], exactly the sum of `terms`, added in their order
+    reward: np.ndarray  # float64 [B], the exact sum of `terms`, added in their order
     terminated: np.ndarray  # bool [B]
     truncated: np.ndarray  # bool [B]
     terms: dict[str, np.ndarray]  # float64 [B] each
-    happened: dict[str, np.ndarray]  # key of HAPPENED -> bool [B]; only those that did happen
+    events: dict[str, np.ndarray]  # key of EVENTS -> bool [B]; only events that occurred in at least one environment
 
 
-class Lanes:
-    """B lanes of one task distribution, NumPy in and out; every array handed out has memory of its own.
+class EnvCore:
+    """B environments of one task distribution with a NumPy interface. Returned arrays share no memory.
 
-    A lane's task is drawn anew every `episodes` episodes, unless it is given: to the constructor, or to `reset`.
+    Every environment draws a new task every `episodes` episodes, unless the constructor or `restart` is given one.
     """
 
     def __init__(
@@ -67,27 +67,27 @@ class Lanes:
         self.num_envs = num_envs
         self._default = None if task is None else self.task_set(task)
         self.environment = Environment(self.distribution, num_envs, device, engine, task_visible)
-        self.observation_space = _finite(self.environment.observation_space)  # of one lane
+        self.observation_space = _finite(self.environment.observation_space)  # of one environment
         self.action_space = self.environment.action_space
         self.begun = False
         self.task: dict[str, np.ndarray] = {}  # name -> [B, *shape]
-        self.episode = np.full(num_envs, -1)  # int64 [B], in the trial: 0 to K-1
-        self._trial = np.full(num_envs, -1)  # int64 [B], since the seed
+        self.episode = np.full(num_envs, -1)  # int64 [B], index in the trial: 0 to K-1
+        self._trial = np.full(num_envs, -1)  # int64 [B], trials since the seed was set
         self._seed = np.zeros(num_envs, np.int64)
-        self._given = np.zeros(num_envs, bool)  # lanes that keep the task they were given
-        self._drawn: dict[int, tuple[int, int, TaskSet]] = {}  # lane -> its seed, which DRAWN_AT_ONCE, and they
+        self._given = np.zeros(num_envs, bool)  # bool [B], environments that keep a given task
+        self._drawn: dict[int, tuple[int, int, TaskSet]] = {}  # index -> (seed, draw, TASKS_PER_DRAW tasks)
 
     # Restarts ---------------------------------------------------------------------------------------------------
 
     @acting()
     def restart(self, mask: np.ndarray, seed: int | None = None, options: Options | None = None) -> np.ndarray:
-        """Begin the next episode of the masked lanes; the observation of all.
+        """Begin the next episode of the masked environments and return the observations of all.
 
-        A seed (lane i takes seed + i) or the option "task" begins a new trial. A task given stays until another one
-        is, or until a new seed or {"task": None} return to what the constructor was told.
+        A seed (environment i takes seed + i) or the option "task" begins a new trial. A given task stays until another
+        is given. A new seed or {"task": None} returns to the constructor's choice of tasks.
         """
         if not (self.begun or mask.all()):
-            raise MetarlError("the first reset is of every environment: leave reset_mask out")
+            raise MetarlError("the first reset must reset every environment: leave reset_mask out")
         options = options or {}
         given = options.get("task")
         tasks = self._default if given is None else self.task_set(given)
@@ -107,13 +107,13 @@ class Lanes:
         return self.environment.reset(self._tensor(mask)).cpu().numpy()
 
     def shorten(self, steps: int) -> None:
-        """End episodes after this many steps, if the horizon does not before."""
+        """End episodes after this many steps if the horizon is longer."""
         if not isinstance(steps, int) or steps < 1:
             raise MetarlError(f"max_episode_steps must be a whole number of at least 1, got {steps!r}")
         self.environment.horizon = min(self.environment.horizon, steps)
 
     def task_set(self, task: Tasks) -> TaskSet:
-        """One task, or one for each lane, checked against the distribution."""
+        """Return one task, or one for each environment, checked against the distribution."""
         if isinstance(task, Sequence):
             if not task:
                 raise MetarlError("give at least one task, not an empty list")
@@ -132,7 +132,7 @@ class Lanes:
         self.environment.seed(self._tensor(self._seed), key, self._tensor(mask))
 
     def _assign(self, mask: np.ndarray, tasks: TaskSet | None) -> None:
-        """Give the masked lanes their rows of `tasks`, or where it is None tasks drawn from the split."""
+        """Assign rows of `tasks` to the masked environments, or tasks drawn from the split if `tasks` is None."""
         if not mask.any():
             return
         index = np.flatnonzero(mask)
@@ -141,46 +141,46 @@ class Lanes:
         else:
             drawn = [self._draw(i) for i in index.tolist()]
             rows = {name: np.stack([params[name][row] for params, row in drawn]) for name in drawn[0][0]}
-        if not self.task:  # the first time, which is of every lane
+        if not self.task:  # the first reset, which includes every environment
             self.task = {n: np.empty((self.num_envs, *values.shape[1:]), values.dtype) for n, values in rows.items()}
         for name, values in rows.items():
             self.task[name][index] = values
         whole = TaskSet(self.task, self.distribution.specs, self.distribution.name, self.distribution.version)
         self.environment.assign(whole, self._tensor(mask))
 
-    def _draw(self, lane: int) -> tuple[Mapping[str, np.ndarray], int]:
-        """Tasks that a lane's seed gives it, and which of them its trial is on."""
-        seed, (several, row) = int(self._seed[lane]), divmod(int(self._trial[lane]), DRAWN_AT_ONCE)
-        if self._drawn.get(lane, ())[:2] != (seed, several):
-            tasks = self.distribution.tasks(self.split, DRAWN_AT_ONCE, derive_seed("task", seed, several))
-            self._drawn[lane] = seed, several, tasks
-        return self._drawn[lane][2].params, row
+    def _draw(self, index: int) -> tuple[Mapping[str, np.ndarray], int]:
+        """Return tasks that follow from an environment's seed, and the row of its current trial."""
+        seed, (draw, row) = int(self._seed[index]), divmod(int(self._trial[index]), TASKS_PER_DRAW)
+        if self._drawn.get(index, ())[:2] != (seed, draw):
+            tasks = self.distribution.tasks(self.split, TASKS_PER_DRAW, derive_seed("task", seed, draw))
+            self._drawn[index] = seed, draw, tasks
+        return self._drawn[index][2].params, row
 
     # Steps ------------------------------------------------------------------------------------------------------
 
     @acting()
-    def step(self, action: np.ndarray, active: np.ndarray | None = None) -> Moved:
-        """One step of the active lanes, of all when None. `action`: as `checked_action` returns it."""
+    def step(self, action: np.ndarray, active: np.ndarray | None = None) -> CoreStep:
+        """Step the active environments, or all if None. `action`: the result of `checked_action`."""
         environment = self.environment
-        after = environment.step(self._tensor(action), None if active is None else self._tensor(active))
+        transition = environment.step(self._tensor(action), None if active is None else self._tensor(active))
         terms = {name: _float64(term, active) for name, term in environment.reward_terms.items()}
         reward = np.zeros(self.num_envs)
         for term in terms.values():
             reward += term
-        flags = after.flags.cpu().numpy()
-        happened = {key: (flags & bit).astype(bool) for key, bit in HAPPENED.items()} if flags.any() else {}
-        return Moved(
-            after.obs.cpu().numpy(),
-            reward if terms else _float64(after.reward, active),
-            after.terminated.numpy(force=True).copy(),  # a world may hand out the same one again
-            after.truncated.cpu().numpy(),
+        flags = transition.flags.cpu().numpy()
+        events = {key: (flags & bit).astype(bool) for key, bit in EVENTS.items()} if flags.any() else {}
+        return CoreStep(
+            transition.obs.cpu().numpy(),
+            reward if terms else _float64(transition.reward, active),
+            transition.terminated.numpy(force=True).copy(),  # a world may return the same tensor again
+            transition.truncated.cpu().numpy(),
             terms,
-            {key: lanes for key, lanes in happened.items() if lanes.any()},
+            {key: mask for key, mask in events.items() if mask.any()},
         )
 
     @property
     def render_fps(self) -> int:
-        """Env steps a second of simulated time, for videos."""
+        """Env steps per second of simulated time, for videos."""
         return self.environment.simulation.render_fps
 
     def _tensor(self, array: np.ndarray) -> torch.Tensor:
@@ -188,9 +188,10 @@ class Lanes:
 
 
 def checked_action(action: Any, space: gym.Space, active: np.ndarray | None = None) -> np.ndarray:
-    """A copy of `action` that fits `space`; MetarlError for a wrong shape or kind, NaN, or a choice there is not.
+    """Return a copy of `action` that fits `space`, with rows of inactive environments ignored.
 
-    What lies outside of a Box is left for the environment to clip. Rows of lanes that are not active are ignored.
+    Raises MetarlError for a wrong shape or dtype, for NaN, and for a choice outside of a discrete space. Values outside
+    of a Box are not changed: the environment clips them.
     """
     given = as_numbers("action", action)
     if given.shape != space.shape:
@@ -211,31 +212,32 @@ def checked_action(action: Any, space: gym.Space, active: np.ndarray | None = No
             array[~active] = 0
             wrong = wrong[active]
         if wrong.any():
-            raise MetarlError(_refusal(given, space, wrong))
+            raise MetarlError(_bad_action_text(given, space, wrong))
     return array
 
 
-def _refusal(action: np.ndarray, space: gym.Space, wrong: np.ndarray) -> str:
+def _bad_action_text(action: np.ndarray, space: gym.Space, wrong: np.ndarray) -> str:
     if isinstance(space, gym.spaces.Box):
-        return f"the action holds NaN in {int(wrong.sum())} of {action.size} numbers: the policy has diverged, or 0/0"
+        numbers = f"{int(wrong.sum())} of {action.size} numbers"
+        return f"the action holds NaN in {numbers}: the policy has diverged, or divides 0 by 0"
     return f"the action {action.tolist()} is not in {space}"
 
 
 def _float64(tensor: torch.Tensor, active: np.ndarray | None) -> np.ndarray:
-    """A float64 copy, 0 where not active."""
+    """Return a float64 copy that is 0 where not active."""
     array = tensor.cpu().numpy().astype(np.float64)
     return array if active is None else np.where(active, array, 0.0)
 
 
 def _distribution(distribution: str | TaskDistribution) -> TaskDistribution:
-    found = registry.find("distribution", distribution) if isinstance(distribution, str) else distribution
-    if not isinstance(found, TaskDistribution):
+    resolved = registry.find("distribution", distribution) if isinstance(distribution, str) else distribution
+    if not isinstance(resolved, TaskDistribution):
         raise MetarlError(f"distribution is a TaskDistribution or the name of one, got {distribution!r}")
-    return found
+    return resolved
 
 
 def _finite(space: gym.spaces.Box) -> gym.spaces.Box:
-    """The same space without infinite bounds: observations are finite, and Gymnasium's check_env warns of them."""
+    """Return the space with finite bounds, because Gymnasium's check_env warns of infinite ones."""
     if space.dtype.kind != "f":
         return space
     low, high = (np.clip(bound, -LIMIT, LIMIT) for bound in (space.low, space.high))
@@ -243,7 +245,7 @@ def _finite(space: gym.spaces.Box) -> gym.spaces.Box:
 
 
 def check_options(options: Options | None, known: tuple[str, ...]) -> None:
-    """MetarlError for an option of `reset` that nobody reads."""
+    """Raise MetarlError for an unknown option of `reset`."""
     for name in options or {}:
         if name not in known:
             raise unknown("option of reset", name, known)

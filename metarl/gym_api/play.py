@@ -1,4 +1,4 @@
-"""Any agent in any plain Gymnasium environment."""
+"""`metarl.play`: a trial of any agent in any Gymnasium environment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 
 def play(agent: Agent, env: gym.Env[Any, Any], episodes: int, seed: int | None = None) -> list[float]:
-    """Let `agent` live one trial of `episodes` episodes in `env`; the undiscounted return of each.
+    """Run one trial of `episodes` episodes of `agent` in `env` and return the undiscounted return of each episode.
 
-    The environment is reset between episodes, the agent is not: to whoever adapts, they are one task. Observations are
-    vectors; actions are vectors in [-1, 1], as everywhere in this suite, or choices. Episodes end where the environment
-    or its `TimeLimit` says so. seed: of the first reset. The environment is left open.
+    The environment is reset between episodes and the agent is not: all episodes have the same task. Observations are
+    vectors. Actions are vectors in [-1, 1], as in all of metarl's environments, or discrete. Episodes end when the
+    environment or its `TimeLimit` ends them. seed: seed of the first reset. The environment is not closed.
+
+    Raises MetarlError for an action space that is neither [-1, 1] nor discrete, and for shapes that do not match.
     """
     import torch
 
@@ -32,18 +34,18 @@ def play(agent: Agent, env: gym.Env[Any, Any], episodes: int, seed: int | None =
     no, flags = torch.zeros(1, dtype=torch.bool), torch.zeros(1, dtype=torch.int64)
     returns = [0.0] * episodes
     agent.begin(1)
-    obs = _observed(env.reset(seed=seed)[0])
+    obs = _observation(env.reset(seed=seed)[0])
     for episode in range(episodes):
         over = False
         while not over:
-            moved, reward, terminated, truncated, _ = env.step(_chosen(agent.act(obs), env.action_space))
+            next_obs, reward, terminated, truncated, _ = env.step(_env_action(agent.act(obs), env.action_space))
             returns[episode] += float(reward)
             over = bool(terminated or truncated)
-            obs = after = _observed(moved)
+            obs = final_obs = _observation(next_obs)
             if over and episode + 1 < episodes:
-                obs = _observed(env.reset()[0])
-            earned = torch.tensor([float(reward)], dtype=torch.float32)
-            agent.observe(Step(obs, earned, no | bool(terminated), no | bool(truncated), after, no, flags))
+                obs = _observation(env.reset()[0])
+            rewards = torch.tensor([float(reward)], dtype=torch.float32)
+            agent.observe(Step(obs, rewards, no | bool(terminated), no | bool(truncated), final_obs, no, flags))
     return returns
 
 
@@ -52,19 +54,19 @@ def _check_actions(space: gym.Space[Any]) -> None:
         if not (np.all(space.low == -1) and np.all(space.high == 1)):
             raise MetarlError(f"agents act in [-1, 1], not in {space}: wrap it in gymnasium.wrappers.RescaleAction")
     elif not isinstance(space, gym.spaces.Discrete):
-        raise MetarlError(f"agents act by vectors in [-1, 1] or by choices, not in {space}")
+        raise MetarlError(f"agents act in vectors in [-1, 1] or in discrete spaces, not in {space}")
 
 
-def _observed(obs: Any) -> Tensor:
-    """[1, *observation], uint8 for pixels, else float32."""
+def _observation(obs: Any) -> Tensor:
+    """Return [1, *observation], uint8 for pixels, else float32."""
     import torch
 
     array = np.asarray(obs)
     return torch.from_numpy(array[None].astype(np.uint8 if array.dtype == np.uint8 else np.float32))
 
 
-def _chosen(action: Tensor, space: gym.Space[Any]) -> Any:
-    """The only row of `action`, as the environment takes it."""
+def _env_action(action: Tensor, space: gym.Space[Any]) -> Any:
+    """Return the only row of `action` in the form that the environment takes."""
     row = action.detach().cpu().numpy()[0]
     if row.shape != space.shape:
         raise MetarlError(f"the agent's action has shape {row.shape}, the environment takes {space.shape}")

@@ -1,4 +1,4 @@
-"""Gymnasium ids for task distributions: `metarl/<Name>-v<version>`."""
+"""Gymnasium ids of task distributions, `metarl/<Name>-v<version>`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ NAMESPACE = "metarl"
 
 
 def register_ids(distribution: TaskDistribution) -> str:
-    """Make `gym.make` and `gym.make_vec` know this distribution; its id. Registering it again changes nothing.
+    """Register a distribution for `gym.make` and `gym.make_vec`, and return its id. A second call changes nothing.
 
-    Entry points are strings, so that `spec.to_json()` works. There is one version of a name at a time: an id of another
-    version would make this one, so it goes.
+    Entry points are strings, so that `spec.to_json()` works. A name has one version at a time. The id of another
+    version is removed, because it would make this one.
     """
     if not re.fullmatch(r"[\w:.-]+", distribution.name):
         raise MetarlError(f"{distribution.name!r} cannot be a Gymnasium id: use letters, digits and _ : . - only")
@@ -27,7 +27,7 @@ def register_ids(distribution: TaskDistribution) -> str:
     if env_id not in gym.registry:
         gym.register(
             env_id,
-            entry_point="metarl.gym_api.env:ScalarEnv",
+            entry_point="metarl.gym_api.env:MetarlEnv",
             vector_entry_point="metarl.gym_api.vector_env:VectorEnv",
             kwargs={"distribution": distribution.name},
         )

@@ -1,6 +1,6 @@
-"""A checker for vector environments, as Gymnasium's `check_env` is for single ones.
+"""`metarl.check_vector_env`: a checker of vector environments, like Gymnasium's `check_env` of single ones.
 
-It knows nothing of metarl's environments: use it on any `gymnasium.vector.VectorEnv`.
+It works with any `gymnasium.vector.VectorEnv`, not only with metarl's environments.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from gymnasium.vector.utils import batch_space, create_empty_array
 from metarl.errors import unknown
 from metarl.gym_api.checker_tools import (
     NUMBERS,
-    Play,
+    Recording,
     autoreset_mode,
     describe,
     ended_in,
@@ -29,7 +29,7 @@ from metarl.gym_api.checker_tools import (
     require_same,
 )
 
-AFTER_END = 3  # steps played after the first end of an episode
+AFTER_END = 3  # steps recorded after the first end of an episode
 
 
 def check_vector_env(
@@ -41,12 +41,12 @@ def check_vector_env(
     max_steps: int = 1000,
     skip: Collection[str] = (),
 ) -> None:
-    """Raise AssertionError, saying what is wrong, where a vector environment breaks Gymnasium's conventions.
+    """Raise AssertionError with the reason if a vector environment breaks Gymnasium's conventions.
 
-    make: a new environment, the same each time, of the autoreset mode to check; 2 lanes or more show the most.
-    make_single: what lane i must equal when it is seeded with seed + i, exactly and through autoresets.
-    options: what `reset` may be given beside `reset_mask`. max_steps: an episode ends within so many random steps.
-    skip: names of checks, keys of CHECKS.
+    make: returns a new environment, the same each time, of the autoreset mode to check. Some checks need at least 2
+    environments in it. make_single: returns the single environment that environment i must equal when seeded with
+    seed + i, exactly and through autoresets. options: options of `reset` beside `reset_mask`. max_steps: number of
+    random steps within which an episode ends. skip: names of checks, keys of CHECKS.
     """
     for name in skip:
         if name not in CHECKS:
@@ -61,7 +61,7 @@ def check_vector_env(
 
 
 class Case:
-    """What is checked; closes what it made."""
+    """Constructors and options of the environments to check. `close` closes all environments that `make` returned."""
 
     def __init__(
         self,
@@ -86,12 +86,12 @@ class Case:
         while self._made:
             self._made.pop().close()
 
-    def play(self, steps: int | None = None, seed: int | None = None, spoil: bool = False) -> Play:
-        """A new environment, played for some steps: by default to a little past the first end of an episode."""
-        play = Play(self.make(), self.seed if seed is None else seed, spoil)
+    def record(self, steps: int | None = None, seed: int | None = None, spoil: bool = False) -> Recording:
+        """Return a recording of a new environment, by default of `first_end` + AFTER_END steps."""
+        recording = Recording(self.make(), self.seed if seed is None else seed, spoil)
         for _ in range(self.first_end + AFTER_END if steps is None else steps):
-            play.step()
-        return play
+            recording.step()
+        return recording
 
     @cached_property
     def mode(self) -> AutoresetMode:
@@ -99,11 +99,11 @@ class Case:
 
     @cached_property
     def first_end(self) -> int:
-        """Steps until the first episode ends."""
-        play = Play(self.make(), self.seed)
+        """Number of steps until the first episode ends."""
+        recording = Recording(self.make(), self.seed)
         for step in range(1, self.max_steps + 1):
-            play.step()
-            if play.ended.any():
+            recording.step()
+            if recording.ended.any():
                 return step
         raise AssertionError(
             f"no episode ended in {self.max_steps} random steps, so autoreset cannot be checked: give a larger "
@@ -112,7 +112,7 @@ class Case:
 
 
 def check_spaces(case: Case) -> None:
-    """Attributes are there and fit each other; the metadata are the instance's own."""
+    """Check that attributes exist and fit each other, and that every instance has its own metadata."""
     env, other = case.make(), case.make()
     require(isinstance(env, VectorEnv), f"{env!r} is not a gymnasium.vector.VectorEnv")
     n = env.num_envs
@@ -131,31 +131,31 @@ def check_spaces(case: Case) -> None:
 
 
 def check_returns(case: Case) -> None:
-    """Types, dtypes and shapes of what `reset` and `step` return."""
-    play = case.play()
-    space, n = play.env.observation_space, play.num_envs
-    empty = list(leaves(create_empty_array(play.env.single_observation_space, n)))
-    for call, record in enumerate(play.raw):
-        where = f"call {call} ({'step' if 'rewards' in record else 'reset'})"
-        for leaf, like in zip(leaves(record["obs"]), empty, strict=False):
+    """Check types, dtypes and shapes of the values that `reset` and `step` return."""
+    recording = case.record()
+    space, n = recording.env.observation_space, recording.num_envs
+    empty = list(leaves(create_empty_array(recording.env.single_observation_space, n)))
+    for index, call in enumerate(recording.raw_calls):
+        where = f"call {index} ({'step' if 'rewards' in call else 'reset'})"
+        for leaf, like in zip(leaves(call["obs"]), empty, strict=False):
             fits = leaf.dtype == like.dtype and leaf.shape == like.shape
             require(fits, f"{where}: the observation is {describe(leaf)}, expected {describe(like)}")
-        inside = space.contains(record["obs"])
-        require(inside, f"{where}: the observation is not in observation_space: {record['obs']!r}")
+        inside = space.contains(call["obs"])
+        require(inside, f"{where}: the observation is not in observation_space: {call['obs']!r}")
         for name in NUMBERS:
-            value, kinds = record.get(name), "fiu" if name == "rewards" else "b"
+            value, kinds = call.get(name), "fiu" if name == "rewards" else "b"
             fits = isinstance(value, np.ndarray) and value.shape == (n,) and value.dtype.kind in kinds
             expected = f"an array ({n},) of {'numbers' if name == 'rewards' else 'bool'}"
-            require(fits or name not in record, f"{where}: {name} is {describe(value)}, expected {expected}")
+            require(fits or name not in call, f"{where}: {name} is {describe(value)}, expected {expected}")
 
 
 def check_infos(case: Case) -> None:
-    """Each key of infos has a mask `_key`; values are arrays with an entry for each lane, or dicts of such."""
-    play = case.play()
-    for call, record in enumerate(play.raw):
-        infos, where = record["infos"], f"call {call}: infos"
+    """Check that keys of infos have masks `_key`, and that values are arrays of num_envs entries, or dicts of them."""
+    recording = case.record()
+    for index, call in enumerate(recording.raw_calls):
+        infos, where = call["infos"], f"call {index}: infos"
         require(isinstance(infos, dict), f"{where} is {describe(infos)}, expected a dict")
-        _check_info_dict(infos, np.ones(play.num_envs, bool), where, nested=False)
+        _check_info_dict(infos, np.ones(recording.num_envs, bool), where, nested=False)
 
 
 def _check_info_dict(infos: Mapping[str, Any], outer: np.ndarray, where: str, nested: bool) -> None:
@@ -168,58 +168,59 @@ def _check_info_dict(infos: Mapping[str, Any], outer: np.ndarray, where: str, ne
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (n,):
             raise AssertionError(f"{where}[{key!r}] needs a mask '_{key}', bool ({n},), got {describe(mask)}")
         inside = not (mask & ~outer).any()
-        require(inside, f"{where}['_{key}'] names lanes that the mask of the dict around it does not")
+        require(inside, f"{where}['_{key}'] selects environments that the mask of the dict around it does not")
         if isinstance(value, dict):
             _check_info_dict(value, mask, f"{where}[{key!r}]", nested=True)
         else:
             fits = isinstance(value, np.ndarray) and value.ndim >= 1 and len(value) == n
-            require(fits, f"{where}[{key!r}] is {describe(value)}, expected a NumPy array with an entry for each lane")
+            expected = "expected a NumPy array with an entry for each environment"
+            require(fits, f"{where}[{key!r}] is {describe(value)}, {expected}")
 
 
 def check_determinism(case: Case) -> None:
-    """The same seed and actions lead to the same everything: in two instances, and again in the same one."""
-    play, other = case.play(), case.play()
-    require_same(play.records, other.records, "two instances differ under the same seed and actions, at [call]")
-    calls = len(play.records)
-    play.restart(case.seed)
-    while len(play.records) < 2 * calls:
-        play.step()
-    again = play.records[calls:]
-    require_same(other.records, again, "an instance reset with its seed differs from a new one, at [call]")
+    """Check that the same seed and actions give the same results in two instances, and again in the same instance."""
+    recording, other = case.record(), case.record()
+    require_same(recording.calls, other.calls, "two instances differ under the same seed and actions, at [call]")
+    count = len(recording.calls)
+    recording.restart(case.seed)
+    while len(recording.calls) < 2 * count:
+        recording.step()
+    again = recording.calls[count:]
+    require_same(other.calls, again, "an instance reset with its seed differs from a new one, at [call]")
 
 
 def check_seeding(case: Case) -> None:
-    """Lane i is seeded with seed + i: lane i under a seed is lane i - 1 under the next seed."""
+    """Check that environment i is seeded with seed + i: it equals environment i - 1 under the next seed."""
     steps = case.first_end + AFTER_END
-    if case.mode is AutoresetMode.DISABLED:  # up to the first end: after it the two are reset in different calls
+    if case.mode is AutoresetMode.DISABLED:  # until the first end: after it the two are reset in different calls
         steps = min(case.first_end, Case(case.make, None, case.seed + 1, None, case.max_steps).first_end)
-    play, other = case.play(steps), case.play(steps, seed=case.seed + 1)
-    for i in range(1, play.num_envs):
+    recording, other = case.record(steps), case.record(steps, seed=case.seed + 1)
+    for i in range(1, recording.num_envs):
         for call in range(steps + 1):
             require_same(
-                play.lane(call, i),
-                other.lane(call, i - 1),
-                f"lane i must follow from seed + i alone, but at call {call} lane {i} under seed {case.seed} "
-                f"is not lane {i - 1} under seed {case.seed + 1}",
+                recording.of_environment(call, i),
+                other.of_environment(call, i - 1),
+                f"environment i must follow from seed + i alone, but at call {call} environment {i} under seed "
+                f"{case.seed} is not environment {i - 1} under seed {case.seed + 1}",
             )
 
 
 def check_singles(case: Case) -> None:
-    """Lane i is the single environment seeded with seed + i, through episode ends and autoresets."""
+    """Check that environment i equals the single environment seeded with seed + i, through autoresets."""
     if case.make_single is None:
         return
-    play = case.play()
-    singles = Case(lambda: _sync(case, play.num_envs), None, case.seed, None, case.max_steps)
-    reference = singles.play(case.first_end + AFTER_END)
-    for call, (record, expected) in enumerate(zip(play.records, reference.records, strict=False)):
+    recording = case.record()
+    singles = Case(lambda: _sync(case, recording.num_envs), None, case.seed, None, case.max_steps)
+    reference = singles.record(case.first_end + AFTER_END)
+    for index, (call, expected_call) in enumerate(zip(recording.calls, reference.calls, strict=False)):
         for name in ("obs", *NUMBERS):
-            wanted = expected.get(name)
-            if name == "rewards" and isinstance(wanted, np.ndarray):
-                wanted = wanted.astype(record[name].dtype)
-            what = f"at call {call}, {name} is not what single environments seeded with seed + i return"
-            require_same(record.get(name), wanted, what)
-        final, wanted = (r["infos"].get("final_obs") for r in (record, expected))
-        require_same(final, wanted, f"at call {call}, final_obs is not where single environments ended")
+            expected = expected_call.get(name)
+            if name == "rewards" and isinstance(expected, np.ndarray):
+                expected = expected.astype(call[name].dtype)
+            message = f"at call {index}, {name} differs from single environments seeded with seed + i"
+            require_same(call.get(name), expected, message)
+        final, expected = (c["infos"].get("final_obs") for c in (call, expected_call))
+        require_same(final, expected, f"at call {index}, final_obs differs from the last obs of single environments")
     singles.close()
 
 
@@ -229,7 +230,7 @@ def _sync(case: Case, n: int) -> VectorEnv:
 
 
 def check_autoreset(case: Case) -> None:
-    """What the mode in the metadata says happens around the end of an episode, exactly."""
+    """Check the calls around the end of an episode against the mode in the metadata."""
     modes = {
         AutoresetMode.NEXT_STEP: _check_next_step,
         AutoresetMode.SAME_STEP: _check_same_step,
@@ -239,33 +240,34 @@ def check_autoreset(case: Case) -> None:
 
 
 def _check_next_step(case: Case) -> None:
-    play, other = case.play(case.first_end), case.play(case.first_end)
-    over = play.ended
-    actions, others = play.sample(), other.sample()
+    recording, other = case.record(case.first_end), case.record(case.first_end)
+    over = recording.ended
+    actions, others = recording.sample(), other.sample()
     for i in np.flatnonzero(over):
-        for _ in range(10):  # another action for the lanes that ended
+        for _ in range(10):  # another action for the environments that ended
             others[i] = other.spaces[i].sample()
             if find_difference(actions[i], others[i]):
                 break
-    play.step(actions)
+    recording.step(actions)
     other.step(others)
     for name in NUMBERS:
-        wrong = np.flatnonzero(over & (play.last[name] != 0)).tolist()
-        require(not wrong, f"NEXT_STEP: in the step after an end, {name} must be 0, but is not in lanes {wrong}")
-    require_same(play.last, other.last, "NEXT_STEP: the step after an end must ignore the action of lanes that ended")
+        wrong = np.flatnonzero(over & (recording.last[name] != 0)).tolist()
+        require(not wrong, f"NEXT_STEP: in the step after an end, {name} must be 0, but is not in environments {wrong}")
+    message = "NEXT_STEP: the step after an end must ignore the action of environments that ended"
+    require_same(recording.last, other.last, message)
 
 
 def _check_same_step(case: Case) -> None:
-    play = case.play()
-    n = play.num_envs
-    for call, record in enumerate(play.records):
-        over = ended_in(record, n)
+    recording = case.record()
+    n = recording.num_envs
+    for index, call in enumerate(recording.calls):
+        over = ended_in(call, n)
         for key in ("final_obs", "final_info"):
-            mask = record["infos"].get(f"_{key}", np.zeros(n, bool))
-            what = f"SAME_STEP: at call {call}, infos['_{key}'] must name exactly the lanes that ended"
-            require_same(mask, over, what)
+            mask = call["infos"].get(f"_{key}", np.zeros(n, bool))
+            message = f"SAME_STEP: at call {index}, infos['_{key}'] must select exactly the environments that ended"
+            require_same(mask, over, message)
         if over.any():
-            _check_final(record["infos"], over, play.env.single_observation_space)
+            _check_final(call["infos"], over, recording.env.single_observation_space)
 
 
 def _check_final(infos: Mapping[str, Any], over: np.ndarray, space: gym.Space) -> None:
@@ -274,65 +276,68 @@ def _check_final(infos: Mapping[str, Any], over: np.ndarray, space: gym.Space) -
     require(fits, f"SAME_STEP: infos['final_obs'] is {describe(final)}, expected an object array {over.shape}")
     for i, obs in enumerate(final):
         fits = space.contains(obs) if over[i] else obs is None
-        expected = "one in single_observation_space" if over[i] else "None, for that lane did not end"
+        expected = "one in single_observation_space" if over[i] else "None, because that environment did not end"
         require(fits, f"SAME_STEP: infos['final_obs'][{i}] is {obs!r}, expected {expected}")
-    require(isinstance(infos["final_info"], dict), "SAME_STEP: infos['final_info'] must be a dict, as infos are")
+    require(isinstance(infos["final_info"], dict), "SAME_STEP: infos['final_info'] must be a dict like infos")
 
 
 def _check_disabled(case: Case) -> None:
-    play, other = case.play(case.first_end // 2), case.play(case.first_end // 2)
-    mask = np.arange(play.num_envs) == 0
+    recording, other = case.record(case.first_end // 2), case.record(case.first_end // 2)
+    mask = np.arange(recording.num_envs) == 0
     others = np.flatnonzero(~mask).tolist()
-    alone = "DISABLED: a reset with reset_mask must leave the other lanes alone, but"
-    play.reset(options={"reset_mask": mask.copy()})
+    rule = "DISABLED: a reset with reset_mask must not change the other environments, but"
+    recording.reset(options={"reset_mask": mask.copy()})
     for i in others:
-        require_same(play.lane(-1, i)["obs"], other.lane(-1, i)["obs"], f"{alone} it changed what lane {i} sees")
-    for key, value in play.last["infos"].items():
+        obs, expected = (r.of_environment(-1, i)["obs"] for r in (recording, other))
+        require_same(obs, expected, f"{rule} it changed the observation of environment {i}")
+    for key, value in recording.last["infos"].items():
         wrong = key.startswith("_") and (value & ~mask).any()
         require(not wrong, f"DISABLED: after a reset with reset_mask, infos[{key!r}] must be False outside of the mask")
-    while not (play.ended | other.ended).any():
-        play.step()
+    while not (recording.ended | other.ended).any():
+        recording.step()
         other.step()
         for i in others:
-            require_same(play.lane(-1, i), other.lane(-1, i), f"{alone} lane {i} went on differently")
-    play.reset(case.seed + 7, {"reset_mask": mask.copy()})
+            values, expected = recording.of_environment(-1, i), other.of_environment(-1, i)
+            require_same(values, expected, f"{rule} later steps of environment {i} differ")
+    recording.reset(case.seed + 7, {"reset_mask": mask.copy()})
     other.reset(case.seed + 7)
-    seeded = "DISABLED: a seed given with reset_mask must seed lane i with seed + i, as it does without"
-    require_same(play.lane(-1, 0), other.lane(-1, 0), seeded)
+    message = "DISABLED: a seed given with reset_mask must seed environment i with seed + i, as it does without"
+    require_same(recording.of_environment(-1, 0), other.of_environment(-1, 0), message)
 
 
 def check_options(case: Case) -> None:
-    """`reset` leaves the caller's options as they are."""
-    play = Play(case.make(), case.seed)
+    """Check that `reset` does not change the caller's options."""
+    recording = Recording(case.make(), case.seed)
     options = dict(case.options or {})
     if case.mode is AutoresetMode.DISABLED:
-        options["reset_mask"] = np.arange(play.num_envs) == 0
+        options["reset_mask"] = np.arange(recording.num_envs) == 0
     given = copy.deepcopy(options)
-    play.reset(options=options)
+    recording.reset(options=options)
     require_same(given, options, "reset changed the caller's options")
 
 
 def check_memory(case: Case) -> None:
-    """What was returned is the user's: it does not change later, and changing it changes nothing."""
-    play, spoilt = case.play(), case.play(spoil=True)
-    calls = dict(enumerate(play.raw))
-    around = sorted({*list(calls)[:3], *list(calls)[-AFTER_END - 2 :]})  # the start, and an episode's end
+    """Check that later calls do not change returned values, and that changing them has no effect on later calls."""
+    recording, spoilt = case.record(), case.record(spoil=True)
+    calls = dict(enumerate(recording.raw_calls))
+    around = sorted({*list(calls)[:3], *list(calls)[-AFTER_END - 2 :]})  # the first calls, and those around an end
     for i, j in combinations(around, 2):
         for name in calls[i].keys() & calls[j].keys():
             pairs = ((x, y) for x in leaves(calls[i][name]) for y in leaves(calls[j][name]))
             shared = any(np.shares_memory(x, y) for x, y in pairs)
             require(not shared, f"{name} of calls {i} and {j} share memory: return copies")
-    require_same(play.records, play.raw, "what an earlier call returned was changed by a later one, at [call]")
-    message = "overwriting what was returned changed what happened later (return copies of internal arrays), at [call]"
-    require_same(play.records, spoilt.records, message)
+    message = "values that a call returned were changed by a later one, at [call]"
+    require_same(recording.calls, recording.raw_calls, message)
+    message = "overwriting returned values changed later results (return copies of internal arrays), at [call]"
+    require_same(recording.calls, spoilt.calls, message)
 
 
 def check_render(case: Case) -> None:
-    """With render_mode "rgb_array", a picture of each lane."""
-    play = Play(case.make(), case.seed)
-    if play.env.render_mode != "rgb_array":
+    """Check that render_mode "rgb_array" returns a picture of each environment."""
+    recording = Recording(case.make(), case.seed)
+    if recording.env.render_mode != "rgb_array":
         return
-    frames, n = play.env.render(), play.num_envs
+    frames, n = recording.env.render(), recording.num_envs
     if not isinstance(frames, tuple | list) or len(frames) != n:
         raise AssertionError(f"render() must return a tuple of {n} pictures, got {describe(frames)}")
     for frame in frames:
@@ -341,7 +346,7 @@ def check_render(case: Case) -> None:
 
 
 def check_close(case: Case) -> None:
-    """An environment can be closed, and closed again."""
+    """Check that an environment can be closed twice."""
     env = case.make()
     env.close()
     require(env.unwrapped.closed, "close() must set `closed`: release resources in close_extras() instead")

@@ -1,4 +1,4 @@
-"""A window that shows one picture after another, for render_mode="human"."""
+"""The window of render_mode="human"."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from metarl.errors import MetarlError
 
 
-class Window:
-    """Shows frames no faster than `fps`. MetarlError where there is no display or no tkinter."""
+class Viewer:
+    """A window that shows at most `fps` frames per second. Raises MetarlError without a display or without tkinter."""
 
     def __init__(self, title: str, fps: int) -> None:
         try:
@@ -31,12 +31,12 @@ class Window:
         self._due = 0.0
 
     def show(self, picture: np.ndarray) -> None:
-        """uint8 [height, width, 3]; waits until it is time."""
+        """Show a picture, uint8 [height, width, 3], after a wait that keeps the frame rate."""
         time.sleep(max(0.0, self._due - time.perf_counter()))
         self._due = time.perf_counter() + self._seconds
         height, width, _ = picture.shape
         self._image = self._make_image(data=b"P6 %d %d 255 " % (width, height) + picture.tobytes(), format="PPM")
-        self._label.configure(image=self._image)  # the label itself keeps no reference
+        self._label.configure(image=self._image)  # the label keeps no reference to it
         self._root.update()
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A small world for the faces' tests, with all that robots lack so far: ends, discrete actions, odd parameters."""
+"""A small world for the tests of the Gymnasium API: early ends, discrete actions, and parameters of several types."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIZE = 6
 
 
 class Grid(World):
-    """Find a cell of a grid. The edge y = 5 makes the physics "diverge", x = 5 lets contacts "overflow"."""
+    """Find a cell of a grid. Cells with y = 5 set the flag "diverged", cells with x = 5 the flag "overflow"."""
 
     name = "TestGrid"
 
@@ -57,15 +57,15 @@ class GridSimulation(Simulation):
         action = torch.where(slipped, random.integers("where to", 4), action)
         move = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])[action]
         self.place = torch.where(active[:, None], (self.place + move).clamp(0, SIZE - 1), self.place)
-        found = (self.place == self.task["goal"]).all(1) & active
+        at_goal = (self.place == self.task["goal"]).all(1) & active
         self.reward_terms = {
-            "found": found.float(),
+            "found": at_goal.float(),
             "luck": self.task["luck"] * random.normal("luck") * active,
             "time": active * -0.1,
         }
         overflow, diverged = (active & (place == SIZE - 1) for place in self.place.unbind(1))
         reward = sum(self.reward_terms.values(), torch.zeros(self.num_envs))
-        return Outcome(reward, found, overflow * OVERFLOW, diverged)
+        return Outcome(reward, at_goal, overflow * OVERFLOW, diverged)
 
     def observe(self) -> Tensor:
         return self.place.clone()

@@ -1,3 +1,5 @@
+"""Gymnasium ids of task distributions."""
+
 import dataclasses
 import json
 
@@ -7,22 +9,22 @@ from gymnasium.envs.registration import EnvSpec
 
 import metarl
 from metarl import registry
-from metarl.gym_api.env import ScalarEnv
+from metarl.gym_api.env import MetarlEnv
 from metarl.gym_api.registration import register_ids
 from metarl.gym_api.vector_env import VectorEnv
 
 
 @pytest.fixture
 def distribution():
-    """HalfCheetahVel by another name."""
+    """HalfCheetahVel under another name."""
     return dataclasses.replace(registry.find("distribution", "HalfCheetahVel"), name="TestIds")
 
 
 @pytest.mark.parametrize("name", registry.names("distribution"))
-def test_every_distribution_has_an_id_that_makes_both_faces(name):
+def test_every_distribution_has_an_id_for_make_and_make_vec(name):
     env_id = f"metarl/{name}-v{registry.find('distribution', name).version}"
     env = gym.make(env_id)
-    assert isinstance(env.unwrapped, ScalarEnv)
+    assert isinstance(env.unwrapped, MetarlEnv)
     assert env.spec is not None
     assert json.loads(env.spec.to_json())["id"] == env_id
     env.close()
@@ -61,6 +63,6 @@ def test_a_name_that_gymnasium_cannot_parse_is_refused(distribution):
 
 def test_an_unknown_distribution_suggests_the_nearest():
     with pytest.raises(metarl.MetarlError, match="did you mean 'HalfCheetahVel'"):
-        ScalarEnv("HalfCheetahVell")
+        MetarlEnv("HalfCheetahVell")
     with pytest.raises(metarl.MetarlError, match="TaskDistribution"):
         VectorEnv(3)  # type: ignore[arg-type]

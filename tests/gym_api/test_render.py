@@ -1,4 +1,4 @@
-"""Pictures and videos; skipped where no OpenGL library draws."""
+"""Pictures, videos and the window. Tests that draw are skipped without a working OpenGL library."""
 
 import os
 import subprocess
@@ -15,15 +15,15 @@ from gymnasium.wrappers.vector import RecordVideo
 
 import metarl
 from metarl import registry
-from metarl.gym_api.env import ScalarEnv
+from metarl.gym_api.env import MetarlEnv
 from metarl.gym_api.registration import register_ids
 from metarl.gym_api.vector_env import VectorEnv
-from metarl.gym_api.viewer import Window
+from metarl.gym_api.viewer import Viewer
 
 
 @pytest.fixture(scope="session")
 def _draws():
-    env = ScalarEnv("PointGoalSparse", render_mode="rgb_array")
+    env = MetarlEnv("PointGoalSparse", render_mode="rgb_array")
     env.reset(seed=0)
     try:
         env.render()
@@ -36,10 +36,10 @@ draws = pytest.mark.usefixtures("_draws")
 
 @pytest.fixture
 def frames(monkeypatch):
-    """The pictures that windows were asked to show, without a display."""
+    """The calls of a viewer that needs no display."""
     shown = []
 
-    class Pretended:
+    class FakeViewer:
         def __init__(self, title, fps):
             shown.append((title, fps))
 
@@ -49,7 +49,7 @@ def frames(monkeypatch):
         def close(self):
             shown.append("closed")
 
-    monkeypatch.setattr("metarl.gym_api.env.Window", Pretended)
+    monkeypatch.setattr("metarl.gym_api.env.Viewer", FakeViewer)
     return shown
 
 
@@ -64,7 +64,7 @@ def test_check_env_with_pictures(name):
 
 
 @draws
-def test_each_lane_has_its_own_picture():
+def test_each_environment_has_its_own_picture():
     env = VectorEnv("HalfCheetahVel", 2, render_mode="rgb_array")
     env.reset(seed=0)
     for _ in range(5):
@@ -94,9 +94,9 @@ def test_record_video(tmp_path, mode):
 
 
 @draws
-def test_a_window_follows_the_episode(frames):
-    env = ScalarEnv("PointGoalSparse", render_mode="human")
-    assert frames == []  # no window before there is something to see
+def test_every_reset_and_step_updates_the_window(frames):
+    env = MetarlEnv("PointGoalSparse", render_mode="human")
+    assert frames == []  # no window before the first reset
     env.reset(seed=0)
     env.step(np.ones(2, np.float32))
     assert env.render() is None
@@ -108,9 +108,9 @@ def test_a_window_follows_the_episode(frames):
     assert closed == "closed"
 
 
-def test_without_a_display_a_window_says_what_to_do(monkeypatch):
+def test_without_a_display_or_tkinter_the_error_names_the_cure(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
-    env = ScalarEnv("PointGoalSparse", render_mode="human")
+    env = MetarlEnv("PointGoalSparse", render_mode="human")
     with pytest.raises(metarl.MetarlError, match=r'no window: .*display.*render_mode="rgb_array"'):
         env.reset(seed=0)
     monkeypatch.setitem(sys.modules, "tkinter", None)
@@ -118,8 +118,8 @@ def test_without_a_display_a_window_says_what_to_do(monkeypatch):
         env.reset(seed=0)
 
 
-def test_a_window_draws_what_it_is_given_and_keeps_time(monkeypatch):
-    """tkinter reads PPM: its header, then the bytes of the picture."""
+def test_the_viewer_shows_every_picture_and_keeps_the_frame_rate(monkeypatch):
+    """tkinter reads the PPM format: a header, then the bytes of the picture."""
     drawn = []
 
     class Widget:
@@ -131,31 +131,31 @@ def test_a_window_draws_what_it_is_given_and_keeps_time(monkeypatch):
 
         pack = title = update = destroy = lambda self, *_: None
 
-    pretended = SimpleNamespace(Tk=Widget, Label=Widget, PhotoImage=Widget, TclError=RuntimeError)
-    monkeypatch.setitem(sys.modules, "tkinter", pretended)
-    window = Window("a title", fps=50)
+    fake_tkinter = SimpleNamespace(Tk=Widget, Label=Widget, PhotoImage=Widget, TclError=RuntimeError)
+    monkeypatch.setitem(sys.modules, "tkinter", fake_tkinter)
+    viewer = Viewer("a title", fps=50)
     picture = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
     start = time.perf_counter()
     for _ in range(6):
-        window.show(picture)
+        viewer.show(picture)
     assert 0.09 < time.perf_counter() - start < 1
-    window.close()
+    viewer.close()
     assert drawn == [b"P6 3 2 255 " + bytes(range(18))] * 6
 
 
-def test_without_a_render_mode_there_are_no_pictures():
-    for env in (ScalarEnv("PointGoalSparse"), VectorEnv("PointGoalSparse", 2)):
+def test_render_without_a_render_mode_is_refused():
+    for env in (MetarlEnv("PointGoalSparse"), VectorEnv("PointGoalSparse", 2)):
         env.reset(seed=0)
         with pytest.raises(metarl.MetarlError, match='render_mode="rgb_array"'):
             env.render()
 
 
-def test_where_opengl_does_not_work_the_error_names_the_cure(monkeypatch):
+def test_without_opengl_the_error_names_the_cure(monkeypatch):
     def fail(*_):
         raise ImportError("Unable to load EGL library")
 
     monkeypatch.setattr("metarl.envs.robots.drawing._context_class", fail)
-    env = ScalarEnv("PointGoalSparse", render_mode="rgb_array")
+    env = MetarlEnv("PointGoalSparse", render_mode="rgb_array")
     env.reset(seed=0)
     with pytest.raises(metarl.MetarlError, match=r"Unable to load EGL library.*apt-get install libegl1"):
         env.render()
@@ -163,11 +163,11 @@ def test_where_opengl_does_not_work_the_error_names_the_cure(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="GLFW needs a display on Linux only")
-def test_glfw_without_a_display_says_so_in_one_error():
-    """In a process of its own: MuJoCo chooses how to draw when it is imported."""
+def test_glfw_without_a_display_is_one_error():
+    """The test runs in a new process, because MuJoCo chooses its OpenGL library when it is imported."""
     code = (
-        "import metarl; from metarl.gym_api.env import ScalarEnv\n"
-        "env = ScalarEnv('PointGoalSparse', render_mode='rgb_array'); env.reset(seed=0)\n"
+        "import metarl; from metarl.gym_api.env import MetarlEnv\n"
+        "env = MetarlEnv('PointGoalSparse', render_mode='rgb_array'); env.reset(seed=0)\n"
         "try: env.render()\n"
         "except metarl.MetarlError as error: print(error)\n"
     )

@@ -1,4 +1,4 @@
-"""The checker finds each fault that is put into a correct environment, and none in Gymnasium's own."""
+"""The checker finds each fault that is added to a correct environment, and passes Gymnasium's own environments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODES = list(AutoresetMode)
 
 
 class Walk(gym.vector.VectorEnv):
-    """A random walk of 4 to 8 steps, right in every respect but for `fault`."""
+    """A random walk of 4 to 8 steps that is correct except for `fault`."""
 
     metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
@@ -37,7 +37,7 @@ class Walk(gym.vector.VectorEnv):
         self.time, self.end = np.zeros(num_envs, int), np.zeros(num_envs, int)
         self.over = np.zeros(num_envs, bool)
         self.rngs = [np.random.default_rng() for _ in range(num_envs)]
-        self.told = np.zeros(num_envs)
+        self.count = np.zeros(num_envs)
 
     def begin(self, mask: np.ndarray) -> None:
         if self.fault == "mask ignored":
@@ -57,7 +57,7 @@ class Walk(gym.vector.VectorEnv):
             options["start"][0] = 1.0
         if seed is not None:
             super().reset(seed=seed)
-            self.told[:] = 0
+            self.count[:] = 0
             for i in np.flatnonzero(mask):
                 shift = {"seeds all equal": 0, "seeds in pairs": i // 2}.get(self.fault, i)
                 self.rngs[i] = np.random.default_rng(seed + shift)
@@ -70,7 +70,7 @@ class Walk(gym.vector.VectorEnv):
         infos = {} if self.fault == "infos of all" else {"time": self.time.copy(), "_time": mask.copy()}
         if self.fault == "infos of all":
             infos = {"time": self.time.copy(), "_time": np.ones(self.num_envs, bool)}
-        return self.seen("reset"), infos
+        return self.observation("reset"), infos
 
     def step(self, actions):
         if self.fault == "actions changed":
@@ -80,7 +80,7 @@ class Walk(gym.vector.VectorEnv):
         over = self.over.copy()
         assert self.mode is not AutoresetMode.DISABLED or not over.any()
         active = ~over if self.fault != "action not ignored" else np.ones_like(over)
-        if self.fault == "a lane leaks into the next":
+        if self.fault == "an environment changes the next":
             self.place[1:] += 0.01 * self.place[:-1]
         self.place[active] += actions[active]
         self.time += active
@@ -97,7 +97,7 @@ class Walk(gym.vector.VectorEnv):
         if self.fault == "rewards as a list":
             reward = reward.tolist()
         terminations = np.zeros(self.num_envs, float if self.fault == "flags of floats" else bool)
-        return self.seen("step") if obs is None else obs, reward, terminations, truncations, infos
+        return self.observation("step") if obs is None else obs, reward, terminations, truncations, infos
 
     def end_at_once(self, ended, infos):
         final = np.full(self.num_envs, None, object)
@@ -116,22 +116,25 @@ class Walk(gym.vector.VectorEnv):
         if self.fault == "final_obs stacked":
             infos["final_obs"] = self.place.copy()
         infos |= {"final_info": last, "_final_info": ended.copy()}
-        return self.seen("step"), infos
+        return self.observation("step"), infos
 
     def faulty_infos(self) -> dict[str, Any]:
-        self.told += 1
+        self.count += 1
         mask = np.ones(self.num_envs, bool)
         return {
-            "info without a mask": {"told": self.told.copy()},
-            "mask without an info": {"_told": mask},
-            "info as a list": {"told": self.told.tolist(), "_told": mask},
-            "info of another length": {"told": np.zeros(self.num_envs + 1), "_told": mask},
-            "mask of ints": {"told": self.told.copy(), "_told": mask.astype(int)},
-            "inner mask beyond the outer": {"n": {"told": self.told.copy(), "_told": mask}, "_n": np.zeros_like(mask)},
-            "info shared": {"told": self.told, "_told": mask},
+            "info without a mask": {"count": self.count.copy()},
+            "mask without an info": {"_count": mask},
+            "info as a list": {"count": self.count.tolist(), "_count": mask},
+            "info of another length": {"count": np.zeros(self.num_envs + 1), "_count": mask},
+            "mask of ints": {"count": self.count.copy(), "_count": mask.astype(int)},
+            "inner mask beyond the outer": {
+                "n": {"count": self.count.copy(), "_count": mask},
+                "_n": np.zeros_like(mask),
+            },
+            "info shared": {"count": self.count, "_count": mask},
         }.get(self.fault, {})
 
-    def seen(self, call: str) -> np.ndarray:
+    def observation(self, call: str) -> np.ndarray:
         if self.fault in ("memory shared", f"{call} obs a view", f"{call} obs read again"):
             return self.place
         if self.fault == "obs of float64":
@@ -146,23 +149,23 @@ class Walk(gym.vector.VectorEnv):
 
 
 class SingleWalk(gym.Env):
-    """One lane of Walk."""
+    """A single environment of Walk."""
 
     def __init__(self) -> None:
-        self.lanes = Walk(AutoresetMode.DISABLED, num_envs=1)
-        self.observation_space, self.action_space = self.lanes.single_observation_space, self.lanes.single_action_space
+        self.walk = Walk(AutoresetMode.DISABLED, num_envs=1)
+        self.observation_space, self.action_space = self.walk.single_observation_space, self.walk.single_action_space
 
     def reset(self, *, seed=None, options=None):
-        obs, _ = self.lanes.reset(seed=seed)
+        obs, _ = self.walk.reset(seed=seed)
         return obs[0], {}
 
     def step(self, action):
-        obs, reward, _, truncations, _ = self.lanes.step(np.array(action)[None])
+        obs, reward, _, truncations, _ = self.walk.step(np.array(action)[None])
         return obs[0], float(reward[0]), False, bool(truncations[0]), {}
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_passes_what_is_right(mode):
+def test_a_correct_environment_passes(mode):
     check_vector_env(lambda: Walk(mode), SingleWalk, options={"start": np.zeros(2)})
     check_vector_env(lambda: Walk(mode, num_envs=1))
 
@@ -176,17 +179,17 @@ FAULTS = [
     (ANY, "obs out of space", "not in observation_space"),
     (ANY, "rewards as a list", "rewards is a list"),
     (ANY, "flags of floats", "terminations is float64"),
-    (ANY, "info without a mask", "needs a mask '_told'"),
-    (ANY, "mask without an info", "no key 'told'"),
+    (ANY, "info without a mask", "needs a mask '_count'"),
+    (ANY, "mask without an info", "no key 'count'"),
     (ANY, "info as a list", "a list, expected a NumPy array"),
-    (ANY, "info of another length", "an entry for each lane"),
-    (ANY, "mask of ints", "needs a mask '_told', bool"),
+    (ANY, "info of another length", "an entry for each environment"),
+    (ANY, "mask of ints", "needs a mask '_count', bool"),
     (ANY, "inner mask beyond the outer", "the dict around it"),
     (ANY, "not seeded", "two instances differ under the same seed"),
-    (ANY, "seeds all equal", "lane i must follow from seed"),
-    (ANY, "seeds in pairs", "lane i must follow from seed"),
-    (ANY, "a lane leaks into the next", "lane i must follow from seed"),
-    (ANY, "actions changed", "changed the actions"),
+    (ANY, "seeds all equal", "environment i must follow from seed"),
+    (ANY, "seeds in pairs", "environment i must follow from seed"),
+    (ANY, "an environment changes the next", "environment i must follow from seed"),
+    (ANY, "actions changed", "changed the caller's actions"),
     (ANY, "action not ignored", "must ignore the action|must be 0"),
     (ANY, "reward not 0", "rewards must be 0"),
     (ANY, "ends twice", "truncations must be 0"),
@@ -194,31 +197,31 @@ FAULTS = [
     (ANY, "memory shared", "share memory"),
     (ANY, "info shared", "share memory"),
     (ANY, "reset obs a view", "changed by a later one"),
-    (ANY, "reset obs read again", "overwriting what was returned"),
+    (ANY, "reset obs read again", "overwriting returned values"),
     (ANY, "step obs a view", "share memory"),
     (ANY, "never closed", "closed"),
-    (AutoresetMode.SAME_STEP, "no final_obs", "'_final_obs'.*exactly the lanes that ended"),
-    (AutoresetMode.SAME_STEP, "final_obs of all", "None, for that lane did not end"),
+    (AutoresetMode.SAME_STEP, "no final_obs", "'_final_obs'.*exactly the environments that ended"),
+    (AutoresetMode.SAME_STEP, "final_obs of all", "None, because that environment did not end"),
     (AutoresetMode.SAME_STEP, "final_obs stacked", "expected an object array"),
     (AutoresetMode.SAME_STEP, "final_obs a view", "changed by a later one|share memory|overwriting"),
     (AutoresetMode.DISABLED, "options popped", "changed the caller's options.*reset_mask"),
-    (AutoresetMode.DISABLED, "mask ignored", "leave the other lanes alone"),
+    (AutoresetMode.DISABLED, "mask ignored", "must not change the other environments"),
     (AutoresetMode.DISABLED, "infos of all", "must be False outside of the mask"),
-    (AutoresetMode.DISABLED, "masked seeds counted anew", "must seed lane i with seed"),
+    (AutoresetMode.DISABLED, "masked seeds counted anew", "must seed environment i with seed"),
 ]
 
 
 @pytest.mark.parametrize(("mode", "fault", "message"), FAULTS, ids=[fault for _, fault, _ in FAULTS])
-def test_finds_every_fault(mode, fault, message):
+def test_every_fault_is_found(mode, fault, message):
     with pytest.raises(AssertionError, match=message):
         check_vector_env(lambda: Walk(mode, fault), options={"start": np.zeros(2)})
 
 
 @pytest.mark.parametrize(
     ("fault", "message"),
-    [("not begun", "obs is not what single"), ("final_obs after the restart", "final_obs is not where single")],
+    [("not begun", "obs differs from single"), ("final_obs after the restart", "final_obs differs from the last obs")],
 )
-def test_finds_with_single_environments_what_cannot_be_seen_without(fault, message):
+def test_some_faults_are_found_with_single_environments_only(fault, message):
     check_vector_env(lambda: Walk(AutoresetMode.SAME_STEP, fault))
     with pytest.raises(AssertionError, match=message):
         check_vector_env(lambda: Walk(AutoresetMode.SAME_STEP, fault), SingleWalk)
@@ -229,24 +232,24 @@ def make_cartpole(mode, env_id="CartPole-v1"):
 
 
 @pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
-def test_passes_gymnasiums_own(mode):
+def test_gymnasiums_environments_pass(mode):
     check_vector_env(lambda: make_cartpole(mode), lambda: gym.make("CartPole-v1"))
     check_vector_env(lambda: RecordEpisodeStatistics(make_cartpole(mode)), skip=["determinism", "memory"])  # wall time
 
 
-def test_passes_gymnasiums_own_but_for_the_options_it_pops():
+def test_gymnasiums_environments_pass_except_for_changed_options():
     mode = AutoresetMode.DISABLED
     check_vector_env(lambda: make_cartpole(mode), lambda: gym.make("CartPole-v1"), skip=["options"])
     with pytest.raises(AssertionError, match="changed the caller's options"):
         check_vector_env(lambda: make_cartpole(mode))
 
 
-def test_finds_that_cartpoles_own_vector_environment_seeds_lanes_together():
-    with pytest.raises(AssertionError, match="lane i must follow from seed"):
-        check_vector_env(lambda: gym.make_vec("CartPole-v1", 3), skip=["spaces"])  # and its metadata are the class's
+def test_cartpoles_vector_environment_does_not_seed_environments_separately():
+    with pytest.raises(AssertionError, match="environment i must follow from seed"):
+        check_vector_env(lambda: gym.make_vec("CartPole-v1", 3), skip=["spaces"])  # its metadata is shared too
 
 
-def test_says_when_no_episode_ends():
+def test_an_environment_without_ends_is_refused():
     with pytest.raises(AssertionError, match="no episode ended in 5 random steps"):
         check_vector_env(lambda: make_cartpole(ANY), max_steps=5)
 
