@@ -1,4 +1,4 @@
-"""A policy acting in trials: in training as an actor of a rollout, in evaluation as an agent (contract 8)."""
+"""A policy that acts in trials: as the actor of a rollout in training, and as an agent in evaluation."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from metarl.errors import MetarlError
 
 
 class PolicyStep(NamedTuple):
-    """One step of a policy in B environments."""
+    """The action of a policy at one step of B environments, and the quantities that training needs."""
 
-    action: Tensor  # [B, ...], for the world
-    sample: Tensor  # [B, ...], before it was clipped
+    action: Tensor  # [B, ...], for the environment
+    sample: Tensor  # [B, ...], the action before clipping
     input: PolicyInput
     features: Tensor  # float32 [B, F], the input of the heads
-    dist_params: Tensor  # float32 [B, P], of the distribution of actions
+    dist_params: Tensor  # float32 [B, P], the parameters of the action distribution
     memory: Tensor  # [B, S], after this step
 
 
 class PolicyActor:
-    """Acts by a policy, whose memory lasts for a trial."""
+    """A policy as an actor. Its memory persists within a trial."""
 
     graphable = True
 
     def __init__(self, policy: Policy, in_graph: bool = False) -> None:
-        """in_graph: whether steps are captured in a CUDA graph, which reads the weights where they are."""
+        """in_graph: whether steps are captured in a CUDA graph, which reads the weights at their addresses."""
         self.policy = policy
         self.in_graph = in_graph
 
@@ -53,7 +53,7 @@ class PolicyActor:
         return self.policy.actions.draw(self.noise, like)
 
     def act(self, obs: Tensor, noise: Tensor | None) -> PolicyStep:
-        """Sample actions by `noise`; the mode without it."""
+        """Return one step; actions are sampled by `noise`, or are the mode if it is None."""
         policy = self.policy
         policy_input = policy.input(obs, self.previous)
         features, dist_params, memory = policy.network.step(policy_input, self.memory, self.stepper)
@@ -84,7 +84,7 @@ class PolicyActor:
 
 
 class PolicyAgent:
-    """A trained policy as an agent (contract 8). Actions are sampled, or the mode where `deterministic`."""
+    """A trained policy as an agent (metarl.core.agent). Actions are sampled, or the mode if `deterministic`."""
 
     def __init__(self, policy: Policy, deterministic: bool, noise: ActionNoise | None = None) -> None:
         self.policy = policy

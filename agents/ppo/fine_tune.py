@@ -1,8 +1,8 @@
-"""Pre-training, then fine-tuning: multi-task PPO that goes on learning within the trial, on its task alone.
+"""Pre-training and fine-tuning: multi-task PPO that continues to train within the trial, on its task alone.
 
-What a practitioner does without meta-learning. Every environment has weights of its own, a copy of those trained
-before, and after each episode takes a few clipped policy-gradient steps (Schulman et al. 2017) on what it lived
-through in that episode. Returns to go, less their mean over the episodes so far at the same step, are the advantages.
+This is the usual practice without meta-learning. Every environment has a separate copy of the pre-trained weights.
+After each episode, a copy takes a few clipped policy-gradient steps (Schulman et al. 2017) on that episode. Advantages
+are returns-to-go minus their mean over the episodes so far at the same step.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from metarl.core.rng import generator
 from metarl.core.trials import Step
 from metarl.errors import MetarlError
 
-Weights = dict[str, Tensor]  # of the actor, [B, ...] each, and log_std [B, A]
+Weights = dict[str, Tensor]  # parameters of the actor [B, ...], and log_std [B, A]
 
 
 @dataclass(frozen=True)
 class FineTuneSettings(PPOSettings):
-    """Multi-task PPO without memory, and how it is fine-tuned in a trial."""
+    """Multi-task PPO without memory, fine-tuned within a trial."""
 
     memory: str = "none"  # type: ignore[assignment]
     tuning_steps: int = 10
@@ -46,11 +46,11 @@ class FineTuneSettings(PPOSettings):
 
 
 class FineTuneAgent:
-    """A memoryless policy whose copies learn by themselves, one for each environment (contract 8)."""
+    """A memoryless policy of which each environment trains a separate copy; an agent (metarl.core.agent)."""
 
     def __init__(self, policy: Policy, settings: FineTuneSettings) -> None:
         if policy.has_memory:
-            raise MetarlError("fine-tuning is of a policy without memory: train `ppo` for it")
+            raise MetarlError("fine-tuning needs a policy without memory: leave out the setting memory")
         self.policy, self.settings = policy, settings
 
     def begin(self, num_envs: int) -> None:
@@ -62,12 +62,12 @@ class FineTuneAgent:
         }
         self.optimizer = torch.optim.Adam(self.weights.values(), self.settings.tuning_rate)
         self.noise = ActionNoise(generator(0, "fine-tuning", device=network.log_std.device))
-        self.earned: list[Tensor] = []  # returns to go [T, B] of each episode so far
-        self._forget()
+        self.returns_to_go: list[Tensor] = []  # [T, B] for each episode so far
+        self._start_episode()
 
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
-        """Actions are drawn: who takes the mean learns nothing about the others."""
+        """Return sampled actions: the mode alone would give no information about other actions."""
         policy = self.policy
         norm = policy.observation_norm
         features = policy.network.encode(obs if norm is None else norm(obs))
@@ -82,12 +82,12 @@ class FineTuneAgent:
         self.rewards.append(step.reward)
         self.resting.append(step.resting)
         self.over = self.over | step.terminated | step.truncated
-        if bool(self.over.all()):  # slots end together
+        if bool(self.over.all()):  # all environments have finished the episode
             self._tune()
-            self._forget()
+            self._start_episode()
 
-    def _forget(self) -> None:
-        """The last episode's steps."""
+    def _start_episode(self) -> None:
+        """Clear the steps of the last episode."""
         self.features: list[Tensor] = []
         self.actions: list[Tensor] = []
         self.log_probs: list[Tensor] = []
@@ -96,43 +96,45 @@ class FineTuneAgent:
         self.over = torch.zeros(len(self.weights["log_std"]), dtype=torch.bool, device=self.weights["log_std"].device)
 
     def _tune(self) -> None:
-        """A few steps of the clipped objective; Adam keeps the copies apart, for it works weight by weight."""
+        """Take a few steps on the clipped objective. Adam works element by element: the copies stay independent."""
         features, actions, old, reward, resting = (
             torch.stack(rows) for rows in (self.features, self.actions, self.log_probs, self.rewards, self.resting)
         )  # [T, B, ...]
-        advantage, own = self._advantage(reward), ~resting
+        advantage, mask = self._advantage(reward), ~resting
         with torch.enable_grad():
             for _ in range(self.settings.tuning_steps):
                 dist = self._dist(self.weights, features.transpose(0, 1))
                 ratio = (dist.log_prob(actions.transpose(0, 1)).T - old).exp()
                 clipped = ratio.clamp(1 - self.settings.clip_coef, 1 + self.settings.clip_coef)
-                surrogate = torch.min(ratio * advantage, clipped * advantage) * own
-                loss = -(surrogate.sum(0) / own.sum(0).clamp(min=1)).sum()  # a sum over copies: each has its gradient
+                surrogate = torch.min(ratio * advantage, clipped * advantage) * mask
+                loss = -(surrogate.sum(0) / mask.sum(0).clamp(min=1)).sum()  # over copies, which stay apart
                 self.optimizer.zero_grad()
                 loss.backward()
                 self.optimizer.step()
 
     def _advantage(self, reward: Tensor) -> Tensor:
-        """[T, B]: returns to go, centred on their mean over this trial's episodes at the same step, in units of their
-        spread. In the first episode, which has nothing to compare with, centred on the mean over its steps."""
+        """Return advantages [T, B] for rewards [T, B]: returns-to-go, centred, in units of their spread.
+
+        The centre is the mean over this trial's episodes at the same step; in the first episode, the mean over steps.
+        """
         discount = torch.full_like(reward, self.settings.gamma)
         to_go = returns.discounted_sum(reward, discount)
-        self.earned.append(to_go)
-        if len(self.earned) == 1:
+        self.returns_to_go.append(to_go)
+        if len(self.returns_to_go) == 1:
             centre = to_go.mean(0)
         else:
-            rows = min(map(len, self.earned))
-            mean = torch.stack([episode[:rows] for episode in self.earned]).mean(0)
+            rows = min(map(len, self.returns_to_go))
+            mean = torch.stack([episode[:rows] for episode in self.returns_to_go]).mean(0)
             centre = torch.cat([mean, mean[-1:].expand(len(to_go) - rows, -1)])
         centred = to_go - centre
         return centred / (centred.square().mean(0).sqrt() + 1e-8)
 
     def _dist(self, weights: Weights, features: Tensor) -> ActionDistribution:
-        """Of features [B, T, F], each environment by its own weights."""
+        """Return the action distribution for features [B, T, F], with each environment's copy of the weights."""
         actor = {name: value for name, value in weights.items() if name != "log_std"}
-        out = vmap(lambda w, x: functional_call(self.policy.network.actor, w, (x,)))(actor, features)
+        dist_params = vmap(lambda w, x: functional_call(self.policy.network.actor, w, (x,)))(actor, features)
         log_std = weights["log_std"].unsqueeze(1)
-        return self.policy.actions.dist(out, log_std)
+        return self.policy.actions.dist(dist_params, log_std)
 
 
 def restore(
@@ -142,7 +144,7 @@ def restore(
     state: Mapping[str, Any],
     deterministic: bool,
 ) -> FineTuneAgent:
-    """The agent from what `ppo` has learned; its actions are drawn in any case."""
+    """Return the agent from a learner's state. `deterministic` has no effect: actions are always sampled."""
     policy = Policy(observation_space, action_space, settings)
     policy.load_state_dict(state["policy"])
     return FineTuneAgent(policy.eval(), settings)

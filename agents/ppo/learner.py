@@ -1,7 +1,7 @@
 """PPO over whole trials (Schulman et al. 2017): the learner of RL² and of its controls.
 
-One update: every environment plays one trial on a task of its own; advantages are computed over the whole trial, so
-that credit flows from one episode into those before it; then a few epochs over minibatches of whole trials.
+In one update, every environment runs one trial on a newly drawn task. Advantages are computed over the whole trial, so
+that actions get credit for rewards in later episodes. A few epochs over minibatches of whole trials follow.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from metarl.errors import MetarlError
 from metarl.runtime import distributed
 from metarl.tasks.task_distribution import TaskDistribution
 
-ANNEALED = 0.05  # what is left of the learning rate and of the entropy's weight after `anneal_steps`
-MIN_TRIALS = 16  # of a process
-NAN_CURE = "the policy diverged; the last checkpoint is intact; to go further, train anew with a lower learning_rate"
+ANNEALED = 0.05  # factor of the learning rate and of entropy_coef after `anneal_steps`
+MIN_TRIALS = 16  # smallest number of trials in a process
+NAN_CURE = "the policy diverged; the last checkpoint is intact; start a new training with a lower learning_rate"
 
 
 class PPOLearner(Learner):
-    """Meta-trains one policy on one distribution."""
+    """The learner that trains one policy on one task distribution."""
 
     data_parallel = True
 
@@ -54,7 +54,7 @@ class PPOLearner(Learner):
         self.actor = PolicyActor(self.policy, in_graph=self.env.environment.uses_graphs)
         self.parameters = list(self.policy.network.parameters())
         self.optimizer = torch.optim.Adam(self.parameters, settings.learning_rate, eps=1e-5, fused=True)
-        # Credit crosses episodes only where something remembers them.
+        # Credit crosses episodes only if the memory persists across them.
         self.credit_crosses_episodes = self.policy.has_memory and not settings.wipe_memory
         self.updates = 0
         self.env_steps = 0
@@ -62,7 +62,7 @@ class PPOLearner(Learner):
     def update(self) -> dict[str, float]:
         trials = self.collect()
         batch = self.make_batch(trials)
-        if self.updates == 0:  # the critic starts with targets of unit size
+        if self.updates == 0:  # the critic starts with targets of unit variance
             self.policy.value_norm.update(batch.target[batch.mask])
         losses = self.optimize(batch)
         self.update_statistics(trials, batch)
@@ -73,7 +73,7 @@ class PPOLearner(Learner):
         return {**distributed.average_metrics({"return_first": first, "return_last": last}), **losses}
 
     def collect(self) -> Rollout:
-        """Play one trial in every environment, each on a fresh task."""
+        """Run one trial in every environment, each on a newly drawn task."""
         tasks = self.distribution.tasks("train", self.shard.whole, derive_seed(self.seed, "tasks", self.updates))
         noise = ActionNoise(generator(self.seed, "actions", self.updates, device=self.env.device), self.shard)
         seed, keys = derive_seed(self.seed, "trial", self.updates), self.shard.keys(self.env.device)
@@ -86,7 +86,7 @@ class PPOLearner(Learner):
 
     @torch.no_grad()
     def make_batch(self, trials: Rollout) -> Batch:
-        """Compute advantages and the critic's targets. Each environment's taken steps come first in its column."""
+        """Compute advantages and the targets of the critic. In each column, taken steps come before steps at rest."""
         settings, policy, acted, reward = self.settings, self.policy, trials.acted, trials.reward
         times = clock(trials.time, trials.episode, self.env.horizon, self.env.episodes).to(reward.device)
         times = times.unsqueeze(1).expand(*reward.shape, CLOCK_SIZE)
@@ -111,7 +111,7 @@ class PPOLearner(Learner):
         )
 
     def optimize(self, batch: Batch) -> dict[str, float]:
-        """Take a gradient step for each minibatch of each epoch; the mean of the loss's parts."""
+        """Take a gradient step for each minibatch of each epoch; return metrics, such as the mean parts of the loss."""
         settings = self._annealed()
         shuffle = generator(self.seed, "minibatches", self.updates)
         old_log_std = self.policy.network.log_std.detach().clone()
@@ -143,7 +143,7 @@ class PPOLearner(Learner):
         }
 
     def update_statistics(self, trials: Rollout, batch: Batch) -> None:
-        """Move the running statistics, only now, so that the update normalised inputs as the rollout did."""
+        """Update the running statistics, after the update, which must normalise inputs as the rollout did."""
         if self.policy.observation_norm is not None and trials.obs is not None:
             self.policy.observation_norm.update(trials.obs[trials.mask])
         self.policy.reward_norm.update(trials.reward[trials.mask])
@@ -159,7 +159,7 @@ class PPOLearner(Learner):
         return replace(settings, entropy_coef=settings.entropy_coef * left)
 
     def _adapt_learning_rate(self, kl: float) -> None:
-        """Keep updates near the wanted KL, as Schulman et al. 2017 (section 4) do by a penalty's weight."""
+        """Adapt the learning rate to the target KL, as Schulman et al. 2017 (section 4) adapt a penalty's weight."""
         group, target = self.optimizer.param_groups[0], self.settings.target_kl
         if kl > 2 * target:
             group["lr"] = max(group["lr"] / 1.5, 1e-5)
@@ -171,7 +171,7 @@ class PPOLearner(Learner):
 
     @classmethod
     def best_processes(cls, settings: PPOSettings, cores: int) -> int:
-        """As many as have at least 16 trials each, and equally many of every minibatch."""
+        """Return the largest number of processes with at least 16 trials each, and equally many of every minibatch."""
         fits = [w for w in range(1, cores + 1) if settings.num_envs % (w * settings.minibatches) == 0]
         return max(w for w in fits if w == 1 or settings.num_envs // w >= MIN_TRIALS)
 
@@ -194,6 +194,6 @@ class PPOLearner(Learner):
 
 
 def _last_taken(resting: Tensor) -> Tensor:
-    """bool [T, B]: the row of each environment's last taken step, and the rests after it."""
+    """Return bool [T, B]: whether a row is the last taken step of its environment, or at rest after it."""
     next_rests = torch.cat([resting[1:], torch.ones_like(resting[:1])])
     return resting | next_rests

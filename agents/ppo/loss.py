@@ -1,4 +1,4 @@
-"""PPO's loss on whole trials, and the batches that it is computed on."""
+"""The loss of PPO on whole trials, and the batches that it is computed on."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from metarl.core.returns import masked_mean
 
 @dataclass
 class Batch:
-    """What the loss needs of whole trials; [T, B, ...] but `reset_steps`."""
+    """Data of whole trials; all tensors are [T, B, ...]."""
 
     obs: Tensor  # see PolicyInput
     prev: Tensor
-    action: Tensor  # as sampled, before it was clipped
-    dist_params: Tensor  # of the distribution that the action was sampled from
+    action: Tensor  # as sampled, before clipping
+    dist_params: Tensor  # parameters of the distribution that the action was sampled from
     clock: Tensor
     reward: Tensor  # raw
     value: Tensor
     log_prob: Tensor
     advantage: Tensor  # normalised over the batch
-    target: Tensor  # of the critic
-    mask: Tensor  # bool, steps that were taken
+    target: Tensor  # target of the critic
+    mask: Tensor  # bool, steps that were taken, not at rest
     reset_steps: list[int]  # rows at which the memory is empty
 
     def environments(self, index: Tensor) -> Batch:
-        """Return the whole trials of some environments."""
+        """Return the trials of the environments in `index`, int64 [N]."""
         return Batch(**{
             name: value if name == "reset_steps" else value.index_select(1, index)
             for name, value in vars(self).items()
@@ -41,12 +41,12 @@ class Batch:
 def ppo_loss(
     policy: Policy, batch: Batch, old_log_std: Tensor, settings: PPOSettings
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    r"""Clipped surrogate (Schulman et al. 2017, equation 7) + critic's squared error - entropy, over taken steps only.
+    r"""Return the loss and its parts, detached.
 
-    With `reward_coef`, + the squared error of each reward as predicted before it comes (Jaderberg et al. 2017; Zintgraf
-    et al. 2020): it asks at every step for what the memory must hold to know the task, without an advantage's noise.
-
-    Returns the loss and its parts, detached.
+    The loss is the clipped surrogate (Schulman et al. 2017, equation 7) + the critic's squared error - entropy, each
+    with its coefficient, as means over taken steps. With `reward_coef`, the squared error of a prediction of each
+    reward is added (Jaderberg et al. 2017; Zintgraf et al. 2020): a training signal at every step for a memory that
+    identifies the task, without the noise of advantages.
     """
     network = policy.network
     features = network.features(PolicyInput(batch.obs, batch.prev), batch.reset_steps)
@@ -75,10 +75,10 @@ def ppo_loss(
 
 
 def shuffled(trials: int, minibatches: int, generator: torch.Generator) -> Tensor:
-    """Return int64 [minibatches, trials / minibatches]: a random order of all trials.
+    """Return the trials of each minibatch, int64 [minibatches, trials / minibatches]: a random order of all trials.
 
-    Each minibatch has one trial of every `minibatches` neighbours. Processes, whose shards are neighbours, so have
-    equally many trials of each minibatch.
+    Each minibatch has one of every `minibatches` consecutive trials. Processes, whose shards are consecutive trials,
+    therefore have equally many trials of each minibatch.
     """
     among = torch.rand(trials // minibatches, minibatches, generator=generator).argsort(1)
     return (among + minibatches * torch.arange(len(among)).unsqueeze(1)).T

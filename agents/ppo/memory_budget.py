@@ -1,4 +1,4 @@
-"""The memory that an update of PPO over trials takes, known before the first: measured on a tiny batch."""
+"""The memory that an update of PPO over trials takes, estimated before the first update from tiny batches."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from metarl.agents.ppo.loss import Batch
 from metarl.agents.ppo.policy import CLOCK_SIZE, Policy
 from metarl.runtime.free_memory import bytes_kept_by, check_fits
 
-SIZES = (8, 2), (8, 6)  # steps and trials of the two tiny batches whose difference is taken
-GRADIENTS = 0.5  # what the backward pass holds at once, as a share of what the forward pass kept
-TEMPORARY = 12  # numbers a step for advantages and means while a batch is made
+SIZES = (8, 2), (8, 6)  # steps and trials of two tiny batches; the difference of their memory is measured
+GRADIENTS = 0.5  # memory of the backward pass, as a fraction of what the forward pass keeps
+TEMPORARY = 12  # numbers per step for advantages and means while a batch is made
 
 
 class Need(NamedTuple):
-    """Bytes for an env step."""
+    """Bytes per env step."""
 
-    kept: float  # of the meta-batch: the rollout, and what the losses need of it
-    minibatch: float  # of a minibatch in its forward and backward pass
-    values: float  # of the meta-batch while the critic values it, before any minibatch
+    kept: float  # in the meta-batch: the rollout, and the batch for the loss
+    minibatch: float  # in a minibatch, in its forward and backward pass
+    values: float  # in the meta-batch, while the critic computes its values, before any minibatch
 
     def bytes(self, steps: int, num_envs: int, minibatches: int) -> int:
-        """Return the bytes of an update over `num_envs` trials of `steps` steps."""
+        """Return the bytes that an update over `num_envs` trials of `steps` steps takes."""
         return int(steps * num_envs * (self.kept + max(self.minibatch / minibatches, self.values)))
 
     def check(self, steps: int, num_envs: int, minibatches: int, multiple: int, free: int) -> None:
         """Raise MetarlError, with the largest number of trials that fits, unless an update fits into `free` bytes.
 
-        multiple: the number of trials must be a multiple of it.
+        multiple: the number of trials must be a multiple of this.
         """
         what = f"an update of num_envs {num_envs} x {steps} steps"
         wanted = self.bytes(steps, num_envs, minibatches)
@@ -43,9 +43,9 @@ class Need(NamedTuple):
 
 
 def needed(policy: Policy, loss: Callable[..., tuple[Tensor, Any]], may_rest: bool) -> Need:
-    """Return what an env step takes under loss(policy, batch, old_log_std).
+    """Return the memory that an env step takes with loss(policy, batch, old_log_std).
 
-    may_rest: whether environments may rest, so that rows are put into another order.
+    may_rest: whether environments may rest; if so, a copy of the rows in another order is made.
     """
     actor = PolicyActor(policy)
     actor.begin(1, ActionNoise())
@@ -63,7 +63,7 @@ def needed(policy: Policy, loss: Callable[..., tuple[Tensor, Any]], may_rest: bo
     kept = (large - small) / (math.prod(SIZES[1]) - math.prod(SIZES[0]))
     moved = rows + learned if may_rest else learned
     widest = max(len(weight) for weight in policy.network.critic.parameters())
-    # While rows are stacked, the largest column is there twice.
+    # While rows are stacked, the largest column exists twice.
     meta_batch = taken + _bytes(acted.features) + moved + 4 * TEMPORARY
     return Need(meta_batch, rows + learned + kept * (1 + GRADIENTS), 4 * 3 * widest)
 

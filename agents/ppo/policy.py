@@ -1,8 +1,8 @@
-"""An actor-critic: its networks, and the normalisation of their inputs.
+"""An actor-critic policy: its networks, and the normalisation of their inputs.
 
-The input of a step is (observation, last action, last reward, done flag), as in RL² (Duan et al. 2016). At a new episode
-the flag is set, and the last action and reward are those that ended the old one. Without memory, or where memory is
-wiped at each episode, the input holds nothing of the old episode.
+The input at a step is (observation, last action, last reward, done flag), as in RL² (Duan et al. 2016). At the start of
+an episode the flag is set, and the last action and reward are those that ended the previous one. Without memory, or if
+the memory is wiped at each episode, the input contains nothing of the previous episode.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from metarl.checks import check_number, check_whole
 from metarl.errors import MetarlError
 
 CLOCK_SIZE = 3
-VALUE_SAMPLES = 500_000.0  # samples that the statistics of values are taken over; the targets grow as the agent learns
+VALUE_SAMPLES = 500_000.0  # limit of the statistics of targets, which change as the agent learns
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,21 @@ class PolicySettings:
     """Settings of an actor-critic."""
 
     memory: Memory = "gru"
-    """what carries over from step to step; associative: the result of each step, stored under its input"""
+    """memory of the policy; associative stores the result of each step under its input"""
     wipe_memory: bool = False
-    """clear the memory at each new episode: a control that shows what memory across episodes is worth"""
+    """clear the memory at each new episode, a control that shows the effect of memory across episodes"""
     hidden_size: int = 128
     """units of the memory, or of the first layer without memory"""
     head_size: int = 128
-    """units of the hidden layer of actor and critic"""
+    """units of the hidden layers of actor and critic"""
     encoder_size: int = 128
-    """features that planes and pixels are encoded into; vectors are not encoded"""
+    """features that planes and pixels are encoded into; vectors have no encoder"""
     initial_std: float = 0.6
     """standard deviation of continuous actions at the start of training; actions lie in [-1, 1]"""
 
     @property
     def predicts_rewards(self) -> bool:
-        """Whether the networks have a head for an auxiliary loss."""
+        """Whether the network has a head that predicts rewards, for an auxiliary loss."""
         return False
 
     def __post_init__(self) -> None:
@@ -54,19 +54,19 @@ class PolicySettings:
         if self.memory not in (kinds := get_args(Memory)):
             raise MetarlError(f"memory must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {self.memory!r}")
         if self.wipe_memory and self.memory == "none":
-            raise MetarlError("there is no memory to wipe: memory is 'none', nothing is remembered from step to step")
+            raise MetarlError("there is no memory to wipe: memory is 'none', so leave out wipe_memory")
 
 
 class Previous(NamedTuple):
-    """The step before an observation; zeros at the start of a trial."""
+    """The step before an observation; zero at the start of a trial."""
 
-    action: Tensor  # float32 [..., A], as the world applied it: within [-1, 1]; one-hot where it is one of n
+    action: Tensor  # float32 [..., A], encoded: within [-1, 1], or one-hot if it is one of n
     reward: Tensor  # float32 [...], raw
-    done: Tensor  # bool [...], the episode ended with that step
+    done: Tensor  # bool [...], whether the episode ended with that step
 
 
 class Policy(nn.Module):
-    """Networks and the normalisation of their inputs."""
+    """The actor-critic network, and running statistics of observations, rewards and values."""
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: PolicySettings) -> None:
         super().__init__()
@@ -81,13 +81,13 @@ class Policy(nn.Module):
             self.prev_size, CLOCK_SIZE, self.actions, settings.hidden_size, settings.head_size, settings.initial_std,
             settings.predicts_rewards,
         )  # fmt: skip
-        # Boards and pictures have a scale of their own.
+        # Planes and pixels are scaled by the encoder.
         self.observation_norm = None if encoder else RunningNorm(self.observation_shape)
         self.reward_norm = RunningNorm(())
         self.value_norm = RunningNorm((), limit=VALUE_SAMPLES)
 
     def input(self, obs: Tensor, previous: Previous) -> PolicyInput:
-        """Return the input of the networks, from observations [..., *observation] and the step before."""
+        """Return the input of the network for observations [..., *observation] and the previous step."""
         obs = obs if self.observation_norm is None else self.observation_norm(obs)
         if not self.has_memory:
             return PolicyInput(obs, previous.reward.new_zeros(*previous.reward.shape, 0))
@@ -97,11 +97,11 @@ class Policy(nn.Module):
         )
 
     def dist(self, dist_params: Tensor) -> ActionDistribution:
-        """Return the distribution of actions, from the actor's output [..., P]."""
+        """Return the action distribution for the actor's outputs [..., P]."""
         return self.actions.dist(dist_params, self.network.log_std)
 
 
 def clock(time: Tensor, episode: Tensor, horizon: int, episodes: int) -> Tensor:
-    """Return float32 [..., 3]: the elapsed shares of trial and episode, an input of the critic alone."""
+    """Return the elapsed fractions of the trial and of its episode, float32 [..., 3], an input of the critic alone."""
     in_episode = time / horizon
     return torch.stack([(episode + in_episode) / episodes, in_episode, episode / episodes], -1).float()

@@ -1,4 +1,4 @@
-"""The agents the suite ships, by name: RL², its controls, and the random floor."""
+"""RL², its controls and the random agent, as agent types."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from metarl.core.rng import generator
 
 @dataclass(frozen=True)
 class RL2Settings(PPOSettings):
-    """RL²: a recurrent policy whose memory lives through the trial (Duan et al. 2016)."""
+    """RL²: a recurrent policy whose memory persists across the episodes of a trial (Duan et al. 2016)."""
 
 
 @dataclass(frozen=True)
 class WipedSettings(PPOSettings):
-    """RL² trained and tested with its memory wiped at each episode."""
+    """RL² with its memory wiped at each episode, in training and in evaluation."""
 
     wipe_memory: bool = True
 
@@ -53,35 +53,39 @@ def _restore(
     return PolicyAgent(policy.eval(), deterministic, ActionNoise(generator(0, "sampled actions")))
 
 
-def _lived_by(settings: PPOSettings) -> tuple[str, ...]:
+def _changeable_settings(settings: PPOSettings) -> tuple[str, ...]:
+    """Return the settings that may be changed in a trained agent."""
     return ("wipe_memory",)
 
 
 WIPED = {"wiped": Control("memory wiped", {"wipe_memory": True})}
 
 RL2 = AgentType(
-    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED_MEMORY, changeable_settings=_lived_by, controls=WIPED,
-    about="RL²: PPO on a recurrent policy whose memory lives through the trial",
+    "rl2", RL2Settings, PPOLearner, _restore, tuned=TUNED_MEMORY,
+    changeable_settings=_changeable_settings, controls=WIPED,
+    about="RL²: PPO on a recurrent policy whose memory persists across the episodes of a trial",
 )  # fmt: skip
 RL2_WIPED = AgentType(
-    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED_MEMORY, changeable_settings=_lived_by, controls=WIPED,
+    "rl2-wiped", WipedSettings, PPOLearner, _restore, tuned=TUNED_MEMORY,
+    changeable_settings=_changeable_settings, controls=WIPED,
     about="control: RL² with its memory wiped at each episode",
 )  # fmt: skip
 PPO = AgentType(
-    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED, changeable_settings=_lived_by, controls=WIPED,
-    about="control: multi-task PPO without memory, what is reached without adapting",
+    "ppo", MemorylessSettings, PPOLearner, _restore, tuned=TUNED,
+    changeable_settings=_changeable_settings, controls=WIPED,
+    about="control: multi-task PPO without memory, which cannot adapt",
 )  # fmt: skip
 ORACLE = AgentType(
-    "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True,
-    tuned=TUNED, changeable_settings=_lived_by, controls=WIPED,
-    about="control: multi-task PPO without memory that is told the task",
+    "oracle", MemorylessSettings, partial(PPOLearner, task_visible=True), _restore, task_visible=True, tuned=TUNED,
+    changeable_settings=_changeable_settings, controls=WIPED,
+    about="control: multi-task PPO without memory, with the task in its observations",
 )  # fmt: skip
 FINE_TUNED = AgentType(
     "fine-tuned", FineTuneSettings, PPOLearner, fine_tune.restore, tuned=TUNED,
     changeable_settings=lambda _: ("tuning_steps", "tuning_rate", "gamma", "clip_coef"),
-    about="control: multi-task PPO that goes on learning on its task within the trial",
+    about="control: multi-task PPO that continues to train on its task within the trial",
 )  # fmt: skip
 RANDOM = AgentType(
     "random", RandomSettings, None, lambda _, actions, settings, *__: RandomAgent(actions, settings),
-    about="the floor: uniform random actions",
+    about="lower anchor of scores: uniform random actions",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Settings that work, per distribution, each with what it reached (commands and curves: docs/results)."""
+"""Tuned settings by distribution; docs/results has the commands and learning curves."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 SMALL = {"hidden_size": 64, "head_size": 64, "entropy_coef": 0.01, "learning_rate": 2e-3}
 
-# An associative memory that must predict rewards, for worlds where what was seen and done decides what it brought.
+# An associative memory trained to predict rewards, for worlds where observation and action determine the reward.
 ASSOCIATIVE = {
     **SMALL, "memory": "associative", "reward_coef": 0.5, "num_envs": 128, "gamma": 0.99, "gae_lambda": 0.9,
     "entropy_coef": 0.02,
 }  # fmt: skip
 
-# A GRU that must predict rewards and goes on exploring for long, for worlds to be searched.
+# A GRU trained to predict rewards, with a long exploration, for worlds with a hidden goal.
 SEARCH = {
     **SMALL, "num_envs": 64, "gamma": 0.99, "gae_lambda": 0.95, "entropy_coef": 0.03, "learning_rate": 1.5e-3,
     "reward_coef": 0.25, "anneal_steps": 24_000_000,
@@ -39,7 +39,7 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
     "PointGoalSparse": {"num_envs": 128, "gamma": 0.99, "gae_lambda": 0.95},
 }  # fmt: skip
 
-# Of RL² alone: agents without memory are given none.
+# For agents with memory alone: RL² and rl2-wiped.
 TUNED_MEMORY: Mapping[str, Mapping[str, Any]] = {
     **TUNED,
     "Bandit5N10": {

@@ -30,9 +30,9 @@ class UCB1Settings:
 class UCB1Agent(ArmsAgent):
     r"""An agent that pulls the arm with the highest mean plus $c \sqrt{2 \ln t / n_i}$.
 
-    See Auer, Cesa-Bianchi and Fischer (2002). $n_i$ is one more than the pulls of the arm, and the mean is the posterior
-    mean under a uniform prior. The agent therefore does not need to pull each arm first: 10 pulls would be too few for
-    50 arms.
+    See Auer, Cesa-Bianchi and Fischer (2002). $n_i$ is one more than the pulls of the arm, and the mean is the
+    posterior mean under a uniform prior. The agent therefore does not need to pull each arm first; with 50 arms and 10
+    pulls it could not.
     """
 
     def __init__(self, action_space: gym.Space, settings: UCB1Settings) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuning: copies learn apart, from their own task, and begin each trial anew."""
+"""Fine-tuning: copies train independently on their tasks, and start each trial from the pre-trained weights."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SMALL = {"hidden_size": 16, "head_size": 16}
 
 @pytest.fixture
 def make():
-    def agent(family: metarl.TaskDistribution, **settings: float) -> FineTuneAgent:
-        env = family.make(1)
+    def agent(distribution: metarl.TaskDistribution, **settings: float) -> FineTuneAgent:
+        env = distribution.make(1)
         torch.manual_seed(0)
         chosen = FineTuneSettings(**SMALL, **settings)  # type: ignore[arg-type]
         policy = Policy(env.observation_space, env.action_space, chosen)
@@ -26,18 +26,19 @@ def make():
     return agent
 
 
-def test_it_finds_the_better_arm_from_its_own_pulls(make) -> None:
-    family = metarl.get("Bandit5N10")
-    tasks = family.task_set(metarl.TaskSet({"probabilities": [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]}))
-    returns = evaluate_agent(make(family, tuning_rate=0.02), family.make(32), tasks, 16).returns  # [10, 2, 16]
+def test_fine_tuning_finds_the_better_arm(make) -> None:
+    distribution = metarl.get("Bandit5N10")
+    tasks = distribution.task_set(metarl.TaskSet({"probabilities": [[1, 0, 0, 0, 0], [0, 0, 0, 0, 1]]}))
+    agent, env = make(distribution, tuning_rate=0.02), distribution.make(32)
+    returns = evaluate_agent(agent, env, tasks, 16).returns  # [10, 2, 16]
     assert returns[0].mean() < 0.5
     assert returns[-2:].mean() > 0.75
-    still = evaluate_agent(make(family, tuning_steps=0), family.make(32), tasks, 16).returns
-    assert abs(still[-5:].mean() - still[:5].mean()) < 0.15
+    untuned = evaluate_agent(make(distribution, tuning_steps=0), distribution.make(32), tasks, 16).returns
+    assert abs(untuned[-5:].mean() - untuned[:5].mean()) < 0.15
 
 
-def test_copies_learn_apart(make, falling_robot) -> None:
-    """What one environment lives through changes its own weights only; one with nothing to learn stays as it was."""
+def test_copies_train_independently(make, falling_robot) -> None:
+    """The steps of an environment change its copy alone; a copy without rewards stays as it is."""
     agent = make(falling_robot)
     env = falling_robot.make(3)
     agent.begin(3)
@@ -53,10 +54,12 @@ def test_copies_learn_apart(make, falling_robot) -> None:
     name = next(iter(before))
     assert not torch.equal(agent.weights[name][0], agent.weights[name][1])
     agent.begin(3)
-    assert all(torch.equal(agent.weights[n], before[n]) for n in before)  # a new trial begins from what was trained
+    assert all(
+        torch.equal(agent.weights[n], before[n]) for n in before
+    )  # a new trial has the pre-trained weights
 
 
-def test_lives_that_end_early_count_their_own_steps_only(make, falling_robot) -> None:
+def test_episodes_may_end_early(make, falling_robot) -> None:
     tasks = falling_robot.task_set(metarl.TaskSet({"gravity": [9.0, 0.01], "velocity": [0.5, 0.5]}))
     result = evaluate_agent(make(falling_robot), falling_robot.make(4), tasks, 2)
     assert result.mask[:, :, 0].sum() < result.mask[:, :, 1].sum()
@@ -64,10 +67,10 @@ def test_lives_that_end_early_count_their_own_steps_only(make, falling_robot) ->
     assert (result.reward == again.reward).all()
 
 
-def test_a_memory_cannot_be_fine_tuned() -> None:
-    kind = registry.find("agent", "fine-tuned")
+def test_a_policy_with_memory_raises() -> None:
+    agent_type = registry.find("agent", "fine-tuned")
     env = metarl.get("Bandit5N100").make(1)
-    settings = kind.settings(memory="gru", **SMALL)
+    settings = agent_type.settings(memory="gru", **SMALL)
     state = {"policy": Policy(env.observation_space, env.action_space, settings).state_dict()}
-    with pytest.raises(metarl.MetarlError, match="fine-tuning is of a policy without memory"):
-        kind.restore(env.observation_space, env.action_space, settings, state, True)
+    with pytest.raises(metarl.MetarlError, match="fine-tuning needs a policy without memory"):
+        agent_type.restore(env.observation_space, env.action_space, settings, state, True)

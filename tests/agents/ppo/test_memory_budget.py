@@ -1,4 +1,4 @@
-"""The memory that an update takes is known before it runs; one that does not fit is refused with a size that does."""
+"""The memory of an update is estimated before it runs; one that does not fit raises an error with a size that fits."""
 
 from __future__ import annotations
 
@@ -20,33 +20,34 @@ from metarl.agents.ppo.presets import RL2Settings
 from metarl.runtime import free_memory
 
 
-def learner(num_envs: int, minibatches: int = 2, **settings) -> PPOLearner:
+def make_learner(num_envs: int, minibatches: int = 2, **settings) -> PPOLearner:
     chosen = RL2Settings(num_envs=num_envs, minibatches=minibatches, epochs=1, **settings)
     return PPOLearner(registry.find("distribution", "PointGoalSparse"), chosen, 0, "cpu")
 
 
-def planned(made: PPOLearner) -> int:
-    s = made.settings
-    return needed(made.policy, partial(ppo_loss, settings=s), may_rest=False).bytes(120, s.num_envs, s.minibatches)
+def planned(learner: PPOLearner) -> int:
+    """Return the planned bytes of an update."""
+    s = learner.settings
+    return needed(learner.policy, partial(ppo_loss, settings=s), may_rest=False).bytes(120, s.num_envs, s.minibatches)
 
 
-TAKEN = """
+MEASURE = """
 import sys
 from metarl.runtime.peak_memory import peak
-from tests_of_memory import learner, planned
-learner(8).update()
+from tests_of_memory import make_learner, planned
+make_learner(8).update()
 before = peak()
-made = learner(**eval(sys.argv[1]))
-made.update()
-print(planned(made) / (peak() - before))
+learner = make_learner(**eval(sys.argv[1]))
+learner.update()
+print(planned(learner) / (peak() - before))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"num_envs": 512}, {"num_envs": 1024, "memory": "none", "minibatches": 8}])
-def test_what_is_planned_is_what_is_taken(settings):
-    """In a process of its own, which has no memory left over from before."""
-    code = TAKEN.replace("tests_of_memory", Path(__file__).stem)
+def test_planned_memory_is_near_the_peak(settings):
+    """A new process has no memory left over from before."""
+    code = MEASURE.replace("tests_of_memory", Path(__file__).stem)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run(
         [sys.executable, "-c", code, repr(settings)], capture_output=True, text=True, check=True, env=environment
@@ -54,18 +55,18 @@ def test_what_is_planned_is_what_is_taken(settings):
     assert 0.6 < float(done.stdout) < 1.8
 
 
-def test_it_grows_with_trials_and_shrinks_with_minibatches():
-    assert planned(learner(64)) == pytest.approx(2 * planned(learner(32)))
-    assert planned(learner(64, minibatches=8)) < planned(learner(64))
+def test_planned_memory_grows_with_trials_and_shrinks_with_minibatches():
+    assert planned(make_learner(64)) == pytest.approx(2 * planned(make_learner(32)))
+    assert planned(make_learner(64, minibatches=8)) < planned(make_learner(64))
 
 
-def test_what_does_not_fit_is_refused_with_a_size_that_does(tmp_path):
+def test_an_update_that_does_not_fit_raises_with_a_size_that_fits(tmp_path):
     sizes = {"num_envs": 512, "hidden_size": 32, "head_size": 32, "minibatches": 4, "epochs": 1}
     options = {"steps": 1, "memory_gib": 0.02, "threads": 1, "evaluate_every": 0}
-    with pytest.raises(metarl.MetarlError, match=r"num_envs 512 x 120 steps takes .* 0\.02 GiB are free") as refused:
+    with pytest.raises(metarl.MetarlError, match=r"num_envs 512 x 120 steps takes .* 0\.02 GiB are free") as error:
         metarl.train("rl2", "PointGoalSparse", run_dir=tmp_path / "large", settings=sizes, **options)
     assert not (tmp_path / "large").exists()
-    most = int(re.findall(r"num_envs (\d+) is the most", str(refused.value))[0])
+    most = int(re.findall(r"num_envs (\d+) is the most", str(error.value))[0])
     assert most % 4 == 0
     assert 4 < most < 512
     metarl.train("rl2", "PointGoalSparse", run_dir=tmp_path / "fits", settings=sizes | {"num_envs": most}, **options)
@@ -75,17 +76,17 @@ def test_what_does_not_fit_is_refused_with_a_size_that_does(tmp_path):
         )
 
 
-def test_where_nothing_fits_that_is_said():
+def test_an_error_reports_that_nothing_fits():
     with pytest.raises(metarl.MetarlError, match="not even num_envs 2 fits"):
-        learner(64).check_memory(1000)
+        make_learner(64).check_memory(1000)
 
 
-def test_this_machine_has_memory():
+def test_free_memory_of_this_machine_is_plausible():
     free = free_memory.free("cpu")
     assert free is None or 2**20 < free < 2**50
 
 
-def test_a_container_may_have_less(tmp_path, monkeypatch):
+def test_free_memory_is_limited_by_the_cgroup(tmp_path, monkeypatch):
     monkeypatch.setattr(free_memory, "CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("3000000\n")
     (tmp_path / "memory.current").write_text("1500000\n")

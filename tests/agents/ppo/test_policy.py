@@ -1,4 +1,4 @@
-"""The input of a policy, and what it keeps from step to step (the rules of RL²)."""
+"""The input of a policy, and its memory from step to step, as in RL²."""
 
 import numpy as np
 import torch
@@ -12,8 +12,8 @@ from metarl.core.trials import Step
 
 def _policy(**settings) -> Policy:
     torch.manual_seed(0)
-    shape = PolicySettings(hidden_size=5, head_size=7, **settings)
-    return Policy(Box(-1, 1, (2,), np.float32), Box(-1, 1, (1,), np.float32), shape)
+    chosen = PolicySettings(hidden_size=5, head_size=7, **settings)
+    return Policy(Box(-1, 1, (2,), np.float32), Box(-1, 1, (1,), np.float32), chosen)
 
 
 def _actor(**settings) -> PolicyActor:
@@ -39,7 +39,7 @@ FIRST = _step([2.0, 3.0], [True, False], [False, False])
 def test_the_input_holds_the_last_action_reward_and_done_flag():
     actor = _actor()
     acted = _act(actor, torch.ones(2, 2))
-    assert torch.equal(acted.input.prev, torch.zeros(2, 3))  # nothing comes before the start of a trial
+    assert torch.equal(acted.input.prev, torch.zeros(2, 3))  # zeros at the start of a trial
     actor.observe(acted, FIRST)
     after = _act(actor, torch.full((2, 2), 0.5))
     assert torch.equal(after.input.obs, torch.full((2, 2), 0.5))
@@ -54,7 +54,7 @@ def test_memory_is_kept_across_the_end_of_an_episode():
     assert (actor.memory.abs().sum(1) > 0).all()
 
 
-def test_wiped_memory_starts_an_episode_like_a_trial():
+def test_wiped_memory_is_empty_at_the_start_of_an_episode():
     actor = _actor(wipe_memory=True)
     actor.observe(_act(actor, torch.ones(2, 2)), FIRST)
     assert torch.equal(actor.memory[0], torch.zeros(5))
@@ -64,7 +64,7 @@ def test_wiped_memory_starts_an_episode_like_a_trial():
     assert acted.input.prev[1, 1] == 3.0
 
 
-def test_an_environment_at_rest_keeps_its_memory_and_last_step():
+def test_an_environment_at_rest_keeps_its_memory_and_last_input():
     actor = _actor()
     actor.observe(_act(actor, torch.ones(2, 2)), FIRST)
     memory, previous = actor.memory.clone(), actor.previous
@@ -76,7 +76,7 @@ def test_an_environment_at_rest_keeps_its_memory_and_last_step():
     assert actor.previous.action[0] == previous.action[0]
 
 
-def test_a_memoryless_policy_sees_the_observation_alone():
+def test_the_input_of_a_memoryless_policy_is_the_observation_alone():
     obs = torch.tensor([[0.1, 0.2], [0.3, 0.4]])
     acted = _act(_actor(memory="none"), obs)
     assert torch.equal(acted.input.obs, obs)
