@@ -228,8 +228,8 @@ def test_generators_are_new_and_seeded():
 
 def test_purposes_hash_alike_in_every_process():
     code = (
-        "import torch; from metarl.core.rng import Counted, stream;"
-        "print(Counted(stream(1, torch.arange(2)), 0, 0).bits('x').tolist())"
+        "import torch; from metarl.core.rng import CounterRNG, stream;"
+        "print(CounterRNG(stream(1, torch.arange(2)), 0, 0).bits('x').tolist())"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == str(at(seed=1, keys=2).bits("x").tolist())
