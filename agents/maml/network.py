@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d
 
-from metarl.agents.maml.layers import Layer, layer_inputs, tanh
-from metarl.agents.maml.tanh_layers import tanh_layers
+from metarl.agents.maml.layers import Layer, layer_inputs, tanh, tanh_layers
 
 Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set for each task
 Activation = Literal["tanh", "relu"]

@@ -5,8 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from metarl.agents.maml import tanh_layers as written
-from metarl.agents.maml import tanh_passes
+from metarl.agents.maml import layers
 from metarl.agents.maml.layers import NARROW, product
 from metarl.agents.maml.network import Network
 
@@ -26,7 +25,7 @@ def problem(hidden: int):
 
 
 def fast(x, weights):
-    return written.tanh_layers(x, list(zip(weights[::2], weights[1::2], strict=True)))
+    return layers.tanh_layers(x, list(zip(weights[::2], weights[1::2], strict=True)))
 
 
 def plain(x, weights):
@@ -50,7 +49,7 @@ def derivatives(network, x, weights, y):
 @pytest.mark.parametrize("hidden", [1, 2, 3])
 @pytest.mark.parametrize("cache", [1, 2**17])
 def test_derivatives_equal_autograds_in_groups_of_any_size(hidden, cache, monkeypatch):
-    monkeypatch.setattr(tanh_passes, "CACHE", cache)
+    monkeypatch.setattr(layers, "CACHE", cache)
     given = problem(hidden)
     for ours, theirs in zip(derivatives(fast, *given), derivatives(plain, *given), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)

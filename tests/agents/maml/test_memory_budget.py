@@ -28,12 +28,12 @@ def planned(made: MetaLearner) -> float:
 
 TAKEN = """
 import sys
-from metarl.agents.maml import memory_budget, tanh_passes
+from metarl.agents.maml import layers, memory_budget
 from metarl.runtime.peak_memory import peak
 from tests_of_memory import learner, planned
 agent, settings, way = eval(sys.argv[1])
 if way == "at once":  # as on a device
-    tanh_passes.CACHE, memory_budget.IN_GROUPS = 2**60, memory_budget.AT_ONCE
+    layers.CACHE, memory_budget.IN_GROUPS = 2**60, memory_budget.AT_ONCE
 learner(agent, 8, 2, **settings).update()
 before = peak()
 made = learner(agent, 2000, 20, **settings)
