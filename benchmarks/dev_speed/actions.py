@@ -1,4 +1,4 @@
-"""Actions drawn before the clock starts, the same kind for every side."""
+"""Random actions, drawn before the clock starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from metarl.errors import MetarlError
 
 
 def random_actions(space: gym.Space, steps: int, num_envs: int) -> np.ndarray:
-    """[T, B, *action]: uniform over the space of one environment, float32 in a Box, int64 in a Discrete."""
+    """Return uniform actions [T, B, *action] of the space of one environment: float32 for Box, int64 for Discrete.
+
+    Raises MetarlError for any other space.
+    """
     rng = numpy_generator("speed", "actions")
     shape = (steps, num_envs, *(space.shape or ()))
     if isinstance(space, gym.spaces.Box):

@@ -1,16 +1,18 @@
-"""The yardstick: the physics of a trial of our environment, and nothing else.
+"""Bare physics: the simulation of one trial of the environment, without the environment.
 
-Random actions carry a robot from its start into other states, whose contacts cost more or less; so "bare" must
-simulate the same states. A trial of our own environment is lived through once, unmeasured; its start states, controls
-and rests are kept; and then the same batch of simulations is put through them again, to the bit, by a loop that only
-writes controls, steps, and at each new episode resets. Those resets are inside the clock: any user of the engine pays
-them (0.1 % of the time). Tasks, observations, rewards and clocks are not: they are what our environment adds.
+The cost of a physics step depends on the robot's contacts and so on its states, and random actions take a robot to
+other states than no actions. Bare physics therefore simulates the states of the environment. One unmeasured trial of
+the environment records its initial states, controls and resting environments. A loop that only writes controls, steps,
+and resets at each new episode then replays it, bit for bit. The resets are timed, because every user of the engine
+pays for them (0.1 % of the time). Tasks, observations, rewards and episode clocks are the environment's overhead and
+are not part of the replay.
 
-Our model is told beforehand which contacts there can be (envs/robots/floor_contacts.py) and MuJoCo's stopwatch is
-stopped (envs/physics/timers.py): the states are the same, sooner. `StockPhysics` is the replay without either.
+The package's robot models declare their possible contacts in advance (envs/robots/floor_contacts.py), and MuJoCo's
+timers are stopped (envs/physics/timers.py): the states are the same, and simulation is faster. `StockPhysics` is the
+replay without these two measures.
 
-A reward may need what a plain step leaves uncomputed at the state it leads to: Ant pays for contact forces, which take
-a whole further evaluation of the dynamics. The same replay with that evaluation shows how much of the time it is.
+A reward may depend on fields that a plain step does not update. Ant's contact cost depends on contact forces, which
+take one more evaluation of the dynamics; `BarePhysics(derived=True)` includes it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from mujoco import mjtStage
 from mujoco.batch import Batch
 
 from metarl.benchmarks.dev_speed.actions import random_actions
-from metarl.benchmarks.dev_speed.timing import Side
+from metarl.benchmarks.dev_speed.side import Side
 from metarl.envs.physics import timers
 from metarl.envs.physics.cpu import CpuPhysics
 from metarl.envs.robots.robot import Robot
@@ -34,18 +36,19 @@ from metarl.tasks.task_distribution import TaskDistribution
 
 
 @dataclass
-class Episode:
-    """One slot of a trial, as the physics saw it."""
+class RecordedEpisode:
+    """Initial state and controls of one episode slot of a trial."""
 
-    qpos: np.ndarray  # float64 [B, nq], the start
-    qvel: np.ndarray  # float64 [B, nv]
-    moves: list[tuple[np.ndarray, np.ndarray | None]]  # controls [B, nu], and who was stepped (None: everyone)
+    qpos: np.ndarray  # float64 [B, nq], initial
+    qvel: np.ndarray  # float64 [B, nv], initial
+    steps: list[tuple[np.ndarray, np.ndarray | None]]  # controls [B, nu] and the active mask [B], None if all are
 
 
 class BarePhysics(Side):
-    """`mujoco.batch.Batch.step` on our model, replaying one trial; with all that is read of it, if asked to.
+    """`mujoco.batch.Batch.step` on this package's model, replaying one trial.
 
-    Raises MetarlError for a world of another engine, and `derived` where a plain step computes all that is read.
+    derived: also update all fields that the observation and the reward read.
+    Raises MetarlError for a world of another engine, and with `derived` where a plain step updates all these fields.
     """
 
     def __init__(self, distribution: TaskDistribution, num_envs: int, derived: bool = False) -> None:
@@ -58,35 +61,38 @@ class BarePhysics(Side):
         self.frame_skip = physics.frame_skip
         self.stage = physics.stage if derived else int(mjtStage.mjSTAGE_NONE)
         if derived and self.stage == mjtStage.mjSTAGE_NONE:
-            raise MetarlError("none are read: observation and reward are made of positions and velocities")
+            raise MetarlError("no derived fields are read: observation and reward depend on positions and velocities")
         self.qpos, self.qvel, self.ctrl = (tensor.numpy() for tensor in (physics.qpos, physics.qvel, physics.ctrl))
-        self.episodes: list[Episode] = []
+        self.episodes: list[RecordedEpisode] = []
         trials.begin(distribution.tasks("train", num_envs))
         for action in actions:
             if trials.time == 0:
-                self.episodes.append(Episode(self.qpos.copy(), self.qvel.copy(), []))
+                self.episodes.append(RecordedEpisode(self.qpos.copy(), self.qvel.copy(), []))
             active = ~trials.resting
             ids = None if bool(active.all()) else active.numpy()
             trials.step(action)
-            self.episodes[-1].moves.append((self.ctrl.copy(), ids))
+            self.episodes[-1].steps.append((self.ctrl.copy(), ids))
             if trials.done:
                 break
-        moves = [ids for episode in self.episodes for _, ids in episode.moves]
-        self.steps = sum(num_envs if ids is None else int(ids.sum()) for ids in moves)
+        masks = [ids for episode in self.episodes for _, ids in episode.steps]
+        self.env_steps = sum(num_envs if ids is None else int(ids.sum()) for ids in masks)
 
     def work(self) -> int:
         for episode in self.episodes:
-            self.batch.reset(None, stage=int(mjtStage.mjSTAGE_NONE))  # the state is written next
+            self.batch.reset(None, stage=int(mjtStage.mjSTAGE_NONE))  # the next lines write the state
             self.qpos[:] = episode.qpos
             self.qvel[:] = episode.qvel
-            for ctrl, ids in episode.moves:
+            for ctrl, ids in episode.steps:
                 self.ctrl[:] = ctrl
                 self.batch.step(ids, self.frame_skip, self.stage)
-        return self.steps
+        return self.env_steps
 
 
 class StockPhysics(BarePhysics):
-    """The same replay by MuJoCo as it comes: the robot's MJCF as it stands, and the engine's stopwatch running."""
+    """The same replay by unmodified MuJoCo: the robot's MJCF without declared contacts, and running timers.
+
+    Raises MetarlError where tasks change the robot's model.
+    """
 
     def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
         super().__init__(distribution, num_envs)

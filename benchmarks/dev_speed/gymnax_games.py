@@ -1,8 +1,8 @@
-"""gymnax's games (Lange 2022): the same kinds of games as JAX programs, whole episodes in one compiled loop.
+"""The games of gymnax (Lange 2022): JAX programs whose steps are compiled into one loop.
 
-gymnax asks for an older Gymnasium than this project does, so it is in no extra: install it into a folder of its own
-with `pip install --target`, take out what is installed here already, and name the folder in PYTHONPATH. Where it is
-not installed it is left out, and named.
+gymnax requires an older Gymnasium than this package, so no extra installs it. Install it into a separate folder with
+`pip install --target`, delete from the folder what is already installed here, and add the folder to PYTHONPATH. Where
+gymnax cannot be imported, it is left out and listed.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from metarl.benchmarks.dev_speed.timing import Side
+from metarl.benchmarks.dev_speed.side import Side
 
 GAMES = ("FourRooms-misc", "BernoulliBandit-misc", "Breakout-MinAtar", "SpaceInvaders-MinAtar")
-STEPS = 25  # of each environment in one call
+STEPS = 25  # env steps of each environment per call
 
 
 class GymnaxGame(Side):
-    """B environments under vmap, random actions, observations summed so that none is optimised away."""
+    """B environments under vmap with random actions; outputs are summed, so that the compiler removes none of them."""
 
     def __init__(self, name: str, num_envs: int) -> None:
         import gymnax  # pyright: ignore[reportMissingImports]
@@ -28,11 +28,11 @@ class GymnaxGame(Side):
         draw = jax.vmap(env.action_space(params).sample)
 
         def advance(carry: Any, _: None) -> tuple[Any, None]:
-            key, state, seen = carry
-            key, act, move = jax.random.split(key, 3)
-            actions = draw(jax.random.split(act, num_envs))
-            obs, state, reward = step(jax.random.split(move, num_envs), state, actions, params)[:3]
-            return (key, state, seen + obs.sum() + reward.sum()), None
+            key, state, total = carry
+            key, action_key, step_key = jax.random.split(key, 3)
+            actions = draw(jax.random.split(action_key, num_envs))
+            obs, state, reward = step(jax.random.split(step_key, num_envs), state, actions, params)[:3]
+            return (key, state, total + obs.sum() + reward.sum()), None
 
         self.num_envs = num_envs
         self._run = jax.jit(lambda carry: jax.lax.scan(advance, carry, None, STEPS)[0])
@@ -41,14 +41,14 @@ class GymnaxGame(Side):
         self._carry = (key, state, 0.0)
 
     def work(self) -> int:
-        key, state, seen = self._run(self._carry)
-        seen.block_until_ready()
+        key, state, total = self._run(self._carry)
+        total.block_until_ready()
         self._carry = (key, state, 0.0)
         return STEPS * self.num_envs
 
 
 def missing() -> str:
-    """Why gymnax cannot be imported; nothing if it can."""
+    """Return the reason why gymnax cannot be imported, or an empty string."""
     try:
         importlib.import_module("gymnax")
     except ImportError as error:
@@ -57,5 +57,5 @@ def missing() -> str:
 
 
 def gymnax_games(num_envs: int) -> dict[str, Side]:
-    """The games by name; none where gymnax is not installed."""
+    """Return gymnax's games by name; none where gymnax is not installed."""
     return {} if missing() else {f"gymnax {name}": GymnaxGame(name, num_envs) for name in GAMES}

@@ -15,7 +15,10 @@ from metarl.runtime.peak_memory import peak
 
 
 def training_peak(agent: str, distribution: str, updates: int, threads: int) -> int:
-    """Bytes of resident memory that training with default settings takes at its peak."""
+    """Return the peak resident memory, in bytes, of training on CPU with the settings tuned for the distribution.
+
+    Raises MetarlError where the process fails.
+    """
     command = [sys.executable, "-m", "metarl.benchmarks.dev_speed.peak_memory", agent, distribution, str(updates)]
     environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -25,8 +28,8 @@ def training_peak(agent: str, distribution: str, updates: int, threads: int) -> 
 
 
 def _main(agent: str, distribution: str, updates: str) -> None:
-    kind, family = registry.find("agent", agent), registry.find("distribution", distribution)
-    learner = kind.learner(family, kind.make_settings(family, {}), 0, "cpu")
+    agent_type, tasks = registry.find("agent", agent), registry.find("distribution", distribution)
+    learner = agent_type.learner(tasks, agent_type.make_settings(tasks, {}), 0, "cpu")
     for _ in range(int(updates)):
         learner.update()
     print(peak())

@@ -1,11 +1,9 @@
-"""The table and the file of `metarl speed --device cuda`."""
+"""Throughput by batch size: the table and the JSON file of `dev_speed robots --device cuda`."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,43 +12,39 @@ from rich.console import Console
 from rich.table import Table
 
 from metarl import registry
+from metarl.benchmarks.commands.speed import write_json
 from metarl.benchmarks.dev_speed.on_device import Measured, measure_sizes
 from metarl.runtime.devices import pick_device
 from metarl.runtime.machine import describe
-from metarl.training.run_dir import write_atomically
 
 if TYPE_CHECKING:
-    from metarl.benchmarks.dev_speed.command import SpeedOptions
+    from metarl.benchmarks.dev_speed.robots import RobotSpeedOptions
 
 FLOORS = {("environment", "bare"): 0.85, ("varied", "environment"): 0.90, ("rl2", "environment"): 0.50}
+"""(side, reference) -> smallest acceptable ratio of their rates"""
 
 
-def run(options: SpeedOptions) -> None:
-    """Measure, print, write."""
+def run(options: RobotSpeedOptions) -> None:
+    """Measure, print a table, and write the JSON file if there is one."""
     console = Console()
-    distributions = {name: registry.find("distribution", name) for name in options.families}
+    distributions = {name: registry.find("distribution", name) for name in options.distributions}
     device = pick_device(options.device, *distributions.values())
     machine = describe() | ({"gpu": torch.cuda.get_device_name()} if device == "cuda" else {})
-    found: list[Measured] = []
-    for measured in measure_sizes(
+    training = {"epochs": options.epochs, "hidden_size": options.hidden_size} if options.training else None
+    measured: list[Measured] = []
+    for of_size in measure_sizes(
         distributions, options.sizes, device, options.engine, options.rounds, options.seconds,
-        lambda what: console.print(what, style="dim"), _training(options),
+        lambda message: console.print(message, style="dim"), training,
     ):  # fmt: skip
-        found += measured
-        if options.json is not None:  # each time, so that nothing measured is lost
-            write_atomically(options.json, (json.dumps(to_json(found, machine, options), indent=2) + "\n").encode())
-    console.print(table(found))
+        measured += of_size
+        write_json(options.json, to_json(measured, machine, options))  # after every size: an interrupt loses nothing
+    console.print(table(measured))
     console.print(machine.get("gpu") or "on cpu, which is no measure of a GPU", highlight=False)
 
 
-def _training(options: SpeedOptions) -> dict[str, Any] | None:
-    """RL²'s settings, where training is to be measured."""
-    return {"epochs": options.epochs, "hidden_size": options.hidden_size} if options.training else None
-
-
-def ratios(found: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
-    """(distribution, size, side) -> its rate over that of what it is to be compared with."""
-    rates = {(m.distribution, m.num_envs, m.side): m.rate.median for m in found}
+def ratios(measured: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
+    """Return (distribution, size, side) -> its rate divided by the rate of its reference."""
+    rates = {(m.distribution, m.num_envs, m.side): m.rate.median for m in measured}
     return {
         (name, size, side): rate / rates[name, size, reference]
         for (name, size, side), rate in rates.items()
@@ -59,29 +53,28 @@ def ratios(found: Sequence[Measured]) -> dict[tuple[str, int, str], float]:
     }
 
 
-def table(found: Sequence[Measured]) -> Table:
-    """A row a side and size."""
+def table(measured: Sequence[Measured]) -> Table:
+    """Return a table with one row per side and size."""
     title = "thousands of env steps a second; times: environment of bare; varied and rl2 of environment"
     out = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("distribution", "envs", "side", "1000/s", "times", "compiling, s"):
         out.add_column(column, justify="left" if column[0] in "ds" else "right", no_wrap=True)
-    against = ratios(found)
-    for m in found:
-        ratio = against.get((m.distribution, m.num_envs, m.side))
-        rate, once = f"{m.rate.median / 1e3:.1f}", f"{m.compile_seconds:.1f}"
-        out.add_row(m.distribution, str(m.num_envs), m.side, rate, "" if ratio is None else f"{ratio:.2f}", once)
+    by_side = ratios(measured)
+    for m in measured:
+        ratio = by_side.get((m.distribution, m.num_envs, m.side))
+        rate, compiling = f"{m.rate.median / 1e3:.1f}", f"{m.compile_seconds:.1f}"
+        out.add_row(m.distribution, str(m.num_envs), m.side, rate, "" if ratio is None else f"{ratio:.2f}", compiling)
     return out
 
 
-def to_json(found: Sequence[Measured], machine: Mapping[str, Any], options: SpeedOptions) -> dict[str, Any]:
-    """Raw samples too."""
-    against = [
+def to_json(measured: Sequence[Measured], machine: Mapping[str, Any], options: RobotSpeedOptions) -> dict[str, Any]:
+    """Return the content of the JSON file, with every sample."""
+    by_side = [
         {"distribution": name, "num_envs": size, "side": side, "ratio": ratio}
-        for (name, size, side), ratio in ratios(found).items()
+        for (name, size, side), ratio in ratios(measured).items()
     ]
     floors = [{"side": side, "reference": reference, "floor": floor} for (side, reference), floor in FLOORS.items()]
-    chosen = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()}
     return {
-        "machine": machine, "options": chosen, "floors": floors, "ratios": against,
-        "measured": [m.to_json() for m in found],
+        "machine": machine, "options": asdict(options), "floors": floors, "ratios": by_side,
+        "measured": [m.to_json() for m in measured],
     }  # fmt: skip

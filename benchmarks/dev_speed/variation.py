@@ -1,4 +1,4 @@
-"""What it costs that every environment has physics of its own, and to give each of them a new task."""
+"""The cost of physics that differ between environments, and of assigning new tasks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from metarl.benchmarks.dev_speed.timing import Side
+from metarl.benchmarks.dev_speed.side import Side
 from metarl.core.environment import Environment
 from metarl.errors import MetarlError
 from metarl.tasks.parameter import Parameter
@@ -15,16 +15,16 @@ from metarl.tasks.samplers import Fixed, LogUniform, Sampler
 from metarl.tasks.task_distribution import TaskDistribution
 
 VARIED = ("body_mass_scale", "dof_damping_scale", "friction", "motor_strength")
-ASSIGNMENTS = 20  # of tasks to all environments, in a unit of work
+ASSIGNMENTS = 20  # assignments of tasks to all environments in one call of `NewTasks.work`
 
 
 def with_neutral_physics(distribution: TaskDistribution) -> TaskDistribution:
-    """The same tasks in models of their own: masses, damping, friction and strength are set, to what they were."""
+    """Return the distribution with one model per environment and neutral masses, damping, friction and strength."""
     return _with(distribution, lambda parameter: Fixed(np.asarray(parameter.neutral)))
 
 
 def with_varied_physics(distribution: TaskDistribution, names: tuple[str, ...] = VARIED) -> TaskDistribution:
-    """The same tasks in bodies that differ."""
+    """Return the distribution with these parameters drawn log-uniformly from [0.5, 2]."""
     return _with(distribution, lambda parameter: LogUniform(0.5, 2.0, shape=parameter.shape), names)
 
 
@@ -36,12 +36,12 @@ def _with(
     }
     if missing := [name for name in names if name not in known]:
         raise MetarlError(f"the world {distribution.world!r} has no {missing[0]} to vary")
-    dists: dict[str, Sampler] = {name: sampler(known[name]) for name in names if name not in distribution.specs}
-    return replace(distribution, parameters={**distribution.parameters, **dists}, ood={})
+    samplers: dict[str, Sampler] = {name: sampler(known[name]) for name in names if name not in distribution.specs}
+    return replace(distribution, parameters={**distribution.parameters, **samplers}, ood={})
 
 
 class NewTasks(Side):
-    """Tasks given to all environments, again and again: drawn before the clock starts. A "step" is a task given."""
+    """Repeated assignment of new tasks, drawn in advance, to all environments. One assigned task counts as a step."""
 
     def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
         varied = with_varied_physics(distribution)

@@ -1,4 +1,4 @@
-"""What is timed as a meta-gradient is one: the ways to compute it agree; shares of a meta-iteration add up."""
+"""The meta-gradients of `dev_speed maml` agree with one another, and the time shares of a meta-iteration sum to one."""
 
 import json
 import sys
@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from metarl import get
-from metarl.benchmarks.dev_speed.meta import PARTS, MetaGradient, MetaIteration
-from metarl.benchmarks.dev_speed.meta_command import PEER, WAYS, left_out
+from metarl.benchmarks.dev_speed.__main__ import main
+from metarl.benchmarks.dev_speed.maml import PEER, WAYS, left_out
+from metarl.benchmarks.dev_speed.meta_gradient import MetaGradient
+from metarl.benchmarks.dev_speed.meta_iteration import PARTS, MetaIteration
 from metarl.benchmarks.dev_speed.meta_update import LOOPS, MetaUpdate
-from metarl.cli import main
 
 
-def test_the_ways_agree():
+def test_all_ways_compute_the_same_meta_gradient():
     ways = [way for way in WAYS if way != PEER or left_out() is None]
     sides = {way: MetaGradient(way, tasks=3, rows=5, hidden_size=4) for way in ways}
     gradients = {}
@@ -31,8 +32,8 @@ def test_the_ways_agree():
         torch.testing.assert_close(gradients[way], gradients["batched"])
 
 
-def test_the_update_equals_plain_loops_over_tasks():
-    """ProMP's whole outer gradient, at weights that are no longer those that sampled."""
+def test_the_batched_outer_gradient_of_promp_equals_loops_over_tasks():
+    """The weights differ from those that sampled the meta-batch."""
     iteration = MetaIteration(get("HalfCheetahDirH100"), "promp", num_envs=6, meta_batch_size=3, hidden_size=16)
     iteration.work()
     sides = {way: MetaUpdate(iteration, way) for way in ("batched", *LOOPS)}
@@ -48,12 +49,12 @@ def test_the_update_equals_plain_loops_over_tasks():
     iteration.close()
 
 
-def test_a_peer_that_is_not_installed_is_named(monkeypatch):
+def test_a_missing_learn2learn_is_the_reason_for_its_absence(monkeypatch):
     monkeypatch.setitem(sys.modules, "learn2learn.algorithms.maml", None)
     assert "learn2learn.algorithms.maml is not installed" in str(left_out())
 
 
-def test_shares_of_a_meta_iteration():
+def test_time_shares_of_a_meta_iteration_sum_to_one():
     side = MetaIteration(get("HalfCheetahDirH100"), "promp", num_envs=4, meta_batch_size=2, hidden_size=4)
     side.warm_up()
     assert side.work() == 2 * 4 * 100
@@ -63,10 +64,11 @@ def test_shares_of_a_meta_iteration():
     side.close()
 
 
-def test_the_command_prints_shares_and_ratios_and_writes_what_it_measured(tmp_path, capsys, monkeypatch):
-    small = ["--meta-batch-size", "2", "--rollouts", "1", "--outer-steps", "1", "--rounds", "1", "--threads", "1"]
+def test_maml_prints_shares_and_ratios_and_writes_its_samples(tmp_path, capsys, monkeypatch):
+    small = ["--meta-batch-size", "2", "--rollouts", "1", "--outer-epochs", "1", "--rounds", "1", "--threads", "1"]
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["speed-maml", *small, "--json", str(tmp_path / "speed.json")]) == 0
+    monkeypatch.setattr("metarl.benchmarks.dev_speed.maml.SECONDS", 0.0)
+    assert main(["maml", *small, "--json", str(tmp_path / "speed.json")]) == 0
     printed = capsys.readouterr().out
     assert "outer steps" in printed
     assert "x a loop over tasks" in printed

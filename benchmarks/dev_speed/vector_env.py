@@ -1,4 +1,4 @@
-"""Any Gymnasium vector environment that resets by itself with the next step: our NumPy face and its peers."""
+"""Gymnasium vector environments that reset with the next step: this package's and other libraries'."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 
 import metarl
 from metarl.benchmarks.dev_speed.actions import random_actions
-from metarl.benchmarks.dev_speed.timing import Side
+from metarl.benchmarks.dev_speed.side import Side
 from metarl.gym_api.registration import register_ids
 from metarl.tasks.task_distribution import TaskDistribution
 
 
-class VectorSide(Side):
-    """Whole episodes of random actions; a call that resets a lane is inside the clock and not counted as a step."""
+class VectorEnvironment(Side):
+    """Whole episodes of random actions. A call that resets an environment is timed and is no env step of it."""
 
     def __init__(self, env: Any, horizon: int, episodes: int = 1, seed: int | None = 0) -> None:
         self.env = env
         self.num_envs: int = len(env.reset(seed=seed)[0])
-        space = getattr(env, "single_action_space", env.action_space)  # EnvPool's action_space is that of one
+        space = getattr(env, "single_action_space", env.action_space)  # EnvPool's action_space is of one environment
         self.actions = list(random_actions(space, (horizon + 1) * episodes, self.num_envs))
         self.ended = np.zeros(self.num_envs, bool)
 
@@ -36,7 +36,8 @@ class VectorSide(Side):
         self.env.close()
 
 
-def our_face(distribution: TaskDistribution, num_envs: int) -> VectorSide:
-    """What `gym.make_vec` makes of a distribution: default options, a trial (a task) in every lane."""
+def our_vector_env(distribution: TaskDistribution, num_envs: int) -> VectorEnvironment:
+    """Return the vector environment that `gym.make_vec` makes of a distribution with default options."""
     metarl.register(distribution)
-    return VectorSide(gym.make_vec(register_ids(distribution), num_envs), distribution.horizon, distribution.episodes)
+    env = gym.make_vec(register_ids(distribution), num_envs)
+    return VectorEnvironment(env, distribution.horizon, distribution.episodes)

@@ -1,4 +1,4 @@
-"""`metarl speed`: who is measured, in which order, and what is made of the samples; never how fast they are."""
+"""`dev_speed robots`: its sides, the order of its measurements, and the report. No test depends on a speed."""
 
 import json
 import sys
@@ -18,15 +18,15 @@ from metarl import registry
 from metarl.agents.networks import gru_steps
 from metarl.benchmarks.dev_speed import peers
 from metarl.benchmarks.dev_speed.bare import BarePhysics, StockPhysics
-from metarl.benchmarks.dev_speed.command import COMMAND, SpeedOptions, plans
-from metarl.benchmarks.dev_speed.loop import PARTS, TrainingLoop
 from metarl.benchmarks.dev_speed.report import TARGETS, Report
-from metarl.benchmarks.dev_speed.tensors import TensorEnvironment
-from metarl.benchmarks.dev_speed.timing import Sample, Side, measure, summary, take_turns
+from metarl.benchmarks.dev_speed.robots import RobotSpeedOptions, plans, run
+from metarl.benchmarks.dev_speed.tensor_env import TensorEnvironment
+from metarl.benchmarks.dev_speed.training_loop import PARTS, TrainingLoop
 from metarl.benchmarks.dev_speed.variation import ASSIGNMENTS, NewTasks, with_neutral_physics, with_varied_physics
-from metarl.benchmarks.dev_speed.vectors import our_face
+from metarl.benchmarks.dev_speed.vector_env import our_vector_env
 from metarl.errors import MetarlError
 from metarl.runtime import distributed, threads
+from metarl.runtime.timing import Sample, measure, summarize, take_turns
 
 SHORT = """
 import metarl
@@ -43,40 +43,40 @@ ANT = metarl.TaskDistribution(
 )  # fmt: skip
 
 
-class Ten(Side):
-    """Takes three seconds of a clock of its own for ten steps."""
+class TenSteps:
+    """Work of ten steps that takes three seconds by a simulated clock."""
 
     now = 0.0
 
-    def work(self) -> int:
+    def __call__(self) -> int:
         self.now += 3.0
         return 10
 
 
 @pytest.fixture
 def short(tmp_path):
-    """A reference to a distribution whose trials are two episodes of four steps."""
+    """Return the name of a distribution whose trials are two episodes of four steps."""
     path = tmp_path / "short.py"
     path.write_text(SHORT)
     return f"{path}:Short"
 
 
-@pytest.mark.parametrize(("seconds", "units"), [(0, 1), (3, 1), (3.5, 2), (9, 3)])
-def test_whole_units_for_at_least_the_time_asked(seconds, units):
-    side = Ten()
-    assert measure(side, seconds, clock=lambda: side.now) == Sample(10 * units, 3.0 * units)
+@pytest.mark.parametrize(("seconds", "repeats"), [(0, 1), (3, 1), (3.5, 2), (9, 3)])
+def test_work_is_repeated_until_the_time_has_passed(seconds, repeats):
+    work = TenSteps()
+    assert measure(work, seconds, clock=lambda: work.now) == Sample(10 * repeats, 3.0 * repeats)
 
 
-def test_sides_take_turns_and_rounds_begin_with_another():
+def test_each_round_starts_with_another_side():
     assert "".join(take_turns("abc", 4)) == "abcbcacababc"
 
 
 def test_a_rate_is_the_median_over_rounds():
-    rate = summary([Sample(10, 1.0), Sample(10, 0.1), Sample(10, 2.0)])
+    rate = summarize([Sample(10, 1.0), Sample(10, 0.1), Sample(10, 2.0)])
     assert (rate.median, rate.low, rate.high) == (10.0, 5.0, 100.0)
 
 
-def test_a_ratio_is_of_medians_and_has_its_floor():
+def test_a_ratio_is_of_medians_and_is_paired_with_its_floor():
     samples = {"bare": ("bare", [Sample(10, 1.0), Sample(99, 1.0), Sample(1, 1.0)]), "tensor": ("t", [Sample(9, 1.0)])}
     report = Report({}, {}, samples, {}, {}, None)
     assert [(target.side, target.reference, target.floor, ratio) for target, ratio in report.ratios()] == [
@@ -84,7 +84,7 @@ def test_a_ratio_is_of_medians_and_has_its_floor():
     ]
 
 
-def test_a_floor_is_told_for_the_robot_it_was_set_for():
+def test_a_floor_is_printed_for_its_robot_only():
     samples = {"tensor": ("ours", [Sample(9, 1.0)]), "sync": ("theirs", [Sample(4, 1.0)])}
     machine = {"cpu": "a cpu", "cores": 2, "threads": 2, "load": 0.0, "versions": {}}
     printed = {}
@@ -97,14 +97,14 @@ def test_a_floor_is_told_for_the_robot_it_was_set_for():
     assert "✗" not in printed["Ant"]
 
 
-def test_bare_physics_replays_a_trial_to_the_bit(short):
+def test_bare_physics_replays_a_trial_bit_for_bit(short):
     distribution = registry.find("distribution", short)
     bare = BarePhysics(distribution, 3)
-    lived = bare.qpos.copy(), bare.qvel.copy()
+    qpos, qvel = bare.qpos.copy(), bare.qvel.copy()
     assert bare.work() == 2 * 4 * 3
-    np.testing.assert_array_equal(bare.qpos, lived[0])
-    np.testing.assert_array_equal(bare.qvel, lived[1])
-    assert np.abs(lived[1]).max() > 0.1
+    np.testing.assert_array_equal(bare.qpos, qpos)
+    np.testing.assert_array_equal(bare.qvel, qvel)
+    assert np.abs(qvel).max() > 0.1
 
 
 def test_bare_physics_with_derived_fields_replays_the_same_states():
@@ -114,7 +114,7 @@ def test_bare_physics_with_derived_fields_replays_the_same_states():
     np.testing.assert_array_equal(plain.qpos, derived.qpos)
 
 
-def test_stock_physics_replays_the_same_states_with_mujocos_clock(short, monkeypatch):
+def test_stock_physics_replays_the_same_states_with_running_timers(short, monkeypatch):
     distribution = registry.find("distribution", short)
     ours, stock = BarePhysics(distribution, 3), StockPhysics(distribution, 3)
     assert ours.work() == stock.work()
@@ -129,29 +129,28 @@ def test_stock_physics_replays_the_same_states_with_mujocos_clock(short, monkeyp
     assert clocks[1] is not None
 
 
-def test_a_robot_whose_model_tasks_change_has_no_stock_physics():
+def test_a_model_that_tasks_change_has_no_stock_physics():
     with pytest.raises(MetarlError, match="no one model"):
         StockPhysics(registry.find("distribution", "HopperRandParams"), 2)
 
 
 def test_calls_that_reset_are_not_counted_as_steps(short):
-    distribution = registry.find("distribution", short)
-    face = our_face(distribution, 3)
-    assert len(face.actions) == 2 * (4 + 1)  # an episode, and the call that begins the next one
-    assert [face.work(), face.work()] == [2 * 4 * 3, 2 * 4 * 3]
-    face.close()
+    side = our_vector_env(registry.find("distribution", short), 3)
+    assert len(side.actions) == 2 * (4 + 1)  # an episode, and the call that resets
+    assert [side.work(), side.work()] == [2 * 4 * 3, 2 * 4 * 3]
+    side.close()
 
 
-def test_each_trial_is_on_new_tasks(short):
+def test_each_trial_has_new_tasks(short):
     side = TensorEnvironment(registry.find("distribution", short), 2)
-    seen = []
+    velocities = []
     for _ in range(2):
         assert side.work() == 2 * 4 * 2
-        seen.append(side.env.environment.task["velocity"])
-    assert not torch.equal(*seen)
+        velocities.append(side.env.environment.task["velocity"])
+    assert not torch.equal(*velocities)
 
 
-def test_training_time_is_shared_out(short):
+def test_time_shares_of_training_sum_to_one(short):
     with threads.using(1):
         loop = TrainingLoop(short, "rl2", num_envs=4, hidden_size=8, epochs=1)
         loop.warm_up()
@@ -163,7 +162,7 @@ def test_training_time_is_shared_out(short):
 
 
 @pytest.mark.slow
-def test_two_processes_are_measured_as_one():
+def test_two_processes_train_as_one_learner():
     with threads.using(1):
         loop = TrainingLoop("PointGoalSparse", "rl2", processes=2, num_envs=4, hidden_size=8, epochs=1)
         assert [loop.work(), loop.work()] == [4 * 120] * 2
@@ -171,76 +170,76 @@ def test_two_processes_are_measured_as_one():
     assert distributed.size() == 1
 
 
-def test_a_world_without_counterpart_has_no_peers():
+def test_a_world_that_gymnasium_lacks_has_no_peers():
     with pytest.raises(MetarlError, match="Gymnasium has no PointMass-v5"):
         peers.gymnasium_sync(registry.find("distribution", "PointGoalSparse"), 2)
 
 
-def test_peers_take_as_many_physics_steps():
-    [make, *_] = peers._singles(ANT, 2)
-    theirs: Any = make().unwrapped
-    assert theirs.frame_skip == ANT.make().environment.simulation.physics.frame_skip == 2  # type: ignore[attr-defined]
+def test_peers_take_as_many_physics_steps_per_env_step():
+    [make, *_] = peers._factories(ANT, 2)
+    peer: Any = make().unwrapped
+    assert peer.frame_skip == ANT.make().environment.simulation.physics.frame_skip == 2  # type: ignore[attr-defined]
 
 
-def test_a_peer_that_is_not_installed_names_the_cure(monkeypatch):
+def test_the_error_for_a_missing_peer_names_the_cure(monkeypatch):
     monkeypatch.setitem(sys.modules, "envpool", None)
     with pytest.raises(MetarlError, match=r"pip install 'metarl\[bench\]'"):
         peers.env_pool(registry.find("distribution", "HalfCheetahVel"), 2, 1)
 
 
 def test_options_are_checked_and_read_from_the_command_line():
-    options = tyro.cli(COMMAND.options, args=["--num-envs", "8", "--no-peers", "--seconds", "0.5"])
-    assert options == SpeedOptions(num_envs=8, peers=False, seconds=0.5)
-    with pytest.raises(MetarlError, match="rounds must be at least 1, got 0"):
-        SpeedOptions(rounds=0)
+    options = tyro.cli(RobotSpeedOptions, args=["--num-envs", "8", "--no-peers", "--seconds", "0.5"])
+    assert options == RobotSpeedOptions(num_envs=8, peers=False, seconds=0.5)
+    with pytest.raises(MetarlError, match="rounds must be a whole number of at least 1, got 0"):
+        RobotSpeedOptions(rounds=0)
     with pytest.raises(MetarlError, match="threads 4096 are more than"):
-        COMMAND.run(SpeedOptions(threads=4096))
+        run(RobotSpeedOptions(threads=4096))
 
 
-def test_every_target_is_of_sides_that_are_planned():
-    planned = plans(SpeedOptions(), registry.find("distribution", "HalfCheetahVel"), 1)
+def test_every_target_compares_planned_sides():
+    planned = plans(RobotSpeedOptions(), registry.find("distribution", "HalfCheetahVel"), 1)
     assert {side for target in TARGETS for side in (target.side, target.reference)} == set(planned) - {"meta_training"}
 
 
-def test_a_tiny_run_measures_everything_but_peers(short, tmp_path, capsys):
+def test_a_tiny_run_measures_every_side_but_peers(short, tmp_path, capsys):
     path = tmp_path / "speed.json"
-    COMMAND.run(_tiny(short, peers=False, rounds=3, json=path))
-    found = json.loads(path.read_text())
-    ours = {"stock", "bare", "tensor", "face", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
+    run(_tiny(short, peers=False, rounds=3, json=path))
+    data = json.loads(path.read_text())
+    ours = {"stock", "bare", "tensor", "vector_env", "own_bare", "own_tensor", "new_tasks", "tensor_train", "training"}
     ours |= {"one_process", "torch_steps", "meta_training"} if gru_steps.COMPILED else {"one_process", "meta_training"}
-    assert set(found["sides"]) == ours
-    assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in found["sides"].values())
-    assert "bare + derived, 4" in found["left_out"]  # a cheetah reads none
-    assert len(found["left_out"]) == (1 if gru_steps.COMPILED else 2)
-    assert found["training_peak_memory_bytes"] > 2**25
-    assert found["machine"]["cores"] >= found["machine"]["threads"] >= 1
-    assert found["machine"]["versions"]["mujoco"]
+    assert set(data["sides"]) == ours
+    assert all(len(side["samples"]) == 3 and side["median"] > 0 for side in data["sides"].values())
+    assert "bare + derived, 4" in data["left_out"]  # HalfCheetah reads no derived fields
+    assert len(data["left_out"]) == (1 if gru_steps.COMPILED else 2)
+    assert data["training_peak_memory_bytes"] > 2**25
+    assert data["machine"]["cores"] >= data["machine"]["threads"] >= 1
+    assert data["machine"]["versions"]["mujoco"]
     printed = capsys.readouterr().out
-    assert all(side["about"] in printed for side in found["sides"].values())
+    assert all(side["about"] in printed for side in data["sides"].values())
 
 
-def test_some_sides_alone(short):
+def test_only_the_named_sides_are_planned(short):
     distribution = registry.find("distribution", short)
-    options = tyro.cli(COMMAND.options, args=["--sides", "bare", "face", "sync", "--no-peers"])
-    assert list(plans(options, distribution, 1)) == ["bare", "face"]
+    options = tyro.cli(RobotSpeedOptions, args=["--sides", "bare", "vector_env", "sync", "--no-peers"])
+    assert list(plans(options, distribution, 1)) == ["bare", "vector_env"]
     with pytest.raises(MetarlError, match="unknown side 'envpol'; did you mean 'envpool'"):
-        plans(SpeedOptions(sides=("envpol",)), distribution, 1)
+        plans(RobotSpeedOptions(sides=("envpol",)), distribution, 1)
 
 
 @pytest.mark.slow
 def test_a_tiny_run_beside_every_peer(short, tmp_path, capsys):
     path = tmp_path / "speed.json"
-    COMMAND.run(_tiny(short, json=path))
-    found = json.loads(path.read_text())
-    wanted = plans(SpeedOptions(), registry.find("distribution", short), 1)
-    assert len(found["sides"]) + len(found["left_out"]) == len(wanted)
-    assert len(found["ratios"]) == sum({t.side, t.reference} <= set(found["sides"]) for t in TARGETS)
+    run(_tiny(short, json=path))
+    data = json.loads(path.read_text())
+    planned = plans(RobotSpeedOptions(), registry.find("distribution", short), 1)
+    assert len(data["sides"]) + len(data["left_out"]) == len(planned)
+    assert len(data["ratios"]) == sum({t.side, t.reference} <= set(data["sides"]) for t in TARGETS)
     printed = " ".join(capsys.readouterr().out.split())
-    assert all(f"left out: {about}" in printed for about in found["left_out"])
-    assert ("envpool" in found["sides"]) == (find_spec("envpool") is not None)
+    assert all(f"left out: {about}" in printed for about in data["left_out"])
+    assert ("envpool" in data["sides"]) == (find_spec("envpool") is not None)
 
 
-def test_what_was_left_out_is_printed_with_its_reason():
+def test_a_side_left_out_is_printed_with_its_reason():
     machine = {"cpu": "a cpu", "cores": 2, "threads": 2, "load": 0.0, "versions": {"mujoco": "4.0.0", "envpool": None}}
     console = Console(record=True, width=200)
     Report(
@@ -252,21 +251,21 @@ def test_what_was_left_out_is_printed_with_its_reason():
 
 
 def _tiny(distribution, **options):
-    return SpeedOptions(
+    return RobotSpeedOptions(
         distribution=distribution, num_envs=4, gymnasium_envs=2, train_envs=4, meta_envs=4, hidden_size=8, epochs=1,
         seconds=0.0,
         **{"rounds": 1, "threads": 1, **options},
     )  # fmt: skip
 
 
-def test_own_models_move_as_the_shared_one(short):
+def test_own_models_reach_the_states_of_the_shared_model(short):
     distribution = registry.find("distribution", short)
     shared, own = BarePhysics(distribution, 3), BarePhysics(with_neutral_physics(distribution), 3)
     assert shared.work() == own.work()
     np.testing.assert_array_equal(shared.qpos, own.qpos)
 
 
-def test_new_bodies_are_given_to_everybody(short):
+def test_new_tasks_differ_between_environments(short):
     side = NewTasks(registry.find("distribution", short), 3)
     assert side.work() == ASSIGNMENTS * 3
     mass = side.env.simulation.physics.field("body_mass")[:, 1:]  # type: ignore[attr-defined]
@@ -274,7 +273,7 @@ def test_new_bodies_are_given_to_everybody(short):
     side.close()
 
 
-def test_a_world_without_bodies_has_no_models_to_compare():
+def test_a_world_without_bodies_cannot_vary_them():
     name = next(n for n in registry.names("distribution") if registry.find("distribution", n).goal is None)
     with pytest.raises(MetarlError, match="to vary"):
         with_varied_physics(registry.find("distribution", name))

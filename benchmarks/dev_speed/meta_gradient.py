@@ -1,8 +1,7 @@
-"""One meta-iteration of the MAML family, where its time goes, and its meta-gradient beside other ways to compute it."""
+"""The meta-gradient through one inner step, computed for all tasks at once and in other ways."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -11,55 +10,21 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from metarl import registry
-from metarl.benchmarks.dev_speed.loop import Parted, Stopwatch
 from metarl.benchmarks.dev_speed.peers import installed
-from metarl.benchmarks.dev_speed.timing import Side
-from metarl.tasks.task_distribution import TaskDistribution
+from metarl.benchmarks.dev_speed.side import Side
 
-PARTS = ("sampling", "inner steps", "outer steps")
 INNER_LR = 0.1
 
 
-class MetaIteration(Parted):
-    """Updates of a MAML preset: sampling, an inner step of all tasks, sampling again, the outer steps."""
-
-    def __init__(self, distribution: TaskDistribution, agent: str, **settings: Any) -> None:
-        kind = registry.find("agent", agent)
-        self.learner: Any = kind.learner(distribution, kind.settings(**settings), 0, "cpu")
-        super().__init__(PARTS)
-        self._adapt = Stopwatch()
-        self._adapt.time(self.learner.policy, "adapt")
-        self._outer_step, self.learner.outer.step = self.learner.outer.step, self._timed_outer
-
-    def work(self) -> int:
-        before, start = self.learner.env_steps, time.perf_counter()
-        self._adapt.clear()
-        self._outer = self._inner = 0.0
-        self.learner.update()
-        whole = time.perf_counter() - start
-        for name, seconds in zip(PARTS, (whole - self._inner - self._outer, self._inner, self._outer), strict=True):
-            self.seconds[name] += seconds
-        return self.learner.env_steps - before
-
-    def close(self) -> None:
-        self.learner.env.close()
-
-    def _timed_outer(self, batches: Any, tasks: Any) -> Any:
-        self.batches = batches  # of the last meta-batch
-        self._inner, start = self._adapt.seconds, time.perf_counter()  # what follows adapts for the outer loop
-        try:
-            return self._outer_step(batches, tasks)
-        finally:
-            self._outer = time.perf_counter() - start
-
-
 class MetaGradient(Side):
-    """The gradient of M tasks' losses after one inner step, through it: regression, to time the machinery alone.
+    """The gradient of M tasks' losses after one inner step, through that step.
 
-    way: "batched" (ours), "loop" (torch.nn modules, one task after the other), "vmap" (of grad of functional_call),
-    "learn2learn" (its MAML wrapper, one task after the other; MetarlError where it is not installed).
-    Work is counted in rows of a task's inner and outer batch.
+    The losses are regressions, so that only the differentiation is timed. Work is counted in rows of a task's inner
+    and outer batch.
+
+    way: "batched" (this package), "loop" (torch.nn modules, one task after the other), "vmap" (of grad of
+    functional_call), "learn2learn" (its MAML wrapper, one task after the other). Raises MetarlError where learn2learn
+    is not installed.
     """
 
     def __init__(
@@ -77,7 +42,7 @@ class MetaGradient(Side):
         return self.rows
 
     def weights(self) -> list[Tensor]:
-        """The matrices and biases that are differentiated, from the first layer on."""
+        """Return the differentiated weight matrices and biases, first layer first."""
         return list(self._network.parameters())
 
     def _batched(self, hidden_size: int) -> Callable[[], Any]:
@@ -102,7 +67,7 @@ class MetaGradient(Side):
     def _loop(self, hidden_size: int) -> Callable[[], Any]:
         self._network = module = self._module(hidden_size)
 
-        def one(x: Tensor, y: Tensor, xq: Tensor, yq: Tensor) -> None:
+        def add_gradient(x: Tensor, y: Tensor, xq: Tensor, yq: Tensor) -> None:
             weights = dict(module.named_parameters())
             loss = (module(x) - y).square().mean()
             grads = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
@@ -110,8 +75,8 @@ class MetaGradient(Side):
             ((functional_call(module, adapted, (xq,)) - yq).square().mean() / len(self.x)).backward()
 
         def gradient() -> None:
-            for rows in zip(self.x, self.y, self.xq, self.yq, strict=True):
-                one(*rows)
+            for task in zip(self.x, self.y, self.xq, self.yq, strict=True):
+                add_gradient(*task)
 
         return gradient
 
@@ -122,12 +87,13 @@ class MetaGradient(Side):
         def loss(w: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
             return (functional_call(module, w, (x,)) - y).square().mean()
 
-        def after(w: dict[str, Tensor], x: Tensor, y: Tensor, xq: Tensor, yq: Tensor) -> Tensor:
+        def adapted_loss(w: dict[str, Tensor], x: Tensor, y: Tensor, xq: Tensor, yq: Tensor) -> Tensor:
             grads = grad(loss)(w, x, y)
             return loss({n: w[n] - INNER_LR * grads[n] for n in w}, xq, yq)
 
         def gradient() -> None:
-            vmap(after, in_dims=(None, 0, 0, 0, 0))(weights, self.x, self.y, self.xq, self.yq).mean().backward()
+            batched = vmap(adapted_loss, in_dims=(None, 0, 0, 0, 0))
+            batched(weights, self.x, self.y, self.xq, self.yq).mean().backward()
 
         return gradient
 
