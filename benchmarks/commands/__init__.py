@@ -1,0 +1,13 @@
+"""Commands of `metarl`, one in each file: options, the function that runs them, and a `COMMAND` for the entry point.
+
+Read in this order:
+
+1. `benchmark.py`: train, evaluate and compare agents on a suite. `make_references.py` prepares a suite for it.
+2. `report.py`: write the report of one or several folders.
+3. `verify.py`: repeat one evaluation and compare.
+4. `curve.py`, `watch.py`: training curves and videos of single runs.
+5. `optima.py`: agents with known optimal play, beside published numbers.
+6. `demo.py`: train and evaluate one agent in minutes.
+
+Each is imported at `metarl --help`, so that modules that import torch are imported within functions.
+"""

@@ -1,4 +1,4 @@
-"""`metarl benchmark SUITE`: train what is missing, let everybody live, score, and write the report."""
+"""`metarl benchmark SUITE`: train and evaluate methods on a suite, and write the report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rich.console import Console
 
 from metarl.benchmarks.job.folder import Folder
 from metarl.benchmarks.results.load_results import REFERENCES
-from metarl.benchmarks.results.references import FLOOR
+from metarl.benchmarks.results.references import RANDOM
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.suites.method import Method, lineup
+from metarl.benchmarks.suites.method import Method, select_methods
 from metarl.benchmarks.suites.suite import Suite
 from metarl.checks import check_whole
 from metarl.cli.command import Command
@@ -22,25 +22,25 @@ from metarl.training.run_dir import write_atomically
 
 @dataclass(frozen=True)
 class BenchmarkOptions:
-    """How fast do agents adapt to tasks they have never seen, and is the difference between two of them real?"""
+    """Compare how fast agents adapt to unseen tasks."""
 
     suite: tyro.conf.Positional[str]
     """quick, games, robots, generalisation, or the path of a suite file of your own"""
     agents: tuple[str, ...] = ()
-    """who takes part: names of the suite, of `metarl list`, path/to/file.py:Name; by default those the suite names"""
+    """agents to compare: methods of the suite, names of `metarl list`, path/to/file.py:Name; by default the suite's"""
     distributions: tuple[str, ...] = ()
-    """those of the suite that are done; by default all"""
+    """distributions of the suite to include; by default all"""
     steps: int | None = None
-    """env steps of training for each method, at most; by default what the suite says. With fewer than that the results
-    are preliminary, and go together with none of other budgets"""
+    """maximum env steps of training for each method; by default the suite's. Results with fewer steps than in the suite
+    are marked preliminary, and cannot be merged with results of other budgets"""
     seeds: int | None = None
-    """training seeds of each agent; by default the suite's. Fewer than 5 give no interval"""
+    """training seeds of each agent; by default the suite's. With fewer than 5 there are no intervals"""
     out: str | None = None
-    """where everything is kept; by default runs/benchmark-SUITE. A job that was interrupted is gone on with"""
+    """folder of all results; by default runs/benchmark-SUITE. An interrupted benchmark is continued"""
     device: str = "auto"
     """auto, cpu or cuda"""
     processes: int | None = None
-    """trainings at once, of one thread each; by default one for each core, or for each GPU"""
+    """number of trainings that run at the same time, of one thread each; by default one for each core or GPU"""
 
     def __post_init__(self) -> None:
         for name in ("steps", "seeds", "processes"):
@@ -51,39 +51,43 @@ class BenchmarkOptions:
 
 
 def benchmark(options: BenchmarkOptions) -> Path:
-    """Do the whole job; the path of report.html. What failed is in the report."""
+    """Run all jobs and write the report; returns the path of report.html. Failures are listed in the report."""
     from metarl.benchmarks.commands.report import write_report
-    from metarl.benchmarks.job.schedule import carry_out
+    from metarl.benchmarks.job.schedule import run_jobs
 
     suite = suites.load(options.suite)
-    methods, seeds = enter(suite, options.agents), options.seeds or suite.seeds
+    methods, seeds = suite_methods(suite, options.agents), options.seeds or suite.seeds
     folder = begin(suite, methods, seeds, options.out, options.distributions, options.steps)
     console = Console(highlight=False, soft_wrap=True)
-    carry_out(folder, options.device, options.processes, lambda line: console.print(line, markup=False))
+    run_jobs(folder, options.device, options.processes, lambda line: console.print(line, markup=False))
     return write_report([folder.path], folder.path, console)
 
 
-def enter(suite: Suite, agents: tuple[str, ...]) -> dict[str, Method]:
-    """Those named (the suite's own when none are) and everybody that comes with them."""
+def suite_methods(suite: Suite, agents: tuple[str, ...]) -> dict[str, Method]:
+    """Return the methods of a benchmark: the agents (by default the suite's), controls and score anchors.
+
+    Raises MetarlError for an unknown agent, and for a method without training budget.
+    """
     chosen = agents or suite.agents
     if not chosen:
         raise MetarlError(f"the suite {suite.name} names no agents: give --agents")
-    anchors = (FLOOR, *(f.reference for f in suite.entries), *(f.ceiling for f in suite.entries if f.ceiling))
-    everybody = lineup(suite.methods, chosen, suite.controls, anchors)
-    for method in everybody.values():
+    optimal = (entry.bayes_optimal for entry in suite.entries if entry.bayes_optimal)
+    anchors = (RANDOM, *(entry.oracle for entry in suite.entries), *optimal)
+    methods = select_methods(suite.methods, chosen, suite.controls, anchors)
+    for method in methods.values():
         if method.scratch:
-            _ = method.algorithm  # before anything begins
+            _ = method.algorithm  # raises before the first job where it cannot be imported
             continue
         for entry in suite.entries if method.trains and method.of is None else ():
             entry.budget(method)
-    return everybody
+    return methods
 
 
 def begin(
     suite: Suite, methods: dict[str, Method], seeds: int, out: str | None,
     distributions: tuple[str, ...] = (), steps: int | None = None,
 ) -> Folder:  # fmt: skip
-    """The folder of the job, with the suite's stored references beside it."""
+    """Make or continue the benchmark's folder, and copy the suite's stored references to it."""
     out = out or f"runs/benchmark-{suite.name}"
     folder = Folder.begin(out, suite, methods, seeds, distributions, steps)
     if suite.reference_file.exists() and not (folder.path / REFERENCES).exists():
@@ -93,5 +97,5 @@ def begin(
 
 COMMAND = Command(
     "benchmark", BenchmarkOptions, lambda options: print(benchmark(options)),
-    "train, evaluate and compare agents on a suite: how fast do they adapt, and is the difference real?",
+    "train, evaluate and compare agents on a suite: how fast they adapt, with intervals",
 )  # fmt: skip

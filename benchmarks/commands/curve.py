@@ -1,4 +1,4 @@
-"""`metarl curve RUN_DIR...`: training curves as numbers, at marks or thinned into a small file."""
+"""`metarl curve RUN_DIR...`: training curves as a table of numbers."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from metarl.cli.command import Command
 from metarl.errors import MetarlError
 from metarl.training.run_dir import METRICS, TIMES, Run, read_table
 
-SMOOTH = 10  # updates averaged into one number
+SMOOTH = 10  # updates that are averaged
 
 
 @dataclass(frozen=True)
 class CurveOptions:
-    """Mean return of the first and last episode, over the 10 updates up to each mark, and the time it took."""
+    """Print the mean return of the first and last episode over the 10 updates before each mark, and the time taken."""
 
     run_dirs: tyro.conf.Positional[tuple[str, ...]]
-    """what `metarl train` left"""
+    """run directories of `metarl train`"""
     at: tuple[float, ...] = ()
-    """marks, env steps; by default ten even ones"""
+    """marks in env steps; by default ten evenly spaced ones"""
     csv: str | None = None
-    """write the rows to this file too"""
+    """CSV file to write the rows to"""
 
 
 COLUMNS = ("run", "seed", "env_steps", "minutes", "return_first", "return_last")
 
 
 def curve(run_dir: str, at: tuple[float, ...]) -> list[tuple[str, int, int, float, float, float]]:
-    """Rows of COLUMNS, one a mark that the run has reached."""
+    """Return a row of COLUMNS for each mark that the run has reached; MetarlError where it has no metrics."""
     run = Run.open(run_dir)
     config = run.config
     metrics, times = read_table(run.path / METRICS), read_table(run.path / TIMES)
     steps = np.array(metrics["env_steps"])
     if not len(steps):
-        raise MetarlError(f"{run_dir} has no metrics yet")
+        raise MetarlError(f"{run_dir} has no metrics yet: train it first")
     label = f"{config['agent']['name']} on {config['distribution']['name']}"
     rows = []
     for mark in at or tuple(np.linspace(steps[-1] / 10, steps[-1], 10)):
@@ -62,10 +62,11 @@ def curve(run_dir: str, at: tuple[float, ...]) -> list[tuple[str, int, int, floa
 
 
 def run(options: CurveOptions) -> None:
+    """Print the table, and write the CSV file."""
     table = Table(*COLUMNS)
     rows = [row for run_dir in options.run_dirs for row in curve(run_dir, options.at)]
     for row in rows:
-        table.add_row(*(f"{run_key:,}" if isinstance(run_key, int) else str(run_key) for run_key in row))
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
     Console().print(table)
     if options.csv:
         lines = [",".join(COLUMNS), *(",".join(map(str, row)) for row in rows)]

@@ -1,4 +1,4 @@
-"""`metarl demo`: in about five minutes, a robot that learns to learn."""
+"""`metarl demo`: train RL² on PointGoalSparse in about five minutes, and evaluate it on unseen tasks."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ AGENT, DISTRIBUTION, STEPS = "rl2", "PointGoalSparse", 3_000_000
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """Train RL² to search for a hidden place, then watch it find places it never trained on."""
+    """Train RL² to search for a hidden goal, and evaluate it on goals that it was not trained on."""
 
     run_dir: str = "runs/demo"
-    """where the run is kept; a run that was interrupted is continued"""
+    """run directory; an interrupted run is continued"""
     steps: int = STEPS
     """env steps of training"""
     seed: int = 0
-    """of everything"""
+    """seed of the training"""
 
 
 def demo(options: DemoOptions) -> None:
-    from metarl.cli.train import main as train  # here: it imports torch, which `metarl --help` does without
+    """Train, evaluate, and print the returns with the path of the picture."""
+    from metarl.cli.train import main as train  # imports torch, which `metarl --help` does without
 
     console = Console()
     console.print(
-        "A ball on a plane must find a place that it cannot see, and feels only within 20 cm of it: somewhere\n"
-        "on a half circle of radius 1 m. It has three episodes of 2 s. Nobody tells it how to search, to remember,\n"
-        f"or to go back: that is what {AGENT} is about to learn, on some places; it is tested on others.\n",
+        "A point robot searches for a hidden goal on a half circle of radius 1 m. It is rewarded only within 20 cm of\n"
+        f"the goal, and has three episodes of 2 s in each trial. {AGENT} is trained on some goals to search for the\n"
+        "goal, to remember it and to return to it. It is then evaluated on other goals.\n",
         soft_wrap=True,
     )
     run = options.run_dir
@@ -42,13 +43,13 @@ def demo(options: DemoOptions) -> None:
     train([AGENT, DISTRIBUTION, "--steps", steps, "--seed", seed, "--run-dir", run, "--resume"])  # on all cores
     results = api.evaluate(run, "test", tasks=64, replicates=4, against=("wiped", "random"))
     print_returns(results, console)
-    lives = results["test"][AGENT]
-    first, last = lives.by_episode()[[0, -1]]
+    result = results["test"][AGENT]
+    first, last = result.by_episode()[[0, -1]]
     console.print(
-        f"On {len(lives.tasks)} places it never trained on it earned {first:.1f} in the first episode and "
-        f"{last:.1f} in the last: what it found, it went back to.\nThe picture: {Path(run) / PICTURE}",
+        f"On {len(result.tasks)} goals that it was not trained on, its mean return is {first:.1f} in the first episode "
+        f"and {last:.1f} in the last.\nPicture: {Path(run) / PICTURE}",
         soft_wrap=True,
     )
 
 
-COMMAND = Command("demo", DemoOptions, demo, "train RL² for minutes and see it adapt to tasks it has never seen")
+COMMAND = Command("demo", DemoOptions, demo, "train RL² for minutes, and evaluate how it adapts to unseen tasks")

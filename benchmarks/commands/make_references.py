@@ -1,4 +1,4 @@
-"""`metarl references SUITE`: freeze a suite's tasks, and compute once what its scale ends at."""
+"""`metarl references SUITE`: freeze a suite's tasks, and store the returns of its score anchors."""
 
 from __future__ import annotations
 
@@ -10,70 +10,71 @@ from rich.console import Console
 
 from metarl.benchmarks.job.folder import Folder
 from metarl.benchmarks.results import references
-from metarl.benchmarks.results.load_results import collect
-from metarl.benchmarks.results.references import FLOOR
-from metarl.benchmarks.results.score_anchors import measured
+from metarl.benchmarks.results.load_results import load_results
+from metarl.benchmarks.results.references import RANDOM
+from metarl.benchmarks.results.score_anchors import measure_returns
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.suites.method import Method, lineup
+from metarl.benchmarks.suites.method import Method, select_methods
 from metarl.benchmarks.suites.suite import Suite, SuiteEntry
 from metarl.checks import check_whole
 from metarl.cli.command import Command
 from metarl.errors import MetarlError, unknown
 from metarl.training.run_dir import write_atomically, writing
 
-MORE = 4  # times the suite's replicates: what everybody is measured by is measured better
+MORE = 4  # times the suite's replicates, for smaller standard errors
 
 
 @dataclass(frozen=True)
 class ReferencesOptions:
-    """Freeze tasks into files beside the suite's, train its references, and store what they and random actions earn.
+    """Write a suite's frozen tasks to files, train its score anchors, and store their returns.
 
-    Do this once for a version of a suite: scores of different references do not compare.
+    Do this once for each version of a suite: scores with different anchors are not comparable.
     """
 
     suite: tyro.conf.Positional[str]
     """the name of a suite, or the path of a suite file of your own"""
-    who: tuple[str, ...] = ()
-    """which references, of those that the suite measures by (random, oracle, ...); by default all. What is stored of
-    the others stays"""
+    methods: tuple[str, ...] = ()
+    """score anchors to evaluate (random, oracle, ...); by default all. Stored returns of the others are kept"""
     seeds: int = 3
-    """trainings of each reference; their mean is what counts"""
+    """trainings of each score anchor, whose mean return is stored"""
     out: str | None = None
-    """where trainings are kept; by default runs/references-SUITE"""
+    """folder of the trainings; by default runs/references-SUITE"""
     device: str = "auto"
     """auto, cpu or cuda"""
     processes: int | None = None
-    """trainings at once, of one thread each; by default one for each core, or for each GPU"""
+    """number of trainings that run at the same time, of one thread each; by default one for each core or GPU"""
 
     def __post_init__(self) -> None:
         check_whole(self, "seeds", low=1)
 
 
 def run(options: ReferencesOptions) -> None:
-    """Freeze, train, live, store."""
-    from metarl.benchmarks.job.schedule import carry_out
+    """Freeze the tasks, train and evaluate the score anchors, and store their returns."""
+    from metarl.benchmarks.job.schedule import run_jobs
 
     suite = suites.load(options.suite)
-    with writing(suite.folder, "copy the suite's file to a folder of yours"):
-        freeze(suite)
-    methods = needed(suite, options.who)
+    with writing(suite.folder, "copy the suite's file to a folder of your own"):
+        freeze_tasks(suite)
+    methods = select_anchors(suite, options.methods)
     out = options.out or f"runs/references-{suite.name}"
-    folder = Folder.begin(out, replace(suite, entries=tuple(map(_better, suite.entries))), methods, options.seeds)
+    folder = Folder.begin(
+        out, replace(suite, entries=tuple(map(_with_more_replicates, suite.entries))), methods, options.seeds
+    )
     console = Console(highlight=False, soft_wrap=True)
-    failures = carry_out(folder, options.device, options.processes, lambda line: console.print(line, markup=False))
+    failures = run_jobs(folder, options.device, options.processes, lambda line: console.print(line, markup=False))
     if failures:
         raise MetarlError("; ".join(f"{run_key} failed: {reason}" for run_key, reason in failures.items()))
     store(suite, folder.path)
     print(suite.reference_file)
 
 
-def freeze(suite: Suite) -> list[Path]:
-    """Write every eval set's tasks; files that are there must hold what is drawn, or the suite needs a new name."""
+def freeze_tasks(suite: Suite) -> list[Path]:
+    """Write the tasks of every eval set; returns the paths. MetarlError where a file holds other tasks already."""
     files = []
     for entry in suite.entries:
-        for eval_set, choice in entry.eval_sets.items():
+        for eval_set, spec in entry.eval_sets.items():
             file = suite.task_file(entry, eval_set)
-            tasks = entry.distribution.tasks(choice.split, choice.tasks, seed=0)
+            tasks = entry.distribution.tasks(spec.split, spec.tasks, seed=0)
             if file.exists() and suite.tasks(entry, eval_set) != tasks:
                 raise MetarlError(
                     f"{file} holds other tasks than {entry.label} draws now: delete it, and raise the suite's version"
@@ -83,35 +84,37 @@ def freeze(suite: Suite) -> list[Path]:
     return files
 
 
-def needed(suite: Suite, who: tuple[str, ...]) -> dict[str, Method]:
-    """Those named, or all that the suite is measured by."""
-    anchors = ((FLOOR, entry.reference, entry.ceiling) for entry in suite.entries)
-    known = tuple(dict.fromkeys(name for of in anchors for name in of if name))
-    for name in who:
+def select_anchors(suite: Suite, names: tuple[str, ...]) -> dict[str, Method]:
+    """Return the named score anchors of a suite, or all of them; MetarlError for an unknown name."""
+    anchors = ((RANDOM, entry.oracle, entry.bayes_optimal) for entry in suite.entries)
+    known = tuple(dict.fromkeys(name for names in anchors for name in names if name))
+    for name in names:
         if name not in known:
-            raise unknown(f"reference of the suite {suite.name}", name, known)
-    chosen = who or known
-    everybody = lineup(suite.methods, (), chosen, ())
-    return {name: everybody[name] for name in chosen}
+            raise unknown(f"score anchor of the suite {suite.name}", name, known)
+    chosen = names or known
+    methods = select_methods(suite.methods, (), chosen, ())
+    return {name: methods[name] for name in chosen}
 
 
 def store(suite: Suite, folder: Path) -> None:
-    """Measure what was lived in `folder`, and write it beside the suite, with what is stored of others there."""
-    results = collect([folder])
+    """Write the returns of the methods in `folder` to the suite's references file, which keeps those of others."""
+    results = load_results([folder])
     stored = references.load(suite.reference_file)
     for entry in suite.entries:
         for eval_set in entry.eval_sets:
-            here = stored.setdefault(entry.label, {}).setdefault(eval_set, {})
+            old = stored.setdefault(entry.label, {}).setdefault(eval_set, {})
             tasks = results.tasks[entry.label][eval_set]
-            fitting = {who: earned for who, earned in here.items() if earned.hash == tasks.hash}
-            now = {who: measured(results, entry, eval_set, who) for who in results.methods}
-            stored[entry.label][eval_set] = fitting | {who: earned for who, earned in now.items() if earned is not None}
+            kept = {name: returns for name, returns in old.items() if returns.hash == tasks.hash}
+            new = {name: measure_returns(results, entry, eval_set, name) for name in results.methods}
+            stored[entry.label][eval_set] = kept | {
+                name: returns for name, returns in new.items() if returns is not None
+            }
     meta = {"suite": suite.name, "suite_version": suite.version}
     suite.reference_file.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(suite.reference_file, references.to_file_content(stored, meta))
 
 
-def _better(entry: SuiteEntry) -> SuiteEntry:
+def _with_more_replicates(entry: SuiteEntry) -> SuiteEntry:
     eval_sets = {
         name: replace(eval_set, replicates=MORE * eval_set.replicates) for name, eval_set in entry.eval_sets.items()
     }
@@ -119,5 +122,5 @@ def _better(entry: SuiteEntry) -> SuiteEntry:
 
 
 COMMAND = Command(
-    "references", ReferencesOptions, run, "freeze a suite's tasks and compute what its scores are scaled by"
+    "references", ReferencesOptions, run, "freeze a suite's tasks, and store the returns of its score anchors"
 )

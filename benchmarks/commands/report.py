@@ -1,4 +1,4 @@
-"""`metarl report FOLDER...`: score what the folders of a suite hold, together, and write the report."""
+"""`metarl report FOLDER...`: merge the results of one or several folders of a suite, and write the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metarl.benchmarks.report.page import page
 from metarl.benchmarks.report.sentences import answers, notices, verdicts
 from metarl.benchmarks.report.text import as_csv, markdown
 from metarl.benchmarks.results import rliable
-from metarl.benchmarks.results.load_results import collect
+from metarl.benchmarks.results.load_results import load_results
 from metarl.cli.command import Command
 from metarl.training.run_dir import write_atomically, writing
 
@@ -34,30 +34,33 @@ DPI = 130
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """Put the results of several machines together; different tasks are refused, different worlds are warned of."""
+    """Write a report of the merged results of one or several folders."""
 
     folders: tyro.conf.Positional[tuple[str, ...]]
-    """what `metarl benchmark` left, on this machine or on others"""
+    """folders of `metarl benchmark`, of this machine or of others"""
     out: str | None = None
-    """where the report goes; by default the first folder"""
+    """folder of the report; by default the first of the folders"""
 
 
 def run(options: ReportOptions) -> None:
-    """Write the report, print its headline and where it is."""
+    """Write the report, and print its headline and its path."""
     console = Console(highlight=False, soft_wrap=True)
     print(write_report(options.folders, Path(options.out or options.folders[0]), console))
 
 
 def write_report(folders: Sequence[str | Path], out: Path, console: Console) -> Path:
-    """report.html, report.json, report.md, report.csv, rliable.npz and figures/; the path of the page."""
-    results = collect(folders)
+    """Write report.html, .json, .md, .csv, rliable.npz and figures/, and print the headline; returns the page's path.
+
+    Raises MetarlError where results cannot be merged, such as those on different tasks.
+    """
+    results = load_results(folders)
     data = document(results)
     with writing(out, "give another --out"):
-        drawings = out / "figures"
-        drawings.mkdir(parents=True, exist_ok=True)
-        drawn = {name: (about, _save(drawings / name, figure)) for name, about, figure in figures(data)}
+        folder = out / "figures"
+        folder.mkdir(parents=True, exist_ok=True)
+        images = {name: (about, _save(folder / name, figure)) for name, about, figure in figures(data)}
         _text(out / JSON, json.dumps(data, indent=1, allow_nan=False) + "\n")
-        _text(out / HTML, page(data, drawn))
+        _text(out / HTML, page(data, images))
         _text(out / MARKDOWN, markdown(data))
         _text(out / CSV, as_csv(data))
         buffer = io.BytesIO()
@@ -68,12 +71,12 @@ def write_report(folders: Sequence[str | Path], out: Path, console: Console) -> 
 
 
 def _save(path: Path, figure: Figure) -> bytes:
-    """PNG and SVG files of a figure; the SVG."""
+    """Write a figure as PNG and SVG files; returns the SVG."""
     import matplotlib
 
     figure.savefig(path.with_name(path.name + ".png"), dpi=DPI)
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": path.name}):  # the same numbers make the same file
+    with matplotlib.rc_context({"svg.hashsalt": path.name}):  # makes the file reproducible
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     write_atomically(path.with_name(path.name + ".svg"), buffer.getvalue())
     return buffer.getvalue()
@@ -97,4 +100,4 @@ def _print(data: dict[str, Any], console: Console) -> None:
         console.print(table)
 
 
-COMMAND = Command("report", ReportOptions, run, "score the results of one or several machines and write the report")
+COMMAND = Command("report", ReportOptions, run, "merge the results of one or several folders, and write the report")

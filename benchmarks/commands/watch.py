@@ -1,4 +1,4 @@
-"""`metarl watch RUN_DIR`: an agent's first and last episode on a task side by side, as a video."""
+"""`metarl watch RUN_DIR`: a video of an agent's first and last episode on a task, side by side."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ LONGEST_TEXT = 70
 
 @dataclass(frozen=True)
 class WatchOptions:
-    """A video of a trained agent's first and last episode of one trial, with the task and the return so far."""
+    """Write a video of the first and last episode of a trial, with the task and the return so far."""
 
     run_dir: tyro.conf.Positional[str]
-    """what `metarl train` left; a benchmark's are cells/DISTRIBUTION/AGENT/seed-0/run"""
+    """run directory of `metarl train`; in a benchmark's folder runs/DISTRIBUTION/METHOD/seed-0/run"""
     split: str | None = None
-    """where the task is from; by default test, or train where there is no other"""
+    """split of the task; by default test, or train where there is no test split"""
     task: int = 0
-    """which of the split's tasks, from 0"""
+    """index of the task in the split, from 0"""
     episodes: int | None = None
-    """of the trial; by default as many as it was trained for"""
+    """episodes of the trial; by default as many as in training"""
     size: int = 360
-    """width and height of each picture (pixels)"""
+    """width and height of each picture in pixels"""
     fps: int | None = None
-    """pictures a second; by default as fast as the world's own time"""
+    """pictures per second; by default real time"""
     out: str | None = None
-    """where the video goes, .mp4 or .gif; by default watch.mp4 in the run directory"""
+    """video file, .mp4 or .gif; by default watch.mp4 in the run directory"""
 
     def __post_init__(self) -> None:
         check_whole(self, "task", low=0)
@@ -59,8 +59,8 @@ class WatchOptions:
             raise MetarlError(f"out must end in .mp4 or .gif, got {self.out!r}")
 
 
-class Filmed:
-    """An agent of one environment, with a camera on: pictures of every state that it acts in, in some episodes."""
+class Recorder:
+    """An agent of one environment that also renders a picture of every state it acts in, in some episodes."""
 
     def __init__(self, agent: Agent, env: Trials, episodes: Sequence[int], size: int) -> None:
         self.agent, self.env, self.size = agent, env, size
@@ -79,36 +79,38 @@ class Filmed:
 
 
 def watch(options: WatchOptions) -> Path:
-    """Film, write; the path of the video."""
+    """Evaluate the agent on the task and write the video; returns its path."""
     from metarl.training import evaluate
     from metarl.training.load import LoadedRun
 
     loaded = LoadedRun(options.run_dir)
-    entry = loaded.distribution
+    distribution = loaded.distribution
     if options.episodes is not None:
-        entry = replace(entry, episodes=options.episodes)
-    split = entry.require(options.split or ("test" if "test" in entry.splits else "train"))
-    task = entry.tasks(split, options.task + 1, seed=0)[options.task]
-    env = entry.make(1, task_visible=loaded.agent_type.task_visible)
+        distribution = replace(distribution, episodes=options.episodes)
+    split = distribution.require(options.split or ("test" if "test" in distribution.splits else "train"))
+    task = distribution.tasks(split, options.task + 1, seed=0)[options.task]
+    env = distribution.make(1, task_visible=loaded.agent_type.task_visible)
     try:
-        filmed = Filmed(loaded.agent(), env, sorted({0, entry.episodes - 1}), options.size)
-        lives = evaluate.evaluate_agent(filmed, env, task)
+        recorder = Recorder(loaded.agent(), env, sorted({0, distribution.episodes - 1}), options.size)
+        result = evaluate.evaluate_agent(recorder, env, task)
         fps = options.fps or env.environment.simulation.render_fps
     except NotImplementedError as error:
-        raise MetarlError(f"{entry.name} cannot be watched: {error}") from error
+        raise MetarlError(f"{distribution.name} cannot be rendered: {error}") from error
     finally:
         env.close()
-    title = f"{loaded.agent_type.name} on {entry.name}, {split} task {options.task}: {describe_task(task.task(0))}"
-    frames = compose(title, filmed.pictures, lives.reward[:, :, 0, 0])
+    title = (
+        f"{loaded.agent_type.name} on {distribution.name}, {split} task {options.task}: {describe_task(task.task(0))}"
+    )
+    frames = compose(title, recorder.pictures, result.reward[:, :, 0, 0])
     out = Path(options.out) if options.out else loaded.path / "watch.mp4"
     with writing(out, "give another --out"):
         return write_video(out, frames, fps)
 
 
 def compose(title: str, pictures: dict[int, list[np.ndarray]], reward: np.ndarray) -> np.ndarray:
-    """uint8 [T, height, width, 3]: the episodes' pictures side by side; one that is over keeps its last picture.
+    """Return frames of the episodes' pictures side by side: uint8 [T, height, width, 3], both even for video codecs.
 
-    reward: [K, H]. Height and width are even, as video codecs want them.
+    An episode that is over keeps its last picture. reward: [K, H].
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -120,39 +122,40 @@ def compose(title: str, pictures: dict[int, list[np.ndarray]], reward: np.ndarra
     for t in range(length):
         sheet = Image.new("RGB", (total[0] + total[0] % 2, total[1] + total[1] % 2), LIGHT)
         ImageDraw.Draw(sheet).text((6, 2), _cut(title), DARK, font)
-        for column, (episode, shown) in enumerate(pictures.items()):
-            last = min(t, len(shown) - 1)
-            earned = reward[episode, : last + 1].sum()
-            text = f"episode {episode + 1}   step {last + 1}   return {earned + 0.0:.1f}"
-            _paste(sheet, shown[last], column * (width + GAP), text, font)
+        for column, (episode, images) in enumerate(pictures.items()):
+            last = min(t, len(images) - 1)
+            episode_return = reward[episode, : last + 1].sum()
+            text = f"episode {episode + 1}   step {last + 1}   return {episode_return + 0.0:.1f}"
+            _paste(sheet, images[last], column * (width + GAP), text, font)
         frames.append(np.asarray(sheet))
     return np.stack(frames)
 
 
 def _paste(sheet: Image, picture: np.ndarray, left: int, text: str, font: Any) -> None:
-    """A picture below its own line of words, which is cut at the picture's width."""
+    """Paste a picture below a line of text, which is cut at the picture's width."""
     from PIL import Image, ImageDraw
 
-    words = Image.new("RGB", (picture.shape[1], LINE), LIGHT)
-    ImageDraw.Draw(words).text((6, 1), text, DARK, font)
-    sheet.paste(words, (left, LINE))
+    line = Image.new("RGB", (picture.shape[1], LINE), LIGHT)
+    ImageDraw.Draw(line).text((6, 1), text, DARK, font)
+    sheet.paste(line, (left, LINE))
     sheet.paste(Image.fromarray(np.asarray(picture)), (left, 2 * LINE))
 
 
 def describe_task(task: dict) -> str:
-    """A task in one line."""
+    """Return a task's parameters as one line of text."""
     return ", ".join(
         f"{name} {np.array2string(np.asarray(v), precision=2, separator=', ')}" for name, v in task.items()
     )
 
 
 def _cut(text: str) -> str:
+    """Return the text in one line of at most LONGEST_TEXT characters."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_TEXT else line[: LONGEST_TEXT - 3] + "..."
 
 
 def write_video(path: Path, frames: np.ndarray, fps: int) -> Path:
-    """An .mp4, or a .gif where it is asked for or the packages for the other are missing; the path written."""
+    """Write an .mp4, or a .gif for a path with that suffix or without the video packages; returns the path written."""
     path.parent.mkdir(parents=True, exist_ok=True)
     missing = [name for name in VIDEO_PACKAGES if find_spec(name) is None]
     if path.suffix == ".mp4" and not missing:
@@ -161,7 +164,7 @@ def write_video(path: Path, frames: np.ndarray, fps: int) -> Path:
         imageio.mimwrite(path, list(frames), fps=fps, macro_block_size=2)
         return path
     if path.suffix == ".mp4":
-        print(f"no {' and '.join(missing)} here, so a GIF instead of an mp4: pip install moviepy brings them")
+        print(f"no {' and '.join(missing)} here: writing a GIF instead of an MP4 (pip install moviepy installs them)")
         path = path.with_suffix(".gif")
     from PIL import Image
 

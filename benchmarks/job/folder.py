@@ -1,10 +1,10 @@
-"""The folder of a benchmark: what was planned, and where each cell's files lie.
+"""The folder of a benchmark: its plan, and the files of every run key.
 
-benchmark.json                                  the plan: suite, methods, seeds, hashes of the frozen tasks
-tasks/DISTRIBUTION-PANEL.json                   the frozen tasks themselves
-cells/DISTRIBUTION/ENTRANT/seed-0/run/          a training run, as `metarl train` leaves it, or single tasks learned
-cells/DISTRIBUTION/ENTRANT/seed-0/eval.npz      what the method lived through; a cell that has it is finished
-cells/DISTRIBUTION/ENTRANT/seed-0/failed.json   why there is none
+benchmark.json                                the plan: suite, methods, seeds, hashes of the frozen tasks
+tasks/DISTRIBUTION-EVAL_SET.json              the frozen tasks
+runs/DISTRIBUTION/METHOD/seed-0/run/          a run directory as `metarl train` writes it, or single tasks learned
+runs/DISTRIBUTION/METHOD/seed-0/eval.npz      the evaluation; a run key that has this file is finished
+runs/DISTRIBUTION/METHOD/seed-0/failed.json   the reason why there is no evaluation
 """
 
 from __future__ import annotations
@@ -27,12 +27,13 @@ from metarl.tasks.task_set import TaskSet
 from metarl.training.run_dir import EVAL, write_atomically, writing
 
 PLAN, FAILED = "benchmark.json", "failed.json"
-FORMAT, SCHEMA = "metarl benchmark", 2
+RUNS = "runs"
+FORMAT, SCHEMA = "metarl benchmark", 3
 
 
 @dataclass(frozen=True)
 class RunKey:
-    """One method, trained with one seed, on one distribution."""
+    """The key of one result: a suite entry (by its label), a method and a training seed."""
 
     entry: str
     method: str
@@ -43,7 +44,7 @@ class RunKey:
 
 
 class Folder:
-    """A benchmark's folder, new or from before."""
+    """The folder of a benchmark."""
 
     def __init__(self, path: Path, plan: Mapping[str, Any]) -> None:
         self.path = path
@@ -51,30 +52,34 @@ class Folder:
 
     @cached_property
     def suite(self) -> Suite:
-        """What is done of the suite."""
-        return self.whole.limited(**self.plan["limits"])
+        """The part of the suite that the plan includes."""
+        return self.full_suite.limited(**self.plan["limits"])
 
     @cached_property
-    def whole(self) -> Suite:
-        """The suite as it was when the benchmark began, with all its distributions and env steps."""
+    def full_suite(self) -> Suite:
+        """The suite as stored in the plan, with all its distributions and env steps."""
         return suites.from_json(self.plan["suite"])
 
     @cached_property
     def methods(self) -> dict[str, Method]:
+        """The methods of the plan by name."""
         return {name: Method.from_json(name, data) for name, data in self.plan["methods"].items()}
 
     @staticmethod
     def open(path: str | Path) -> Folder:
-        """The folder of a benchmark that was begun; MetarlError where it is none, or damaged."""
+        """Open an existing folder; MetarlError where it is not a benchmark's, or its plan is damaged."""
         file = Path(path) / PLAN
         if not file.is_file():
             raise MetarlError(f"{path} is no benchmark's folder (it has no {PLAN}): `metarl benchmark` makes one")
         try:
             plan = json.loads(file.read_text())
             if plan["format"] != FORMAT:
-                raise MetarlError(f"{file} is not a plan of metarl's: give the folder that `metarl benchmark` made")
+                raise MetarlError(f"{file} is not a plan of metarl: give the folder that `metarl benchmark` wrote")
             if plan["schema"] != SCHEMA:
-                raise MetarlError(f"{file} has schema {plan['schema']!r}, this metarl reads {SCHEMA}: upgrade metarl")
+                raise MetarlError(
+                    f"{file} has schema {plan['schema']!r}, this metarl reads {SCHEMA}: use the version of metarl that "
+                    "wrote it, or give another --out"
+                )
             folder = Folder(Path(path), plan)
             _ = folder.suite, folder.methods, plan["hashes"], plan["seeds"]
         except (KeyError, OSError, TypeError, ValueError) as error:
@@ -90,12 +95,15 @@ class Folder:
         path: str | Path, suite: Suite, methods: Mapping[str, Method], seeds: int,
         distributions: Sequence[str] = (), steps: int | None = None,
     ) -> Folder:  # fmt: skip
-        """Make the folder, or go on with what an earlier call began: more agents, seeds and distributions may join.
+        """Make the folder, or continue an existing one, whose methods, seeds and distributions may be added to.
 
-        distributions, steps: see Suite.limited.
+        distributions, steps: see `Suite.limited`. Raises MetarlError where the folder's plan contradicts this one.
         """
         path = Path(path)
-        tasks = {f.label: {eval_set: suite.tasks(f, eval_set) for eval_set in f.eval_sets} for f in suite.entries}
+        tasks = {
+            entry.label: {eval_set: suite.tasks(entry, eval_set) for eval_set in entry.eval_sets}
+            for entry in suite.entries
+        }
         hashes = {
             label: {eval_set: frozen.hash for eval_set, frozen in eval_sets.items()}
             for label, eval_sets in tasks.items()
@@ -107,7 +115,7 @@ class Folder:
             "command": shlex.join(["metarl", *sys.argv[1:]]),
         }  # fmt: skip
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            plan = _joined(path, Folder.open(path).plan, plan)
+            plan = _merged_plan(path, Folder.open(path).plan, plan)
         with writing(path, "give another --out"):
             (path / "tasks").mkdir(parents=True, exist_ok=True)
             for label, eval_sets in tasks.items():
@@ -117,13 +125,16 @@ class Folder:
         return Folder.open(path)
 
     def run_keys(self) -> Iterator[RunKey]:
-        """Every cell of the plan. Who learns nothing beforehand has one seed; who only measures others (a reference, a
-        ceiling) lives on the families that name it."""
-        measures = {name for entry in self.suite.entries for name in (entry.reference, entry.ceiling)}
-        measures -= {*self.suite.controls, *self.suite.agents}
+        """Yield every run key of the plan.
+
+        A method without training has one seed. A method that is only a score anchor is evaluated on the entries that
+        name it.
+        """
+        anchors = {name for entry in self.suite.entries for name in (entry.oracle, entry.bayes_optimal)}
+        anchors -= {*self.suite.controls, *self.suite.agents}
         for entry in self.suite.entries:
             for method in self.methods.values():
-                if method.name in measures - {entry.reference, entry.ceiling}:
+                if method.name in anchors - {entry.oracle, entry.bayes_optimal}:
                     continue
                 for seed in range(self._seeds(entry, method)):
                     yield RunKey(entry.label, method.name, seed)
@@ -134,70 +145,74 @@ class Folder:
         return self.plan["seeds"] if method.trains else 1
 
     def at(self, run_key: RunKey) -> Path:
-        """The cell's own folder."""
-        return self.path / "cells" / run_key.entry / self.methods[run_key.method].folder / f"seed-{run_key.seed}"
+        """Return the folder of a run key's files."""
+        return self.path / RUNS / run_key.entry / self.methods[run_key.method].folder_name / f"seed-{run_key.seed}"
 
     def run_dir(self, run_key: RunKey) -> Path:
-        """Where the training that the cell lives from is kept."""
+        """Return the run directory of the training whose weights are evaluated."""
         owner = self.methods[run_key.method].owner
         return self.at(RunKey(run_key.entry, owner, run_key.seed)) / "run"
 
     def finished(self, run_key: RunKey) -> bool:
+        """Return True for a run key that has been evaluated."""
         return (self.at(run_key) / EVAL).is_file()
 
     def failure(self, run_key: RunKey) -> str | None:
-        """Why the cell failed; None if it did not."""
+        """Return the reason why a run key failed; None if it did not."""
         file = self.at(run_key) / FAILED
         try:
             return None if self.finished(run_key) or not file.is_file() else json.loads(file.read_text())["reason"]
         except (KeyError, TypeError, ValueError):
-            return "for a reason that was not written down"
+            return f"unknown: {file} is damaged"
 
     def fail(self, run_key: RunKey, reason: str, details: str = "") -> None:
-        """Note that the cell failed. The next call tries again."""
+        """Write the reason why a run key failed. The next `metarl benchmark` runs it again."""
         self.at(run_key).mkdir(parents=True, exist_ok=True)
         text = json.dumps({"reason": reason, "details": details}, indent=1)
         write_atomically(self.at(run_key) / FAILED, (text + "\n").encode())
 
     def tasks(self, entry: SuiteEntry, eval_set: str) -> TaskSet:
-        """The frozen tasks of an eval set; MetarlError if they are not those of the plan."""
+        """Return the frozen tasks of an eval set; MetarlError if they are not those of the plan."""
         if eval_set == SCRATCH:
             return self.tasks(entry, entry.scored)[: entry.scratch.tasks if entry.scratch else 0]
         frozen = TaskSet.load(self.path / "tasks" / f"{entry.label}-{eval_set}.json")
         if frozen.hash != self.hash(entry, eval_set):
-            raise MetarlError(f"{self.path}: the tasks of {entry.label}, {eval_set}, are not those that it began with")
+            raise MetarlError(
+                f"{self.path}: the tasks of {entry.label}, {eval_set}, are not those of the plan: restore the file in "
+                "tasks/, or give another --out"
+            )
         return frozen
 
     def hash(self, entry: SuiteEntry, eval_set: str) -> str:
-        """Of the tasks that the plan says for an eval set."""
+        """Return the hash of an eval set's tasks in the plan."""
         return self.tasks(entry, eval_set).hash if eval_set == SCRATCH else self.plan["hashes"][entry.label][eval_set]
 
 
-def _joined(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan of both calls; MetarlError where they contradict each other."""
+def _merged_plan(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the plan of both calls; MetarlError where they contradict each other."""
     for key in ("suite", "hashes"):
-        if (where := _difference(was[key], now[key])) is not None:
+        if (where := _difference(old[key], new[key])) is not None:
             raise MetarlError(f"{path} was begun with another {key} (they differ in {where}): give another --out")
-    for name, method in now["methods"].items():
-        if was["methods"].get(name, method) != method:
-            where = _difference(was["methods"][name], method)
+    for name, method in new["methods"].items():
+        if old["methods"].get(name, method) != method:
+            where = _difference(old["methods"][name], method)
             raise MetarlError(f"{path} was begun with another {name} (it differs in {where}): give another --out")
-    everybody = {**was["methods"], **now["methods"]}
-    limits = _both(path, was["limits"], now["limits"])
-    return {**now, "methods": everybody, "seeds": max(was["seeds"], now["seeds"]), "limits": limits}
+    methods = {**old["methods"], **new["methods"]}
+    limits = _merged_limits(path, old["limits"], new["limits"])
+    return {**new, "methods": methods, "seeds": max(old["seeds"], new["seeds"]), "limits": limits}
 
 
-def _both(path: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
-    """Limits of both calls: distributions add up, where none is named all are meant; env steps must be the same."""
-    if was["steps"] != now["steps"]:
-        a, b = (limit["steps"] or "those of the suite" for limit in (was, now))
+def _merged_limits(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the limits of both calls: the union of their distributions; MetarlError unless env steps are the same."""
+    if old["steps"] != new["steps"]:
+        a, b = (limits["steps"] or "those of the suite" for limits in (old, new))
         raise MetarlError(f"{path} was begun with other env steps (--steps: {a} there, {b} here): give another --out")
-    named = was["distributions"], now["distributions"]
-    return {**now, "distributions": list(dict.fromkeys([*named[0], *named[1]])) if all(named) else []}
+    a, b = old["distributions"], new["distributions"]
+    return {**new, "distributions": list(dict.fromkeys([*a, *b])) if a and b else []}  # an empty list means all
 
 
 def _difference(a: Any, b: Any, at: str = "") -> str | None:
-    """Where two JSON values first differ; None where they are equal."""
+    """Return the place where two JSON values first differ, with both values; None where they are equal."""
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         for key in {**a, **b}:
             if (where := _difference(a.get(key), b.get(key), f"{at}.{key}".lstrip("."))) is not None:

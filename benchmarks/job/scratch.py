@@ -1,6 +1,6 @@
-"""Learning single tasks from nothing, by an algorithm of stable-baselines3, tested on the way.
+"""Learning of single tasks from scratch by an algorithm of stable-baselines3, with tests during the training.
 
-Every task that is done is kept in a file of its own: who is interrupted begins one task anew, not all of them.
+Each finished task is saved to its own file, so that an interrupted call repeats one task at most.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Curves:
-    """What was learned on N tasks: M tests of E episodes."""
+class LearningCurves:
+    """The learning curves of N tasks: M tests of E episodes each."""
 
-    lives: EvalResult  # reward [M, H, N, E]: a test in the place of an episode
+    result: EvalResult  # reward [M, H, N, E]: tests take the place of episodes
     env_steps: list[int]  # [M], taken on a task before each test
     seconds: float
 
 
-class Learned:
-    """What an algorithm has learned so far, as an agent."""
+class AlgorithmAgent:
+    """The present policy of an algorithm, as an agent."""
 
     def __init__(self, algorithm: BaseAlgorithm) -> None:
         self.algorithm = algorithm
@@ -49,32 +49,35 @@ class Learned:
 
     def act(self, obs: Tensor) -> Tensor:
         normalize = self.algorithm.get_vec_normalize_env()
-        assert normalize is not None  # `_begin` has put it there
+        assert normalize is not None  # `_make_algorithm` wraps the environment in it
         action, _ = self.algorithm.predict(normalize.normalize_obs(obs.numpy()), deterministic=True)  # pyright: ignore[reportArgumentType]
         return torch.from_numpy(action)
 
     def observe(self, step: Step) -> None: ...
 
 
-def learn(method: Method, entry: SuiteEntry, tasks: TaskSet, seed: int, at: Path) -> Curves:
-    """Learn each of the tasks alone; those that are done already are read from the folder `at`."""
-    at.mkdir(parents=True, exist_ok=True)
+def learn(method: Method, entry: SuiteEntry, tasks: TaskSet, seed: int, folder: Path) -> LearningCurves:
+    """Learn each of the tasks alone, and save it in the folder; tasks that were saved before are loaded."""
+    folder.mkdir(parents=True, exist_ok=True)
     with stop_signal(lambda _: None) as stop:
-        parts = [_kept(at / f"task-{i}.npz", method, entry, tasks[i], seed, stop) for i in range(len(tasks))]
-    reward, lived = (np.concatenate([part[name] for part in parts], 2) for name in ("reward", "mask"))
+        parts = [
+            _load_or_learn(folder / f"task-{i}.npz", method, entry, tasks[i], seed, stop) for i in range(len(tasks))
+        ]
+    reward, mask = (np.concatenate([part[name] for part in parts], 2) for name in ("reward", "mask"))
     diverged = sum(int(part["diverged"]) for part in parts)
-    env_steps = parts[0]["env_steps"].tolist()  # the same for all: only rollouts of one size are taken
-    return Curves(EvalResult(tasks, reward, lived, diverged), env_steps, sum(float(p["seconds"]) for p in parts))
+    env_steps = parts[0]["env_steps"].tolist()  # the same for all tasks: every rollout has the same size
+    seconds = sum(float(part["seconds"]) for part in parts)
+    return LearningCurves(EvalResult(tasks, reward, mask, diverged), env_steps, seconds)
 
 
-def _kept(
+def _load_or_learn(
     file: Path, method: Method, entry: SuiteEntry, task: TaskSet, seed: int, stop: list[int]
 ) -> dict[str, np.ndarray]:
     if not file.exists():
-        found = _learn_one(method, entry, task, seed, stop)
+        learned = _learn_one(method, entry, task, seed, stop)
         temporary = file.with_name(file.name + NEW)
         with temporary.open("wb") as out:
-            np.savez_compressed(out, allow_pickle=False, **found)
+            np.savez_compressed(out, allow_pickle=False, **learned)
         temporary.replace(file)
     with np.load(file, allow_pickle=False) as arrays:
         return dict(arrays)
@@ -83,47 +86,47 @@ def _kept(
 def _learn_one(
     method: Method, entry: SuiteEntry, task: TaskSet, seed: int, stop: list[int]
 ) -> dict[str, np.ndarray | float | int]:
-    how, began = _how(entry), time.perf_counter()
-    algorithm = _begin(method, entry, task, seed)
-    test = replace(entry.distribution, episodes=1).make(how.replicates)
+    scratch, start = _scratch_of(entry), time.perf_counter()
+    algorithm = _make_algorithm(method, entry, task, seed)
+    env = replace(entry.distribution, episodes=1).make(scratch.replicates)
     try:
-        tests = list(_tests(algorithm, test, task, how, stop))
+        tests = list(_tests(algorithm, env, task, scratch, stop))
     finally:
-        test.close()
+        env.close()
         algorithm.get_env().close()  # pyright: ignore[reportOptionalMemberAccess]
     return {
-        "reward": np.concatenate([lives.reward for _, lives in tests]),
-        "mask": np.concatenate([lives.mask for _, lives in tests]),
-        "diverged": sum(lives.diverged for _, lives in tests), "env_steps": np.array([steps for steps, _ in tests]),
-        "seconds": time.perf_counter() - began,
+        "reward": np.concatenate([result.reward for _, result in tests]),
+        "mask": np.concatenate([result.mask for _, result in tests]),
+        "diverged": sum(result.diverged for _, result in tests), "env_steps": np.array([steps for steps, _ in tests]),
+        "seconds": time.perf_counter() - start,
     }  # fmt: skip
 
 
-def _begin(method: Method, entry: SuiteEntry, task: TaskSet, seed: int) -> BaseAlgorithm:
-    """The algorithm, new, with observations and rewards normalised as stable-baselines3 does it."""
+def _make_algorithm(method: Method, entry: SuiteEntry, task: TaskSet, seed: int) -> BaseAlgorithm:
+    """Return a new algorithm, with observations and rewards normalised by stable-baselines3."""
     from stable_baselines3.common.vec_env import VecNormalize
 
-    how = _how(entry)
-    settings: dict[str, Any] = {"policy": "MlpPolicy", **method.settings, **how.settings}
-    env = StableVecEnv(entry.distribution, how.num_envs, task=task)
+    scratch = _scratch_of(entry)
+    settings: dict[str, Any] = {"policy": "MlpPolicy", **method.settings, **scratch.settings}
+    env = StableVecEnv(entry.distribution, scratch.num_envs, task=task)
     normalized = VecNormalize(env, gamma=settings.get("gamma", 0.99))
     return method.algorithm(env=normalized, seed=seed, device="cpu", **settings)
 
 
 def _tests(
-    algorithm: BaseAlgorithm, env: Trials, task: TaskSet, how: Scratch, stop: list[int]
+    algorithm: BaseAlgorithm, env: Trials, task: TaskSet, scratch: Scratch, stop: list[int]
 ) -> Iterator[tuple[int, EvalResult]]:
-    """(env steps so far, what the mean policy earns), before anything is learned and at every mark."""
-    yield 0, evaluate.evaluate_agent(Learned(algorithm), env, task, how.replicates)
-    for mark in range(1, how.marks + 1):
+    """Yield (env steps so far, evaluation of the mean policy) before the training and at every mark."""
+    yield 0, evaluate.evaluate_agent(AlgorithmAgent(algorithm), env, task, scratch.replicates)
+    for mark in range(1, scratch.marks + 1):
         if stop:
-            raise Interrupted("stopped: the task that was being learned begins anew next time")
-        left = mark * how.steps // how.marks - algorithm.num_timesteps
+            raise Interrupted("stopped: the task that was being learned is begun again by the next call")
+        left = mark * scratch.steps // scratch.marks - algorithm.num_timesteps
         if left > 0:
             algorithm.learn(left, reset_num_timesteps=False)
-        yield algorithm.num_timesteps, evaluate.evaluate_agent(Learned(algorithm), env, task, how.replicates)
+        yield algorithm.num_timesteps, evaluate.evaluate_agent(AlgorithmAgent(algorithm), env, task, scratch.replicates)
 
 
-def _how(entry: SuiteEntry) -> Scratch:
-    assert entry.scratch is not None  # or there was no cell
+def _scratch_of(entry: SuiteEntry) -> Scratch:
+    assert entry.scratch is not None  # without it the entry has no run key of this method
     return entry.scratch

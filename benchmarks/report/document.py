@@ -71,7 +71,7 @@ def _distribution(results: Results, entry: SuiteEntry) -> dict[str, Any]:
             "denominator": anchors.denominator, "denominator_error": _number(anchors.denominator_error),
         },
         "budget": _budget(results, entry), "scratch": scratch_data(results, entry),
-        "eval_sets": {eval_set: _tasks(entry, eval_set, tasks) for eval_set, tasks in results.tasks[entry.label].items()},
+        "eval_sets": {name: _tasks(entry, name, tasks) for name, tasks in results.tasks[entry.label].items()},
         "methods": {name: _row(results, entry, name) for name in present},
         "comparisons": comparisons(results, entry),
     }  # fmt: skip

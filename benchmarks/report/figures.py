@@ -15,23 +15,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Document = Mapping[str, Any]
-SOLVED = str(LEVELS[1])  # the level whose solved-fraction curve is drawn
-MOST_EPISODES_INSIDE = 10  # whose inside is drawn
+SOLVED = str(LEVELS[1])  # the level of the solved-fraction curve
+MOST_EPISODES_BINNED = 10  # in longer trials each episode is one point
 
 
 def figures(document: Document) -> Iterator[tuple[str, str, Figure]]:
-    """(file name, what it shows, figure), in the order of the page; nothing is drawn of what has no scale."""
+    """Yield (file name, description, figure) in the order of the page.
+
+    A distribution without a scale has no figures but that of learning from scratch.
+    """
     if document["headline"]:
         yield "headline", "AUAC of every method, over all distributions and on each", headline(document)
     for d in document["distributions"]:
         name = d["name"]
         if d["scratch"]:
-            yield f"{name}-scratch", f"adapting beside learning from scratch on {name}", from_scratch(document, d)
-        if d["reference"] is None or not d["methods"]:
+            yield f"{name}-scratch", f"adaptation and learning from scratch on {name}", from_scratch(document, d)
+        if d["anchors"] is None or not d["methods"]:
             continue
         yield f"{name}-adaptation", f"adaptation curves on {name}", adaptation(document, d, d["scored"])
         if any("long" in e["eval_sets"] for e in d["methods"].values()):
-            yield f"{name}-long", f"adaptation over a long lifetime on {name}", adaptation(document, d, "long")
+            yield f"{name}-long", f"adaptation in long trials on {name}", adaptation(document, d, "long")
         yield f"{name}-solved", f"solved fraction on {name}", solved(document, d)
         yield f"{name}-tasks", f"AUAC by task on {name}", heat_map(document, d)
         if len(d["eval_sets"]) > 1:
@@ -52,10 +55,10 @@ def _new(width: float, height: float, columns: int = 1) -> tuple[Figure, list[Ax
 
 
 def headline(document: Document) -> Figure:
-    """A dot with its interval for each method, small dots for seeds; the overall score, then each distribution."""
+    """Draw each method's overall AUAC, then that on each distribution: dots with intervals, small dots for seeds."""
     look = looks(document)
     names = [row["method"] for row in document["headline"]]
-    scored = [d for d in document["distributions"] if d["reference"] is not None]
+    scored = [d for d in document["distributions"] if d["anchors"] is not None]
     columns = ([None] if len(scored) > 1 else []) + scored
     figure, axes = _new(2.2 + 2.6 * len(columns), 0.9 + 0.34 * len(names), len(columns))
     for axis, d in zip(axes, columns, strict=True):
@@ -81,30 +84,30 @@ def headline(document: Document) -> Figure:
 
 
 def adaptation(document: Document, d: Document, eval_set: str) -> Figure:
-    """Score against experience; thin lines are seeds, bands the interval, dashed lines the starts of episodes.
+    """Draw scores over env steps: thin lines are seeds, bands the interval, dashed lines the starts of episodes.
 
-    A lifetime of many episodes has a point for each of them, a short one also shows what happens inside.
+    Each episode of a short trial is drawn in time bins, each of a long one as a point.
     """
     look = looks(document)
     figure, (axis,) = _new(8.4, 3.8)
-    horizon, episodes = d["horizon"], max(len(data["returns"]) for _, data in _panels(d, eval_set))
-    inside = episodes <= MOST_EPISODES_INSIDE
-    for name, data in _panels(d, eval_set):
-        curve = data["curve" if inside else "by_episode"]
-        for k, part in enumerate(_parts(len(curve["x"]), episodes)):  # a gap: the state starts anew
+    horizon, episodes = d["horizon"], max(len(data["returns"]) for _, data in _scored(d, eval_set))
+    binned = episodes <= MOST_EPISODES_BINNED
+    for name, data in _scored(d, eval_set):
+        curve = data["curve" if binned else "by_episode"]
+        for k, part in enumerate(_parts(len(curve["x"]), episodes)):  # a gap at each reset
             _stroke(axis, curve, part, look[name], name if k == 0 else None)
-    for k in range(1, episodes) if inside else ():
+    for k in range(1, episodes) if binned else ():
         axis.axvline(k * horizon, color="#999999", lw=0.7, ls="--", zorder=0)
     axis.set_xlim(0, episodes * horizon)
-    what = "a training task" if d["eval_sets"][eval_set]["split"] == "train" else "a task never seen before"
-    axis.set_xlabel(f"env steps on {what} ({episodes} episodes of at most {horizon})")
-    axis.set_ylabel("score: 0 random, 1 reference")
+    task = "a training task" if d["eval_sets"][eval_set]["split"] == "train" else "an unseen task"
+    axis.set_xlabel(f"env steps on {task} ({episodes} episodes of at most {horizon})")
+    axis.set_ylabel("score (0: random, 1: oracle)")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
 def _stroke(axis: Axes, curve: Document, part: slice, look: Look, label: str | None) -> None:
-    """One method's line over a part of a curve, with its band and its seeds."""
+    """Draw a method's line over a part of a curve, with its band and its seeds."""
     x = curve["x"][part]
     axis.plot(x, curve["mean"][part], look.line, color=look.colour, lw=look.width, label=label)
     if curve["low"] is not None:
@@ -114,22 +117,22 @@ def _stroke(axis: Axes, curve: Document, part: slice, look: Look, label: str | N
 
 
 def _parts(points: int, episodes: int) -> list[slice]:
-    """What is drawn in one stroke: an episode, or the whole trial where an episode has one point only."""
-    strokes = episodes if points > episodes else 1
-    return [slice(k * points // strokes, (k + 1) * points // strokes) for k in range(strokes)]
+    """Return the parts of a curve that are drawn as one line: episodes, or the trial where an episode is one point."""
+    count = episodes if points > episodes else 1
+    return [slice(k * points // count, (k + 1) * points // count) for k in range(count)]
 
 
 def solved(document: Document, d: Document) -> Figure:
-    """Share of lives that have reached the level by so much experience."""
+    """Draw the fraction of trials that have reached the level, over env steps."""
     look = looks(document)
     figure, (axis,) = _new(8.4, 3.2)
-    for name, data in _panels(d, d["scored"]):
+    for name, data in _scored(d, d["scored"]):
         reached = data["reached"][SOLVED]
-        if not reached["share"]:
+        if not reached["fraction"]:
             continue
         axis.plot(
-            reached["x"], reached["share"], look[name].line, color=look[name].colour, lw=look[name].width, label=name,
-            drawstyle="steps-post",
+            reached["x"], reached["fraction"], look[name].line, color=look[name].colour, lw=look[name].width,
+            label=name, drawstyle="steps-post",
         )  # fmt: skip
         if reached["low"] is not None:
             axis.fill_between(
@@ -137,14 +140,14 @@ def solved(document: Document, d: Document) -> Figure:
             )
     axis.set_ylim(-0.02, 1.02)
     axis.set_xlim(0)
-    axis.set_xlabel("env steps of experience on the task")
-    axis.set_ylabel(f"share of lives that reached\n{SOLVED} of the task's reference")
+    axis.set_xlabel("env steps on the task")
+    axis.set_ylabel(f"fraction of trials that reached\n{SOLVED} of the oracle's return")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
 def from_scratch(document: Document, d: Document) -> Figure:
-    """Raw return against experience on a task, of those who adapt and of those who learn it alone."""
+    """Draw raw returns over env steps on a task, of agents that adapt and of methods that learn it from scratch."""
     look, data = looks(document), d["scratch"]
     figure, (axis,) = _new(8.4, 3.6)
     for name, curve in data["learned"].items():
@@ -166,8 +169,8 @@ def from_scratch(document: Document, d: Document) -> Figure:
 
 
 def heat_map(document: Document, d: Document) -> Figure:
-    """AUAC of each method on each task, sorted by the tasks' first parameter."""
-    rows = [(name, data["by_task"]) for name, data in _panels(d, d["scored"]) if name != "random"]
+    """Draw the AUAC of each method on each task; tasks are sorted by their first parameter."""
+    rows = [(name, data["by_task"]) for name, data in _scored(d, d["scored"]) if name != "random"]
     values = d["eval_sets"][d["scored"]]["values"]
     order, ticks, label = _sorted(values, len(rows[0][1]))
     figure, (axis,) = _new(8.4, 1.3 + 0.34 * len(rows))
@@ -184,7 +187,7 @@ def heat_map(document: Document, d: Document) -> Figure:
 
 
 def _sorted(values: Mapping[str, Any], n: int) -> tuple[np.ndarray, tuple[list[int], list[str]], str]:
-    """Order of tasks, ticks and what they are."""
+    """Return the order of tasks, the ticks with their labels, and the axis label."""
     if not values:
         return np.arange(n), ([], []), "tasks"
     name = next(iter(values))
@@ -196,16 +199,16 @@ def _sorted(values: Mapping[str, Any], n: int) -> tuple[np.ndarray, tuple[list[i
 
 
 def splits(document: Document, d: Document) -> Figure:
-    """AUAC on tasks trained on, unseen ones, and such from outside of the training support."""
+    """Draw the AUAC on training tasks, unseen tasks, and tasks outside the training support."""
     look = looks(document)
-    there = [eval_set for eval_set in ("train", "test", "ood") if eval_set in d["eval_sets"]]
-    names = [name for name, _ in _panels(d, d["scored"]) if name != "random"]
+    eval_sets = [eval_set for eval_set in ("train", "test", "ood") if eval_set in d["eval_sets"]]
+    names = [name for name, _ in _scored(d, d["scored"]) if name != "random"]
     figure, (axis,) = _new(8.4, 3.0)
     for i, name in enumerate(names):
         shift = (i - (len(names) - 1) / 2) * 0.11
         points = [
             (k, d["methods"][name]["eval_sets"][p]["auac"])
-            for k, p in enumerate(there)
+            for k, p in enumerate(eval_sets)
             if p in d["methods"][name]["eval_sets"]
         ]
         x = [k + shift for k, _ in points]
@@ -219,33 +222,34 @@ def splits(document: Document, d: Document) -> Figure:
         "test": "unseen tasks, same distribution",
         "ood": "outside the training support",
     }
-    axis.set_xticks(range(len(there)), [titles[eval_set] for eval_set in there])
+    axis.set_xticks(range(len(eval_sets)), [titles[eval_set] for eval_set in eval_sets])
     axis.set_ylabel("AUAC")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
 def _dot(look: Look) -> dict[str, Any]:
-    """Hollow where the line is dashed."""
+    """Return the style of a dot, hollow where the line is dashed."""
     return {"color": look.colour, "mfc": "white" if look.line == "--" else look.colour}
 
 
 def profiles(document: Document, d: Document) -> Figure:
-    """Share of (seed, task) pairs whose AUAC is above each threshold."""
+    """Draw the fraction of (seed, task) pairs whose AUAC is above each threshold."""
     look = looks(document)
     figure, (axis,) = _new(8.4, 3.0)
-    for name, data in _panels(d, d["scored"]):
+    for name, data in _scored(d, d["scored"]):
         profile = data["profile"]
         axis.plot(
-            profile["x"], profile["share"], look[name].line, color=look[name].colour, lw=look[name].width, label=name
+            profile["x"], profile["fraction"], look[name].line, color=look[name].colour, lw=look[name].width, label=name
         )
     axis.set_xlabel("AUAC above")
-    axis.set_ylabel("share of seeds and tasks")
+    axis.set_ylabel("fraction of seeds and tasks")
     axis.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
-def _panels(d: Document, eval_set: str) -> Iterator[tuple[str, Document]]:
+def _scored(d: Document, eval_set: str) -> Iterator[tuple[str, Document]]:
+    """Yield the methods with scores on an eval set, and their data there."""
     for name, method in d["methods"].items():
         if "auac" in method["eval_sets"].get(eval_set, {}):
             yield name, method["eval_sets"][eval_set]

@@ -1,4 +1,4 @@
-"""`report.html`: one file with everything in it, that opens without a network."""
+"""The report as HTML: one file that contains its figures, and loads nothing from a network."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ from typing import Any
 
 from metarl.benchmarks.report import tables
 from metarl.benchmarks.report.figures import SOLVED
-from metarl.benchmarks.report.sentences import anchors, answers, notices, verdicts
+from metarl.benchmarks.report.sentences import answers, describe_anchors, notices, verdicts
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
 STYLE = Path(__file__).with_name("page.css")
 
 CAPTIONS = {
-    "headline": "Large dots: AUAC, with 95 % intervals where there are enough seeds; small dots: single seeds. Dotted "
-    "lines: acting at random (0) and being told the task (1).",
-    "adaptation": "Reward rate as a score, mean over tasks and seeds, against experience. A line that climbs from "
-    "episode to episode is adaptation; inside of one, rewards come when they come, so that lines pass 1. Bands: 95 % "
-    "intervals; thin lines: single seeds; dashed: an episode begins.",
-    "long": "The same agents on a lifetime longer than the one they were trained for: the score of each episode.",
-    "solved": f"How much experience it takes until an episode earns {SOLVED} of what the reference earns on that task.",
-    "scratch": "Raw return on the same tasks. An agent's dots: its episodes, while it adapts. Lines: an algorithm that "
-    "learns each task alone, from nothing, its mean policy tested on the way; thin: single tasks.",
-    "tasks": "Where does it fail? Each column is a task: blue is as good as being told the task, red as bad as random.",
-    "splits": "What is lost on tasks that were not trained on, and outside of the training support.",
-    "profile": "The higher a line, the more of its seeds and tasks are above that score.",
+    "headline": "Large dots: AUAC, with 95 % intervals where there are enough seeds. Small dots: single seeds. Dotted "
+    "lines: random actions (0) and the oracle, which is given the task (1).",
+    "adaptation": "Reward per step as a score, mean over tasks and seeds, against env steps on the task. A rise from "
+    "one episode to the next is adaptation. Within an episode, rewards are not evenly distributed over time, so a line "
+    "may exceed 1. Bands: 95 % intervals. Thin lines: single seeds. Dashed lines: starts of episodes.",
+    "long": "The same agents in trials with more episodes than in training: the score of each episode.",
+    "solved": f"Fraction of trials in which an episode has reached {SOLVED} of the way from the random to the oracle's "
+    "return on the task.",
+    "scratch": "Raw return on the same tasks. Dots: the episodes of an agent while it adapts. Lines: an algorithm that "
+    "learns each task alone, from scratch; its mean policy is tested during the training. Thin lines: single tasks.",
+    "tasks": "Each column is a task. Blue: as good as the oracle; red: no better than random actions.",
+    "splits": "AUAC on training tasks, on unseen tasks, and on tasks outside the training support.",
+    "profile": "Fraction of seeds and tasks whose AUAC is above each value.",
 }
 
 
 def page(document: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
-    """The whole page. figures: name -> (what it shows, SVG)."""
+    """Return the page. figures: name -> (description, SVG)."""
     name = document["suite"]["name"]
     scored = [d for d in document["distributions"] if d["methods"]]
     links = " ".join(f'<a href="#{escape(d["name"])}">{escape(d["name"])}</a>' for d in scored)
     parts = [
-        f"<h1>How fast do they adapt? The suite {escape(name)}</h1>",
+        f"<h1>Adaptation speed: the suite {escape(name)}</h1>",
         f'<p class="quiet">{escape(document["suite"]["about"])}</p>',
         _notices(document),
         _list(answers(document)),
         _figure(figures, "headline", "headline"),
         _table(tables.headline(document)) if document["headline"] else "",
-        f'<nav class="quiet">{links} <a href="#made">How this was made</a></nav>',
+        f'<nav class="quiet">{links} <a href="#made">How this report was made</a></nav>',
         *(_distribution(document, d, figures) for d in scored),
         _made(document),
     ]
@@ -69,30 +70,30 @@ def _notices(document: Document) -> str:
 
 def _distribution(document: Document, d: Document, figures: Mapping[str, tuple[str, bytes]]) -> str:
     name = d["name"]
-    reference = d["reference"]
+    has_scores = d["anchors"] is not None
     count = d["eval_sets"][d["scored"]]["tasks"]
     size = f"{d['episodes']} episodes of {d['horizon']} steps on each of {count} {d['scored']} tasks"
-    scale = "" if reference is None else " " + anchors(reference)
+    scale = " " + describe_anchors(d["anchors"]) if has_scores else ""
     parts = [f'<h2 id="{escape(name)}">{escape(name)}</h2><p class="quiet">{escape(size)}.{escape(scale)}</p>']
     parts.append(_list(verdicts(document, d)))
-    for kind, title in (("adaptation", "Adaptation"), ("long", "A long lifetime")):
+    for kind, title in (("adaptation", "Adaptation"), ("long", "Long trials")):
         parts.append(_titled(title, _figure(figures, f"{name}-{kind}", kind)))
-    if reference is not None:
+    if has_scores:
         parts.append(_titled("Scores", _table(tables.scores(d, d["scored"]))))
-    needed = _figure(figures, f"{name}-solved", "solved") + _table(tables.experience(d, d["scored"]))
-    parts.append(_titled("Experience needed", needed))
-    parts.append(_titled("Task by task", _figure(figures, f"{name}-tasks", "tasks")))
+    experience = _figure(figures, f"{name}-solved", "solved") + _table(tables.experience(d, d["scored"]))
+    parts.append(_titled("Env steps to a level", experience))
+    parts.append(_titled("Scores by task", _figure(figures, f"{name}-tasks", "tasks")))
     if d["scratch"]:
-        saved = _figure(figures, f"{name}-scratch", "scratch") + _table(tables.saved(d))
-        parts.append(_titled("What adaptation saves", saved))
+        savings = _figure(figures, f"{name}-scratch", "scratch") + _table(tables.savings(d))
+        parts.append(_titled("Adaptation and learning from scratch", savings))
     gaps = tables.gaps(d)
     parts.append(
         _titled("Generalisation", _figure(figures, f"{name}-splits", "splits") + (_table(gaps) if gaps.rows else ""))
     )
     parts.append(_titled("Performance profile", _figure(figures, f"{name}-profile", "profile")))
     comparisons = tables.comparisons(d)
-    parts.append(_titled("Is the difference real?", _table(comparisons) if comparisons.rows else ""))
-    parts.append(_titled("What it cost", _table(tables.costs(d))))
+    parts.append(_titled("Comparisons", _table(comparisons) if comparisons.rows else ""))
+    parts.append(_titled("Cost", _table(tables.costs(d))))
     return "\n".join(part for part in parts if part)
 
 
@@ -105,7 +106,7 @@ def _made(document: Document) -> str:
         for m in document["machines"]
     )
     hashes = Table(
-        ("distribution", "eval_set", "tasks", "SHA-256 of the frozen tasks"),
+        ("distribution", "eval set", "tasks", "SHA-256 of the frozen tasks"),
         [
             (d["name"], eval_set, str(p["tasks"]), p["hash"])
             for d in document["distributions"]
@@ -113,20 +114,20 @@ def _made(document: Document) -> str:
         ],
     )
     methods = Table(
-        ("method", "agent", "lives from the training of", "settings changed", "actions"),
+        ("method", "agent", "weights of", "settings", "actions"),
         [
-            (name, e["agent"], e["of"] or "itself", _settings(e), "its mean" if e["deterministic"] else "drawn")
-            for name, e in document["methods"].items()
+            (name, m["agent"], m["of"] or "its own", _settings(m), "mean" if m["deterministic"] else "sampled")
+            for name, m in document["methods"].items()
         ],
     )  # fmt: skip
     s = document["statistics"]
     note = (
         f"Intervals: percentiles of {s['repetitions']:,} repetitions that draw training seeds and tasks with "
-        f"replacement; fewer than {s['fewest_seeds']} seeds get none. Scores are never clipped. metarl "
+        f"replacement; with fewer than {s['fewest_seeds']} seeds there are none. Scores are not clipped. metarl "
         f"{document['metarl']}, report schema {document['schema']}."
     )
     return (
-        f'<h2 id="made">How this was made</h2><pre>{commands}</pre><ul class="quiet">{machines}</ul>'
+        f'<h2 id="made">How this report was made</h2><pre>{commands}</pre><ul class="quiet">{machines}</ul>'
         f'{_table(methods)}{_table(hashes)}<p class="quiet">{escape(note)}</p>'
     )
 
@@ -152,6 +153,6 @@ def _figure(figures: Mapping[str, tuple[str, bytes]], name: str, kind: str) -> s
 
 def _table(table: Table) -> str:
     head = "".join(f"<th>{escape(column)}</th>" for column in table.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(run_key)}</td>" for run_key in row) + "</tr>" for row in table.rows)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in table.rows)
     note = f'<p class="quiet">{escape(table.note)}</p>' if table.note else ""
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'

@@ -1,4 +1,4 @@
-"""The tables of a report as rows of text, for HTML, Markdown and the terminal alike."""
+"""The tables of a report as rows of text, for HTML, Markdown and the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MISSING = "–"
 
 
 class Table(NamedTuple):
-    """Columns, rows of as many cells, and a line on how to read it."""
+    """A table: column names, rows of text, and a note below it."""
 
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
@@ -21,22 +21,22 @@ class Table(NamedTuple):
 
 
 def headline(document: Document) -> Table:
-    """Everybody's overall score and rank."""
+    """Return the overall AUAC and rank of each method."""
     rows = []
     for row in document["headline"]:
         role = "control" if row["control"] else "agent"
-        auac = _spread(row["auac"], row["low"], row["high"])
+        auac = _with_interval(row["auac"], row["low"], row["high"])
         rows.append((row["method"], role, auac, _rank(row), _seeds(row["seeds"], row["trained"])))
     return Table(
         ("method", "role", "AUAC", "rank", "seeds"), rows,
-        "AUAC: mean score over the whole lifetime, 0 is acting at random, 1 is being told the task (IQM over seeds and "
-        "tasks, averaged over distributions). In brackets: 95 % intervals, of ranks too, by a bootstrap over seeds and "
-        "tasks. The ends of the scale are not ranked.",
+        "AUAC: area under the adaptation curve, the mean score over a trial; 0 is the return of random actions, 1 that "
+        "of the oracle, which is given the task (IQM over seeds and tasks, averaged over distributions). In brackets: "
+        "95 % intervals, also of ranks, by a bootstrap over seeds and tasks. Score anchors are not ranked.",
     )  # fmt: skip
 
 
 def scores(d: Document, eval_set: str) -> Table:
-    """Everybody on one eval set."""
+    """Return the scores of each method on one eval set."""
     columns = (
         "method", "AUAC", "mean", "median", "first episode", "last episode", "gain", "regret", "20th percentile",
         "forgetting",
@@ -50,13 +50,13 @@ def scores(d: Document, eval_set: str) -> Table:
             _number(data["forgetting"]["mean"]),
         ))  # fmt: skip
     return Table(columns, rows, (
-        "IQMs over seeds and tasks, and 95 % intervals. Regret: episodes' worth of the reference that were missed. "
-        "20th percentile: over tasks, seeds averaged. Forgetting: best episode so far minus the last one, mean."
+        "IQMs over seeds and tasks, and 95 % intervals. Regret: number of episodes x (1 − AUAC). 20th percentile: over "
+        "tasks, seeds averaged. Forgetting: score of the best episode minus that of the last one, mean."
     ))  # fmt: skip
 
 
 def experience(d: Document, eval_set: str) -> Table:
-    """Raw returns, and how soon the reference is reached."""
+    """Return raw returns, and the env steps until fractions of the oracle's return are reached."""
     columns = ("method", "return, first → last episode", *(f"steps to {level:g} (solved)" for level in LEVELS))
     rows = []
     for name, method in d["methods"].items():
@@ -66,8 +66,9 @@ def experience(d: Document, eval_set: str) -> Table:
             returns = f"{data['returns'][0]:.4g} → {data['returns'][-1]:.4g}"
             rows.append((name, returns, *map(_reached, reached)))
     return Table(columns, rows, (
-        "Mean env steps of experience until an episode earned that share of the task's own reference, lives that never "
-        "did counted with the whole lifetime; in brackets the share of lives that did."
+        "Mean env steps until an episode has reached the given fraction of the way from the random to the oracle's "
+        "return on the task; trials that never reach it count with their full length. In brackets: the fraction of "
+        "trials that reach it."
     ))  # fmt: skip
 
 
@@ -78,54 +79,55 @@ def _scored(d: Document, eval_set: str) -> Iterator[tuple[str, Document]]:
 
 
 def comparisons(d: Document) -> Table:
-    """Pairs."""
+    """Return the comparisons of pairs of methods."""
     rows = [
         (
-            f"{row['a']} − {row['b']}", _spread(row["difference"], row.get("low"), row.get("high")),
+            f"{row['a']} − {row['b']}", _with_interval(row["difference"], row.get("low"), row.get("high")),
             _p(row["welch"]), _p(row["holm"]),
-            _spread(row["improvement"], row.get("improvement_low"), row.get("improvement_high")),
+            _with_interval(row["improvement"], row.get("improvement_low"), row.get("improvement_high")),
         )
         for row in d["comparisons"]
     ]  # fmt: skip
     return Table(
         ("pair", "difference in AUAC", "Welch's p", "after Holm", "P(first is better)"), rows,
-        "Difference of IQMs with the same tasks drawn for both; Welch's t on seed means; Holm's correction over these "
-        "pairs; the probability that a seed of the first beats a seed of the second on a task.",
+        "Difference of IQMs, the bootstrap draws the same tasks for both; p of Welch's t-test on seed means, and with "
+        "Holm's correction over these pairs; probability that a seed of the first scores higher than a seed of the "
+        "second on a task.",
     )  # fmt: skip
 
 
 def gaps(d: Document) -> Table:
-    """Generalisation."""
-    kinds = ("train - test", "test - ood")
+    """Return the differences of AUAC between eval sets."""
+    pairs = ("train - test", "test - ood")
     rows = [
-        (name, *(_gap(method["gaps"][kind]) for kind in kinds))
+        (name, *(_gap(method["gaps"][pair]) for pair in pairs))
         for name, method in d["methods"].items()
         if any(method["gaps"].values())
     ]
-    return Table(("method", "train − test", "test − ood"), rows, "How much AUAC is lost on tasks never trained on.")
+    return Table(("method", "train − test", "test − ood"), rows, "Loss of AUAC on tasks that were not trained on.")
 
 
-def saved(d: Document) -> Table:
-    """What adapting spares."""
+def savings(d: Document) -> Table:
+    """Return the env steps that learning from scratch needs for an agent's return after adaptation."""
     data = d["scratch"]
     rows = []
-    for row in data["saved"]:
-        curve, needed = data["learned"][row["learner"]], row["env_steps"]
-        took = f"more than {curve['x'][-1]:,}" if needed is None else f"{needed:,}"
-        rows.append((row["agent"], f"{row['return']:.4g}", f"{row['experience']:,.0f}", row["learner"], took))
+    for row in data["savings"]:
+        curve, steps = data["learned"][row["learner"]], row["env_steps"]
+        needed = f"more than {curve['x'][-1]:,}" if steps is None else f"{steps:,}"
+        rows.append((row["agent"], f"{row['return']:.4g}", f"{row['experience']:,.0f}", row["learner"], needed))
     minutes = ", ".join(
         f"{name} took {curve['seconds'] / 60:.1f} minutes for {data['tasks']} tasks of {curve['x'][-1]:,} env steps"
         for name, curve in data["learned"].items()
     )
     return Table(
-        ("agent", "return of its last episode", "env steps on the task by then", "who learns from scratch",
-         "env steps until it earns as much"), rows,
+        ("agent", "return of its last episode", "env steps on the task by then", "method from scratch",
+         "env steps to the same return"), rows,
         f"Means over the first {data['tasks']} {d['scored']} tasks. {minutes}.",
     )  # fmt: skip
 
 
 def costs(d: Document) -> Table:
-    """What it took."""
+    """Return the cost of training and evaluation."""
     rows = []
     for name, method in d["methods"].items():
         cost = method["cost"]
@@ -133,7 +135,7 @@ def costs(d: Document) -> Table:
         rows.append((
             name, MISSING if steps is None else _of(steps, d["budget"].get(name)),
             MISSING if seconds is None else f"{seconds / 60:.1f}",
-            f"{cost['live_seconds']:.1f}", f"{cost['peak_memory'] / 2**30:.2f}", str(cost["diverged"]),
+            f"{cost['evaluate_seconds']:.1f}", f"{cost['peak_memory'] / 2**30:.2f}", str(cost["diverged"]),
             _seeds(method["seeds"], method["trained"]),
         ))  # fmt: skip
     columns = (
@@ -145,20 +147,24 @@ def costs(d: Document) -> Table:
         "diverged",
         "seeds",
     )
-    return Table(columns, rows, "Means over seeds, one thread each; processes side by side slow each other down.")
+    return Table(
+        columns,
+        rows,
+        "Means over seeds, with one thread each. Processes that run at the same time slow each other down.",
+    )
 
 
 def _of(steps: float, budget: Document | None) -> str:
-    """Env steps, beside those of the suite where they are fewer."""
+    """Return env steps, with those of the suite where they are fewer."""
     fewer = budget is not None and steps < budget["suite"]
-    return f"{steps:,.0f}" + (f" (the suite says {budget['suite']:,})" if budget and fewer else "")
+    return f"{steps:,.0f}" + (f" ({budget['suite']:,} in the suite)" if budget and fewer else "")
 
 
 def _interval(summary: Document) -> str:
-    return _spread(summary["iqm"], summary["low"], summary["high"])
+    return _with_interval(summary["iqm"], summary["low"], summary["high"])
 
 
-def _spread(value: float | None, low: float | None, high: float | None) -> str:
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return MISSING
     return _number(value) if low is None or high is None else f"{_number(value)} [{_number(low)}, {_number(high)}]"
@@ -167,17 +173,17 @@ def _spread(value: float | None, low: float | None, high: float | None) -> str:
 def _rank(row: Document) -> str:
     if row.get("rank") is None:
         return MISSING
-    spread = "" if row["rank_low"] is None else f" [{row['rank_low']:g}, {row['rank_high']:g}]"
-    return f"{row['rank']:g}{spread}"
+    interval = "" if row["rank_low"] is None else f" [{row['rank_low']:g}, {row['rank_high']:g}]"
+    return f"{row['rank']:g}{interval}"
 
 
 def _number(value: float) -> str:
-    """Two decimals, and no minus before a zero."""
+    """Return a number with two decimals, and no minus before a zero."""
     return f"{round(value, 2) + 0.0:.2f}"
 
 
 def _gap(gap: Document | None) -> str:
-    return MISSING if gap is None else _spread(gap["difference"], gap["low"], gap["high"])
+    return MISSING if gap is None else _with_interval(gap["difference"], gap["low"], gap["high"])
 
 
 def _reached(reached: Document | None) -> str:
@@ -192,5 +198,5 @@ def _p(value: float | None) -> str:
 
 def _seeds(count: int, trained: bool) -> str:
     if not trained:
-        return "nothing to train"
+        return "no training"
     return f"{count}" if count >= FEWEST_SEEDS else f"{count}, preliminary"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metarl.benchmarks.report import tables
-from metarl.benchmarks.report.sentences import anchors, answers, notices, verdicts
+from metarl.benchmarks.report.sentences import answers, describe_anchors, notices, verdicts
 from metarl.benchmarks.report.tables import Table
 
 Document = Mapping[str, Any]
@@ -16,7 +16,7 @@ SCORES = ("auac", "first", "last", "gain", "forgetting")
 
 
 def markdown(document: Document) -> str:
-    """Answers, headline and one table a distribution."""
+    """Return the answers, the headline and the tables of each distribution as Markdown."""
     lines = [f"# Adaptation speed: the suite {document['suite']['name']}", "", document["suite"]["about"], ""]
     lines += [f"> {line}\n>" for line in notices(document)]
     lines += ["", *(f"- {line}" for line in answers(document)), ""]
@@ -24,17 +24,24 @@ def markdown(document: Document) -> str:
         lines += [_table(tables.headline(document)), ""]
     for d in document["distributions"]:
         if d["methods"]:
-            lines += [f"## {d['name']}", "", *([anchors(d["reference"]), ""] if d["reference"] else [])]
+            lines += [f"## {d['name']}", "", *([describe_anchors(d["anchors"]), ""] if d["anchors"] else [])]
             lines += [*(f"- {line}" for line in verdicts(document, d)), ""]
             lines += [_table(tables.scores(d, d["scored"])), ""]
             lines += [_table(tables.experience(d, d["scored"])), ""]
         if d["scratch"]:
-            lines += [_table(tables.saved(d)), ""]
+            lines += [_table(tables.savings(d)), ""]
         if d["comparisons"]:
             lines += [_table(tables.comparisons(d)), ""]
         if d["methods"]:
             lines += [_table(tables.costs(d)), ""]
-    lines += ["## How this was made", "", "```", *(source["command"] for source in document["sources"]), "```", ""]
+    lines += [
+        "## How this report was made",
+        "",
+        "```",
+        *(source["command"] for source in document["sources"]),
+        "```",
+        "",
+    ]
     for d in document["distributions"]:
         lines += [
             f"- {d['name']}, {eval_set}: {p['tasks']} tasks, SHA-256 `{p['hash']}`"
@@ -45,7 +52,7 @@ def markdown(document: Document) -> str:
 
 
 def as_csv(document: Document) -> str:
-    """A row for each distribution, eval set, method and score."""
+    """Return the scores as CSV, with a row for each distribution, eval set, method and score."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(("distribution", "eval_set", "method", "seeds", "score", "iqm", "low", "high", "mean", "median"))

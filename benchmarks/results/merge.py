@@ -1,4 +1,4 @@
-"""What several folders must agree in to be put together."""
+"""Merging of the plans of several folders, with checks that their results can be compared."""
 
 from __future__ import annotations
 
@@ -12,55 +12,61 @@ from metarl.benchmarks.suites.suite import Suite
 from metarl.errors import MetarlError
 
 
-def joined(folders: Sequence[Folder]) -> tuple[Suite, dict[str, Method]]:
-    """The suite with every distribution that some folder has, and everybody; MetarlError where they contradict."""
+def merge_plans(folders: Sequence[Folder]) -> tuple[Suite, dict[str, Method]]:
+    """Return the suite with the distributions of all folders, and the methods of all folders.
+
+    Raises MetarlError where the folders differ in suite, tasks, training budgets or a method's settings.
+    """
     first = folders[0]
     for other in folders[1:]:
-        if other.whole.name != first.whole.name:
-            raise MetarlError(f"{first.path} is of the suite {first.whole.name}, {other.path} of {other.whole.name}")
+        if other.full_suite.name != first.full_suite.name:
+            raise MetarlError(
+                f"{first.path} is of the suite {first.full_suite.name}, {other.path} of {other.full_suite.name}"
+            )
         _check_same_tasks(first, other)
     for a, b in product(folders, folders):
         _check_same_budgets(a, b)
-    there = {entry.label: entry for folder in folders for entry in folder.suite.entries}
-    entries = tuple(there[entry.label] for entry in first.whole.entries if entry.label in there)
-    return replace(first.whole, entries=entries), _everybody(folders)
+    by_label = {entry.label: entry for folder in folders for entry in folder.suite.entries}
+    entries = tuple(by_label[entry.label] for entry in first.full_suite.entries if entry.label in by_label)
+    return replace(first.full_suite, entries=entries), _merge_methods(folders)
 
 
 def _check_same_tasks(first: Folder, other: Folder) -> None:
-    """MetarlError unless both have the same frozen tasks; it names the first that differ."""
+    """Raise MetarlError, with the first eval set that differs, unless both have the same frozen tasks."""
     for label in {**first.plan["hashes"], **other.plan["hashes"]}:
         ours, theirs = (folder.plan["hashes"].get(label, {}) for folder in (first, other))
         for eval_set in {**ours, **theirs}:
             a, b = ours.get(eval_set, "none"), theirs.get(eval_set, "none")
             if a != b:
                 raise MetarlError(
-                    f"{first.path} and {other.path} have different tasks: {label}, {eval_set}, has hash {a[:12]} in the "
-                    f"first and {b[:12]} in the second. Results on different tasks are never put together"
+                    f"{first.path} and {other.path} have different tasks: {label}, {eval_set}, has hash {a[:12]} in "
+                    f"the first and {b[:12]} in the second. Results on different tasks cannot be merged"
                 )
 
 
 def _check_same_budgets(first: Folder, other: Folder) -> None:
-    """MetarlError where somebody has learned for longer in one folder than in the other."""
-    theirs = {entry.label: entry for entry in other.suite.entries}
+    """Raise MetarlError where a method is trained for longer in one folder than in the other."""
+    by_label = {entry.label: entry for entry in other.suite.entries}
     for entry in first.suite.entries:
-        for name, method in first.methods.items() if entry.label in theirs else ():
+        for name, method in first.methods.items() if entry.label in by_label else ():
             if name not in other.methods:
                 continue
-            a, b = (f.budget(method) if method.trains else 0 for f in (entry, theirs[entry.label]))
+            a, b = (e.budget(method) if method.trains else 0 for e in (entry, by_label[entry.label]))
             if a != b:
                 raise MetarlError(
                     f"{name} learns for {a:,} env steps on {entry.label} in {first.path} and for {b:,} in "
-                    f"{other.path}. Results of different budgets are never put together"
+                    f"{other.path}. Results of different budgets cannot be merged"
                 )
 
 
-def _everybody(folders: Sequence[Folder]) -> dict[str, Method]:
-    found: dict[str, Method] = {}
+def _merge_methods(folders: Sequence[Folder]) -> dict[str, Method]:
+    """Return the methods of all folders; MetarlError where two of one name differ."""
+    methods: dict[str, Method] = {}
     for folder in folders:
         for name, method in folder.methods.items():
-            known = found.setdefault(name, method)
+            known = methods.setdefault(name, method)
             if (known.settings, known.of, known.deterministic) != (
                 method.settings, method.of, method.deterministic,
             ):  # fmt: skip
                 raise MetarlError(f"{name} is not the same in {folder.path}: its settings differ; rename one of them")
-    return found
+    return methods

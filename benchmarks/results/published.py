@@ -1,4 +1,4 @@
-"""Total rewards that papers print for agents on the games, to compare with; from Duan et al. (2016), RL²."""
+"""Mean total rewards printed in papers for agents on the games: Duan et al. (2016), RL²."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ PUBLISHED: dict[str, dict[str, float]] = {
     "MDPN50": {"random": 499.7, "psrl": 904.4, "opsrl": 930.7, "ucrl2": 918.9},
     "MDPN100": {"random": 999.4, "psrl": 1939.5, "opsrl": 1973.9, "ucrl2": 1942.1},
 }
-"""distribution -> agent -> mean total reward of a trial over 1000 tasks, rounded to one digit"""
+"""distribution -> agent -> mean total reward of a trial over 1000 tasks, rounded to one decimal"""

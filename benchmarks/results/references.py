@@ -1,7 +1,7 @@
-"""What the scale is made of: what acting at random, a task-informed optimum and a Bayes-optimal agent earn on a task.
+"""Score anchors: the returns of random actions, of an oracle that is given the task, and of a Bayes-optimal agent.
 
-Computed once by `metarl references SUITE`, stored beside the suite with its uncertainty, and bound to the frozen tasks
-by hash. What is not stored is taken from those who take part.
+`metarl references SUITE` computes them once and stores them beside the suite, with standard errors and the hash of the
+frozen tasks. Anchors that are not stored are computed from the results of a benchmark.
 """
 
 from __future__ import annotations
@@ -16,78 +16,87 @@ import numpy as np
 
 from metarl.errors import MetarlError
 
-FLOOR = "random"  # the method at 0
-FORMAT, VERSION = "metarl references", 2
+RANDOM = "random"  # the method of score 0
+FORMAT, VERSION = "metarl references", 3
 
-Stored = dict[str, dict[str, dict[str, "Earned"]]]  # distribution -> eval set -> method
+References = dict[str, dict[str, dict[str, "AnchorReturns"]]]  # distribution -> eval set -> method
 
 
 @dataclass(frozen=True)
-class Earned:
-    """What one method earns in an episode on each of N tasks."""
+class AnchorReturns:
+    """The return of an episode of one method on each of N tasks."""
 
     mean: np.ndarray  # [N]
-    error: np.ndarray  # [N], standard error over replicates (and seeds); NaN of a single life
+    error: np.ndarray  # [N], standard error over replicates (and seeds); NaN for a single trial
     hash: str  # of the tasks
-    by: str  # whose returns these are
-    world: Mapping[str, str]  # its fingerprint
+    source: str  # the method with its seeds, budget and replicates
+    world: Mapping[str, str]  # the world's fingerprint
 
     @staticmethod
-    def of(returns: np.ndarray, tasks: str, by: str, world: Mapping[str, str]) -> Earned:
-        """returns [S, K, N, E]. Lives are what is independent: (seed, replicate); episodes of one life are not."""
-        lives = np.moveaxis(returns.mean(1), 1, 0).reshape(returns.shape[2], -1)
-        spread = lives.std(1, ddof=1) if lives.shape[1] > 1 else np.full(len(lives), np.nan)
-        return Earned(lives.mean(1), spread / np.sqrt(lives.shape[1]), tasks, by, world)
+    def of(returns: np.ndarray, tasks: str, source: str, world: Mapping[str, str]) -> AnchorReturns:
+        """Return mean and standard error of returns [S, K, N, E]; tasks: their hash.
+
+        The independent samples are the trials (seed, replicate), not the episodes of a trial.
+        """
+        trials = np.moveaxis(returns.mean(1), 1, 0).reshape(returns.shape[2], -1)
+        std = trials.std(1, ddof=1) if trials.shape[1] > 1 else np.full(len(trials), np.nan)
+        return AnchorReturns(trials.mean(1), std / np.sqrt(trials.shape[1]), tasks, source, world)
 
     @property
     def mean_error(self) -> float:
-        """Standard error of the mean over these tasks."""
+        """The standard error of the mean over these tasks."""
         return float(np.sqrt((self.error**2).sum()) / len(self.error))
 
     def to_json(self) -> dict[str, Any]:
+        """Return the fields as JSON data; NaN as None."""
         values = {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in asdict(self).items()}
         return values | {"error": [None if np.isnan(e) else e for e in self.error.tolist()]}
 
     @staticmethod
-    def from_json(data: Mapping[str, Any]) -> Earned:
+    def from_json(data: Mapping[str, Any]) -> AnchorReturns:
+        """Return what `to_json` wrote."""
         mean, error = (np.array(data[name], dtype=float) for name in ("mean", "error"))
-        return Earned(mean, error, data["hash"], data["by"], data["world"])
+        return AnchorReturns(mean, error, data["hash"], data["source"], data["world"])
 
 
 @dataclass(frozen=True)
 class ScoreAnchors:
-    """Both ends of the scale on one eval set of N tasks, and how far exploring takes where that is known."""
+    """The returns that scores are based on, on one eval set of N tasks."""
 
-    floor: Earned
-    best: Earned
-    ceiling: Earned | None = None
+    random: AnchorReturns  # score 0
+    oracle: AnchorReturns  # score 1
+    bayes_optimal: AnchorReturns | None = None  # where it is known
 
     @property
     def denominator(self) -> float:
-        """The mean way from floor to best; MetarlError where there is none."""
-        way = float((self.best.mean - self.floor.mean).mean())
-        if not way > 0:
-            fault = f"the reference ({self.best.by}) earns no more than random actions"
-            raise MetarlError(f"{fault}: train it for longer")
-        return way
+        """The mean difference between oracle and random; MetarlError where it is not positive."""
+        difference = float((self.oracle.mean - self.random.mean).mean())
+        if not difference > 0:
+            raise MetarlError(
+                f"the oracle ({self.oracle.source}) has no higher return than random actions: train it for longer"
+            )
+        return difference
 
     @property
     def denominator_error(self) -> float:
-        """Standard error of the denominator."""
-        return float(np.hypot(self.floor.mean_error, self.best.mean_error))
+        """The standard error of the denominator."""
+        return float(np.hypot(self.random.mean_error, self.oracle.mean_error))
 
 
-def to_file_content(stored: Stored, meta: Mapping[str, Any]) -> bytes:
-    """As JSON."""
+def to_file_content(stored: References, meta: Mapping[str, Any]) -> bytes:
+    """Return the content of a references file."""
     data = {
-        name: {eval_set: {who: earned.to_json() for who, earned in of.items()} for eval_set, of in eval_sets.items()}
-        for name, eval_sets in stored.items()
+        label: {
+            eval_set: {name: returns.to_json() for name, returns in methods.items()}
+            for eval_set, methods in eval_sets.items()
+        }
+        for label, eval_sets in stored.items()
     }
     return (json.dumps({"format": FORMAT, "version": VERSION, **meta, "distributions": data}) + "\n").encode()
 
 
-def load(path: Path) -> Stored:
-    """What `metarl references` wrote; {} where there is no file."""
+def load(path: Path) -> References:
+    """Read a references file; {} where there is none, MetarlError where it cannot be read."""
     if not path.exists():
         return {}
     try:
@@ -95,8 +104,11 @@ def load(path: Path) -> Stored:
         if data["format"] != FORMAT or data["version"] != VERSION:
             raise ValueError(f"its format is {data['format']!r}, version {data['version']!r}")
         return {
-            name: {eval_set: {who: Earned.from_json(e) for who, e in of.items()} for eval_set, of in eval_sets.items()}
-            for name, eval_sets in data["distributions"].items()
+            label: {
+                eval_set: {name: AnchorReturns.from_json(returns) for name, returns in methods.items()}
+                for eval_set, methods in eval_sets.items()
+            }
+            for label, eval_sets in data["distributions"].items()
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MetarlError(f"{path} holds no references ({error}): make it anew with `metarl references`") from error

@@ -1,4 +1,4 @@
-"""What was lived on a suite, by method, distribution and eval set, in the shape that scores are made from."""
+"""The evaluations of a suite, by distribution, method and eval set, as arrays that scores are computed from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metarl.benchmarks.suites.suite import Suite, SuiteEntry
 from metarl.tasks.task_set import TaskSet
 from metarl.training.eval_file import SavedEval
 
-BINS = 10  # parts of an episode
+BINS = 10  # time bins of an episode
 
 
 @dataclass(frozen=True)
@@ -25,24 +25,24 @@ class SeedResults:
 
     seeds: tuple[int, ...]
     returns: np.ndarray  # float64 [S, K, N, E]
-    steps: np.ndarray  # int [S, K, N, E], of experience
-    rates: np.ndarray  # float64 [S, K, BINS, N], mean reward a step in parts of an episode, replicates averaged
-    middles: np.ndarray  # [BINS], the middle of each part, in steps
+    steps: np.ndarray  # int [S, K, N, E], steps taken
+    rates: np.ndarray  # float64 [S, K, BINS, N], mean reward per step in each time bin, replicates averaged
+    middles: np.ndarray  # [BINS], the middle of each bin, in steps
     horizon: int  # H
 
     @staticmethod
-    def of(seed: int, lived: SavedEval) -> SeedResults:
-        """One seed's; without single rewards, which would not fit into memory for many cells."""
-        horizon = lived.reward.shape[1]
+    def of(seed: int, saved: SavedEval) -> SeedResults:
+        """Return the results of one seed, without single rewards: those of many run keys would not fit into memory."""
+        horizon = saved.reward.shape[1]
         edges = np.unique(np.linspace(0, horizon, BINS + 1).astype(int))
-        sums = np.add.reduceat(lived.reward.mean(3, dtype=np.float64), edges[:-1], axis=1)
+        sums = np.add.reduceat(saved.reward.mean(3, dtype=np.float64), edges[:-1], axis=1)
         rates = sums / np.diff(edges)[None, :, None]
         middles = (edges[1:] + edges[:-1]) / 2
-        return SeedResults((seed,), lived.returns[None], lived.steps[None], rates[None], middles, horizon)
+        return SeedResults((seed,), saved.returns[None], saved.steps[None], rates[None], middles, horizon)
 
     @staticmethod
     def concatenate(parts: Sequence[SeedResults]) -> SeedResults:
-        """Of several seeds, in their order."""
+        """Return the results of several seeds, sorted by seed."""
         parts = sorted(parts, key=lambda part: part.seeds)
         returns, steps, rates = (np.concatenate([getattr(p, a) for p in parts]) for a in ("returns", "steps", "rates"))
         return SeedResults(
@@ -51,42 +51,43 @@ class SeedResults:
 
     @property
     def episodes(self) -> int:
+        """The number of episodes of a trial, K."""
         return self.returns.shape[1]
 
     @property
     def time(self) -> np.ndarray:
-        """[K * BINS]: where each part of each episode lies in the trial, in steps."""
+        """[K * BINS]: the middle of each bin of each episode, in steps since the start of the trial."""
         return (np.arange(self.episodes)[:, None] * self.horizon + self.middles).ravel()
 
 
 @dataclass
 class Results:
-    """Everything that is there, and what is missing."""
+    """All evaluations of a suite, and the run keys that have none."""
 
-    suite: Suite
-    whole: Suite  # as it is given, with all its distributions and env steps
+    suite: Suite  # the part of it that the folders include
+    full_suite: Suite  # with all its distributions and env steps
     methods: dict[str, Method]
     tasks: dict[str, dict[str, TaskSet]]  # distribution -> eval set -> frozen tasks
-    lives: dict[tuple[str, str, str], SeedResults]  # (distribution, method, eval set)
-    metas: dict[RunKey, Mapping[str, Any]]
-    failures: dict[RunKey, str]
+    evals: dict[tuple[str, str, str], SeedResults]  # (distribution, method, eval set)
+    metas: dict[RunKey, Mapping[str, Any]]  # of the eval files
+    failures: dict[RunKey, str]  # the reasons
     unfinished: list[RunKey]
     anchors: dict[str, dict[str, ScoreAnchors]] = field(default_factory=dict)  # distribution -> eval set
-    sources: list[dict[str, Any]] = field(default_factory=list)  # of each folder: where it is and how it was made
+    sources: list[dict[str, Any]] = field(default_factory=list)  # path and command of each folder
     warnings: list[str] = field(default_factory=list)
 
     def present(self, entry: SuiteEntry) -> list[str]:
-        """Entrants that have lived on this distribution, in the order of the plan."""
-        return [name for name in self.methods if (entry.label, name, entry.scored) in self.lives]
+        """Return the methods that were evaluated on the entry's scored eval set, in the order of the plan."""
+        return [name for name in self.methods if (entry.label, name, entry.scored) in self.evals]
 
     def scale(self, entry: SuiteEntry, eval_set: str) -> Scale | None:
-        """How returns on this eval set become scores; None without references. The denominator is the scored eval set's."""
-        of = self.anchors.get(entry.label, {})
-        if eval_set not in of or entry.scored not in of:
+        """Return the scale of an eval set, with the denominator of the scored one; None without score anchors."""
+        anchors = self.anchors.get(entry.label, {})
+        if eval_set not in anchors or entry.scored not in anchors:
             return None
-        return Scale(of[eval_set].floor.mean, of[eval_set].best.mean, of[entry.scored].denominator)
+        return Scale(anchors[eval_set].random.mean, anchors[eval_set].oracle.mean, anchors[entry.scored].denominator)
 
     def scores(self, entry: SuiteEntry, method: str, eval_set: str) -> Scores | None:
-        """None where the method has not lived there or there is no scale."""
-        scale, lives = self.scale(entry, eval_set), self.lives.get((entry.label, method, eval_set))
-        return Scores(scale.scores(lives.returns)) if scale and lives else None
+        """Return a method's scores on an eval set; None where it was not evaluated, or there is no scale."""
+        scale, result = self.scale(entry, eval_set), self.evals.get((entry.label, method, eval_set))
+        return Scores(scale.scores(result.returns)) if scale and result else None

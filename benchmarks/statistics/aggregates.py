@@ -1,4 +1,4 @@
-"""One number from many scores."""
+"""Aggregates: one number from many scores."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def iqm(scores: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Interquartile mean: the mean of the middle half, a quarter (rounded down) cut at each end.
+    """Return the interquartile mean along an axis: a quarter of the scores, rounded down, is cut at each end.
 
-    As `scipy.stats.trim_mean(scores, 0.25)`, so as in Agarwal et al. 2021 ("Deep RL at the edge of the statistical
-    precipice"), by partial sorting along one axis.
+    Equals `scipy.stats.trim_mean(scores, 0.25)`, the definition of Agarwal et al. 2021 ("Deep RL at the edge of the
+    statistical precipice"), and sorts only partially.
     """
     n = scores.shape[axis]
     cut = n // 4
@@ -20,10 +20,10 @@ def iqm(scores: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def low_tail(task_scores: np.ndarray, percent: float = 20.0) -> float:
-    """A low percentile over tasks: what an agent does on those it is bad at. task_scores: [N]."""
+    """Return a low percentile over tasks, the score on an agent's worst tasks. task_scores: [N]."""
     return float(np.percentile(task_scores, percent))
 
 
 def optimality_gap(scores: np.ndarray) -> float:
-    """How far scores fall short of 1 on average; what exceeds 1 makes up for nothing."""
+    """Return the mean of max(0, 1 - score)."""
     return float(1.0 - np.minimum(scores, 1.0).mean())

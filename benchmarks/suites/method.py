@@ -1,4 +1,4 @@
-"""Who takes part: an agent under a name, trained by itself or living from another one's training."""
+"""Methods: agents with settings under a name, with weights of their own or those of another method."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ class Method:
     agent: str
     """a registered agent, path/to/file.py:Name or package.module:Name"""
     of: str | None = None
-    """the method whose trained weights it lives from; None: it trains by itself, or has nothing to learn"""
+    """the method whose trained weights it uses; None: it is trained itself, or has nothing to train"""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """of the agent: in training, or changed for the trial where the weights are another's"""
+    """the agent's settings in training; in evaluation, where the weights are another method's"""
     deterministic: bool = True
-    """whether it acts by its mean, or draws its actions"""
+    """act by the mean of the action distribution; False: by samples"""
     control: bool = False
-    """drawn to measure others by: not ranked"""
+    """a comparison for other methods; two controls are not compared with each other"""
     scratch: bool = False
-    """lives no trials but learns single tasks from nothing, where the suite says how; its agent is then an algorithm of
-    stable-baselines3 or of its kind, package.module:Name"""
+    """learn single tasks from scratch instead of playing trials (see `Scratch`); the agent is then an algorithm of
+    stable-baselines3 or one with the same interface, package.module:Name"""
 
     @cached_property
-    def kind(self) -> AgentType:
-        """The agent."""
-        found: AgentType = registry.find("agent", self.agent)
-        if getattr(found, "kind", None) != "agent":
-            raise MetarlError(f"{self.agent} is no agent: give the name of one, or path/to/file.py:Name")
-        return found
+    def agent_type(self) -> AgentType:
+        """The agent's type; MetarlError where `agent` names something else."""
+        agent_type: AgentType = registry.find("agent", self.agent)
+        if getattr(agent_type, "kind", None) != "agent":
+            raise MetarlError(f"{self.agent} is not an agent: give an agent's name, or path/to/file.py:Name")
+        return agent_type
 
     @property
     def owner(self) -> str:
-        """Whose training it lives from."""
+        """The name of the method whose trained weights it uses: `of`, or its own."""
         return self.of or self.name
 
     @property
     def trains(self) -> bool:
-        """Whether there is anything to learn beforehand."""
-        return self.scratch or self.kind.learner is not None
+        """True for a method whose weights are trained before or in the evaluation."""
+        return self.scratch or self.agent_type.learner is not None
 
     @cached_property
     def algorithm(self) -> type[BaseAlgorithm]:
-        """What learns single tasks."""
+        """The algorithm that learns single tasks; MetarlError where it cannot be imported."""
         module, _, name = self.agent.partition(":")
         try:
             return getattr(import_module(module), name)
@@ -65,45 +65,50 @@ class Method:
             ) from error
 
     @property
-    def folder(self) -> str:
-        """Its name as a folder's."""
+    def folder_name(self) -> str:
+        """The name with every character replaced that a folder's name should not have."""
         return "".join(c if c.isalnum() or c in "-_." else "-" for c in self.name)
 
     def to_json(self) -> dict[str, Any]:
+        """Return all fields but the name, which is the key in a suite file."""
         return {key: value for key, value in asdict(self).items() if key != "name"}
 
     @staticmethod
     def from_json(name: str, data: Mapping[str, Any]) -> Method:
+        """Return the method that `to_json` wrote."""
         return Method(name, **data)
 
     @staticmethod
     def external(reference: str) -> Method:
-        """Somebody whom no suite knows, by the name of an agent or where it is defined."""
+        """Return a method for an agent that the suite does not list, by its name or its path/to/file.py:Name."""
         agent = registry.source(reference) or reference
         return Method(registry.find("agent", reference).name, agent)
 
 
-def lineup(
-    known: Mapping[str, Method], chosen: tuple[str, ...], controls: tuple[str, ...], references: tuple[str, ...]
+def select_methods(
+    known: Mapping[str, Method], chosen: tuple[str, ...], controls: tuple[str, ...], anchors: tuple[str, ...]
 ) -> dict[str, Method]:
-    """Everybody who takes part: those chosen, the controls, whoever lives from their training, and the references.
+    """Return the methods of a benchmark: those chosen, controls, controls with their weights, and score anchors.
 
-    chosen: names of the suite's methods, or strangers. Raises MetarlError for two of one name.
+    known: the suite's methods. chosen: names of the suite's methods, or external agents. Raises MetarlError for two
+    methods of the same name, and where the weights' owner is not in the suite.
     """
-    everybody: dict[str, Method] = {}
+    selected: dict[str, Method] = {}
     for name in chosen:
         method = known[name] if name in known else Method.external(name)
-        if method.name in everybody or (name not in known and method.name in known):
+        if method.name in selected or (name not in known and method.name in known):
             raise MetarlError(f"two agents are named {method.name!r}: rename yours, or name one of them only")
-        everybody[method.name] = method
-    for name in (*controls, *references):
-        everybody.setdefault(name, known[name] if name in known else Method.external(name))
+        selected[method.name] = method
+    for name in (*controls, *anchors):
+        selected.setdefault(name, known[name] if name in known else Method.external(name))
     for name, method in known.items():
-        if method.of in everybody and method.control:
-            everybody.setdefault(name, method)
-    for method in [*everybody.values()]:
-        if method.of and method.of not in everybody:
+        if method.of in selected and method.control:
+            selected.setdefault(name, method)
+    for method in [*selected.values()]:
+        if method.of and method.of not in selected:
             if method.of not in known:
-                raise MetarlError(f"{method.name} lives from the training of {method.of!r}, whom the suite lacks")
-            everybody[method.of] = known[method.of]
-    return everybody
+                raise MetarlError(
+                    f"{method.name} uses the weights of {method.of!r}, which the suite lacks: add that method to it"
+                )
+            selected[method.of] = known[method.of]
+    return selected

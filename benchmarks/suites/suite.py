@@ -1,4 +1,4 @@
-"""What a suite is: which distributions, on which frozen tasks, with which budgets, and who enters; all as data."""
+"""Suites as data: task distributions, their frozen tasks and training budgets, and the methods that are compared."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EVAL_SETS = ("test", "train", "ood", "long")  # the first that a distribution ha
 
 @dataclass(frozen=True)
 class EvalSet:
-    """One set of frozen tasks and how they are lived on."""
+    """A set of frozen tasks and how it is evaluated on."""
 
     tasks: int
-    """N"""
+    """number of tasks, N"""
     replicates: int = 4
-    """E trials on each task"""
+    """trials on each task, E"""
     split: str = "test"
-    """where the tasks are from"""
+    """split that the tasks are drawn from"""
     episodes: int | None = None
-    """K; the distribution's own when None. More of them show a long lifetime"""
+    """episodes of a trial, K; None: as many as in training. More episodes make a long trial"""
 
     def __post_init__(self) -> None:
         check_whole(self, "tasks", "replicates", low=1)
@@ -49,17 +49,17 @@ class SuiteEntry:
     eval_sets: Mapping[str, EvalSet]
     """name -> frozen tasks: test, train, ood and long"""
     steps: Mapping[str, int]
-    """env steps of training by method; "default" for the others"""
-    reference: str = "oracle"
-    """the method whose mean return is the task-informed optimum, 1 on the scale"""
-    ceiling: str | None = None
-    """an method that explores as well as can be, drawn as the ceiling"""
+    """env steps of training by method; "default" for methods that are not named"""
+    oracle: str = "oracle"
+    """the method whose mean return is the task-informed optimum, score 1"""
+    bayes_optimal: str | None = None
+    """the method that explores optimally for the distribution of tasks, where there is one"""
     episodes: int | None = None
-    """K of training and of the eval sets; the distribution's own when None"""
+    """episodes of a trial in training and in the eval sets, K; None: the distribution's own number"""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """method -> its agent's settings here, in place of those tuned for the distribution"""
+    """method -> its agent's settings on this entry, in place of those tuned for the distribution"""
     scratch: Scratch | None = None
-    """how single tasks are learned from nothing; None: they are not"""
+    """settings of learning single tasks from scratch; None: none are learned"""
 
     def __post_init__(self) -> None:
         if not self.eval_sets:
@@ -69,58 +69,64 @@ class SuiteEntry:
         for eval_set in self.eval_sets:
             if eval_set not in EVAL_SETS:
                 raise unknown(f"eval set of {self.name}", eval_set, EVAL_SETS)
-        if self.scratch and self.scratch.tasks > (there := self.eval_sets[self.scored].tasks):
+        if self.scratch and self.scratch.tasks > (available := self.eval_sets[self.scored].tasks):
             raise MetarlError(
-                f"{self.name}: {self.scratch.tasks} tasks to learn from scratch, of {there} in the eval set"
+                f"{self.name}: {self.scratch.tasks} tasks to learn from scratch, of {available} in the eval set"
             )
-        for who, steps in self.steps.items():
+        for name, steps in self.steps.items():
             if not isinstance(steps, int) or steps < 1:
-                raise MetarlError(f"{self.name}: steps of {who} must be a whole number of at least 1, got {steps!r}")
+                raise MetarlError(f"{self.name}: steps of {name} must be a whole number of at least 1, got {steps!r}")
 
     @cached_property
     def distribution(self) -> TaskDistribution:
-        """The distribution, at the suite's K."""
-        found: TaskDistribution = registry.find("distribution", self.name)
-        return found if self.episodes is None else replace(found, episodes=self.episodes)
+        """The task distribution, with the suite's number of episodes."""
+        distribution: TaskDistribution = registry.find("distribution", self.name)
+        return distribution if self.episodes is None else replace(distribution, episodes=self.episodes)
 
     @property
     def label(self) -> str:
-        """The distribution's own name."""
+        """The distribution's name without the file or module that defines it."""
         return self.name.rpartition(":")[2]
 
     @property
     def scored(self) -> str:
-        """The eval set of the headline: test, or train where the family has no more tasks than those."""
+        """The eval set of the headline: test, or train where the distribution has no test tasks."""
         return next(eval_set for eval_set in EVAL_SETS if eval_set in self.eval_sets)
 
     def budget(self, method: Method) -> int:
-        """Env steps this method trains for, single tasks together."""
+        """Return the env steps of this method's training, over all tasks where it learns single ones.
+
+        Raises MetarlError where the suite gives none.
+        """
         if method.scratch:
             return self.scratch.budget if self.scratch else 0
         owner = method.owner
         steps = self.steps.get(owner, self.steps.get("default"))
         if steps is None:
-            raise MetarlError(f"{self.label}: the suite says no steps for {owner!r}, and no default")
+            raise MetarlError(f"{self.label}: the suite has no steps for {owner!r} and no default: give one of them")
         return steps
 
     def eval_sets_of(self, method: Method) -> list[str]:
-        """An method's eval sets: a ceiling is planned for a trial of the family's own length, all others live any."""
+        """Return the eval sets that a method is evaluated on.
+
+        The Bayes-optimal method is optimal for trials of the entry's own length; other eval sets are left out.
+        """
         if method.scratch:
             return [SCRATCH]
-        own = self.distribution.episodes
+        episodes = self.distribution.episodes
         return [
             eval_set
             for eval_set in self.eval_sets
-            if method.name != self.ceiling or self.lived(eval_set).episodes == own
+            if method.name != self.bayes_optimal or self.distribution_of(eval_set).episodes == episodes
         ]
 
     def limited(self, steps: int) -> SuiteEntry:
-        """With at most so many env steps of training for each method."""
-        fewer = {who: min(own, steps) for who, own in self.steps.items()}
+        """Return the entry with at most `steps` env steps of training for each method."""
+        fewer = {name: min(budget, steps) for name, budget in self.steps.items()}
         return replace(self, steps=fewer, scratch=self.scratch and self.scratch.limited(steps))
 
-    def lived(self, eval_set: str) -> TaskDistribution:
-        """The distribution with as many episodes as the eval set's lifetime has."""
+    def distribution_of(self, eval_set: str) -> TaskDistribution:
+        """Return the task distribution with the eval set's number of episodes."""
         episodes = self.eval_sets[eval_set].episodes
         return self.distribution if episodes is None else replace(self.distribution, episodes=episodes)
 
@@ -135,46 +141,47 @@ class Suite:
     about: str = ""
     version: int = 1
     seeds: int = 5
-    """training seeds, unless the command says otherwise"""
+    """training seeds, unless the command gives another number"""
     agents: tuple[str, ...] = ()
-    """methods that take part, unless the command names others"""
+    """methods to compare, unless the command names others"""
     controls: tuple[str, ...] = ()
-    """methods that take part whoever is named"""
+    """methods that are always included"""
     folder: Path = HERE
-    """of the file"""
+    """folder of the suite file"""
 
     def limited(self, distributions: Collection[str] = (), steps: int | None = None) -> Suite:
-        """Some of its distributions (all, when none are named), with at most so many env steps for each method."""
+        """Return the suite with some of its distributions (all, when none are named), and at most `steps` env steps of
+        training for each method. Raises MetarlError for an unknown distribution."""
         chosen = [self.entry(name) for name in distributions] or self.entries
         entries = tuple(entry for entry in self.entries if entry in chosen)
-        return replace(self, entries=tuple(f.limited(steps) for f in entries) if steps else entries)
+        return replace(self, entries=tuple(entry.limited(steps) for entry in entries) if steps else entries)
 
     def tasks(self, entry: SuiteEntry, eval_set: str) -> TaskSet:
-        """The frozen tasks of an eval set; drawn where the suite is not frozen yet."""
-        at = self.task_file(entry, eval_set)
-        if at.exists():
-            return TaskSet.load(at)
-        choice = entry.eval_sets[eval_set]
-        return entry.distribution.tasks(choice.split, choice.tasks, seed=0)
+        """Return the frozen tasks of an eval set, drawn anew where the suite has no task file."""
+        file = self.task_file(entry, eval_set)
+        if file.exists():
+            return TaskSet.load(file)
+        spec = entry.eval_sets[eval_set]
+        return entry.distribution.tasks(spec.split, spec.tasks, seed=0)
 
     def task_file(self, entry: SuiteEntry, eval_set: str) -> Path:
-        """Where an eval set's tasks are frozen."""
+        """Return the path of an eval set's frozen tasks."""
         return self.folder / "tasks" / self.name / f"{entry.label}-{eval_set}.json"
 
     @property
     def reference_file(self) -> Path:
-        """Where returns of the references are stored, once computed."""
+        """The path of the score anchors' returns, which `metarl references` writes."""
         return self.folder / "references" / f"{self.name}.json"
 
     def entry(self, name: str) -> SuiteEntry:
-        """A family by its distribution's name."""
-        by_name = {entry.label: entry for entry in self.entries}
-        if name not in by_name:
-            raise unknown(f"distribution of the suite {self.name}", name, by_name)
-        return by_name[name]
+        """Return the entry of a distribution; MetarlError for an unknown name."""
+        by_label = {entry.label: entry for entry in self.entries}
+        if name not in by_label:
+            raise unknown(f"distribution of the suite {self.name}", name, by_label)
+        return by_label[name]
 
     def to_json(self) -> dict[str, Any]:
-        """What the file holds."""
+        """Return the content of a suite file."""
         data = {key: value for key, value in asdict(self).items() if key not in ("entries", "methods", "folder")}
         data["distributions"] = [asdict(entry) for entry in self.entries]
         data["methods"] = {name: method.to_json() for name, method in self.methods.items()}
@@ -182,12 +189,12 @@ class Suite:
 
 
 def names() -> list[str]:
-    """The built-in suites."""
+    """Return the names of the built-in suites."""
     return sorted(path.stem for path in HERE.glob("*.json"))
 
 
 def load(name: str) -> Suite:
-    """A built-in suite by name, or one's own by its file's path."""
+    """Return a built-in suite by its name, or another by its file's path; MetarlError where it cannot be used."""
     path = Path(name) if name.endswith(".json") else HERE / f"{name}.json"
     if not path.is_file():
         if name.endswith(".json"):
@@ -199,17 +206,17 @@ def load(name: str) -> Suite:
         raise MetarlError(f"the suite {path} cannot be used: {error}") from error
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MetarlError(
-            f"the suite {path} cannot be read ({type(error).__name__}: {error}): mend the file"
+            f"the suite {path} cannot be read ({type(error).__name__}: {error}): correct the file"
         ) from error
 
 
 def from_json(data: Mapping[str, Any], folder: Path = HERE) -> Suite:
-    """A suite from what its file holds; MetarlError for a key that nobody reads."""
+    """Return the suite of a file's content; MetarlError for an unknown key or method."""
     rest = dict(data)
     entries = tuple(_entry(item, folder) for item in rest.pop("distributions"))
     methods = {name: Method.from_json(name, _located(item, folder)) for name, item in rest.pop("methods").items()}
     for key in rest:
-        if key not in (known := [f.name for f in fields(Suite)]):
+        if key not in (known := [field.name for field in fields(Suite)]):
             raise unknown("key of a suite", key, known)
     for key in ("agents", "controls"):
         rest[key] = tuple(rest.get(key, ()))
@@ -238,6 +245,6 @@ def _located(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _absolute(reference: str, folder: Path) -> str:
-    """A file's path taken from the suite's folder."""
+    """Make the path in path/to/file.py:Name absolute, relative to the suite's folder."""
     location, colon, name = reference.rpartition(":")
     return f"{(folder / location).resolve()}:{name}" if colon and location.endswith(".py") else reference

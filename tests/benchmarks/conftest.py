@@ -1,4 +1,4 @@
-"""A suite that is trained and lived through in seconds, in this process."""
+"""A tiny suite that is trained and evaluated in seconds, in this process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from metarl.benchmarks.commands.benchmark import begin, enter
+from metarl.benchmarks.commands.benchmark import begin, suite_methods
 from metarl.benchmarks.job.folder import Folder
-from metarl.benchmarks.job.job import jobs, work
+from metarl.benchmarks.job.job import jobs, run_job
 from metarl.benchmarks.suites import suite as suites
 
 SMALL = {"num_envs": 4, "minibatches": 2, "epochs": 1, "hidden_size": 8, "head_size": 8}
@@ -34,25 +34,25 @@ TINY: dict[str, Any] = {
 
 
 def write_suite(folder: Path, **changes: Any) -> Path:
-    """The tiny suite, changed, as a file."""
+    """Write the tiny suite with some keys changed; returns the path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "tiny.json"
     path.write_text(json.dumps(TINY | changes))
     return path
 
 
-def do(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> Folder:
-    """The whole job, in this process."""
+def run(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> Folder:
+    """Run all jobs of a benchmark in this process."""
     suite = suites.load(str(path))
-    folder = begin(suite, enter(suite, agents), seeds, str(out))
+    folder = begin(suite, suite_methods(suite, agents), seeds, str(out))
     for job in list(jobs(folder)):
-        work(folder, job, "cpu")
+        run_job(folder, job, "cpu")
     return folder
 
 
 @pytest.fixture(scope="session")
-def job() -> Callable[..., Folder]:
-    return do
+def run_benchmark() -> Callable[..., Folder]:
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +62,6 @@ def suite_file() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A finished job. Not to be changed."""
-    at = tmp_path_factory.mktemp("finished")
-    return do(write_suite(at), at / "out")
+    """The folder of a finished benchmark. Not to be changed."""
+    folder = tmp_path_factory.mktemp("finished")
+    return run(write_suite(folder), folder / "out")

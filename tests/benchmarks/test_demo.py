@@ -1,4 +1,4 @@
-"""The demo, cut to a few updates, and the curve of its run."""
+"""The demo, limited to a few updates, and the training curve of its run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metarl.benchmarks.commands.demo import DemoOptions, demo
 from metarl.training.run_dir import METRICS, read_table
 
 
-def test_the_demo_trains_evaluates_and_draws(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_trains_evaluates_and_draws_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "demo"
     demo(DemoOptions(run_dir=str(folder), steps=20_000))
     printed = capsys.readouterr().out
@@ -22,10 +22,10 @@ def test_the_demo_trains_evaluates_and_draws(tmp_path: Path, capsys: pytest.Capt
     assert "adaptation.png" in printed
     assert (folder / "adaptation.png").stat().st_size > 10_000
     before = (folder / METRICS).read_bytes()
-    demo(DemoOptions(run_dir=str(folder), steps=20_000))  # again: nothing is trained twice
+    demo(DemoOptions(run_dir=str(folder), steps=20_000))  # the second call does not train
     assert (folder / METRICS).read_bytes() == before
 
-    rows = curve(str(folder), (1.0, 1e9))  # a mark that is reached and one that is not
+    rows = curve(str(folder), (1.0, 1e9))  # the run reaches the first mark only
     metrics = read_table(folder / METRICS)
     assert len(rows) == 1
     row = dict(zip(COLUMNS, rows[0], strict=True))
@@ -35,6 +35,6 @@ def test_the_demo_trains_evaluates_and_draws(tmp_path: Path, capsys: pytest.Capt
     assert (tmp_path / "curve.csv").read_text().startswith(",".join(COLUMNS))
 
 
-def test_a_run_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_curve_refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(MetarlError, match="no run directory"):
         curve(str(tmp_path), ())

@@ -1,4 +1,4 @@
-"""The job: what is planned, done, gone on with, and what becomes of failures."""
+"""Jobs of a benchmark: the plan, evaluations, continuation, and failures."""
 
 from __future__ import annotations
 
@@ -15,76 +15,79 @@ import numpy as np
 import pytest
 
 import metarl
-from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, enter
+from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, suite_methods
 from metarl.benchmarks.job.folder import Folder, RunKey
-from metarl.benchmarks.job.job import jobs, work
-from metarl.benchmarks.results.load_results import checked, collect
+from metarl.benchmarks.job.job import jobs, run_job
+from metarl.benchmarks.results.load_results import load_eval, load_results
 from metarl.benchmarks.suites import suite as suites
 from metarl.cli.main import main
 from metarl.training import eval_file, evaluate
 
-Job = Callable[..., Folder]
-Suite = Callable[..., Path]
+RunBenchmark = Callable[..., Folder]
+SuiteFile = Callable[..., Path]
 FIRST = RunKey("PointGoalSparse", "rl2", 0)
 
 
-def files(folder: Folder) -> dict[str, int]:
-    """Every result with the time it was written."""
+def write_times(folder: Folder) -> dict[str, int]:
+    """Return the time at which each result file was written."""
     return {str(p): p.stat().st_mtime_ns for p in folder.path.rglob("*") if p.name in ("eval.npz", "checkpoint.pt")}
 
 
-# What is done ---------------------------------------------------------------------------------------------------------
+# Plan and evaluations -------------------------------------------------------------------------------------------------
 
 
-def test_every_cell_is_lived_through_once_with_exact_quotas(finished: Folder) -> None:
+def test_every_run_key_is_evaluated_on_all_episodes_tasks_and_replicates(finished: Folder) -> None:
     run_keys = list(finished.run_keys())
-    assert len(run_keys) == 3 * 2 + 1  # rl2, its wiped self and the oracle with 2 seeds; random has no training
+    assert len(run_keys) == 3 * 2 + 1  # rl2, rl2 with its memory wiped and oracle with 2 seeds each; random has one
     assert all(finished.finished(run_key) for run_key in run_keys)
-    lived = checked(finished, FIRST)
-    assert {name: eval_set.reward.shape for name, eval_set in lived.eval_sets.items()} == {
+    evaluation = load_eval(finished, FIRST)
+    assert {name: saved.reward.shape for name, saved in evaluation.eval_sets.items()} == {
         "test": (2, 40, 5, 2), "ood": (2, 40, 3, 2), "long": (4, 40, 2, 1),
     }  # fmt: skip
-    assert (lived.eval_sets["test"].steps == 40).all()
-    assert lived.meta["training"]["env_steps"] == 960
+    assert (evaluation.eval_sets["test"].steps == 40).all()
+    assert evaluation.meta["training"]["env_steps"] == 960
     assert list(jobs(finished)) == []
 
 
-def test_a_cell_is_what_the_loaded_agent_does_on_the_frozen_tasks(finished: Folder) -> None:
+def test_evaluation_equals_that_of_the_loaded_agent_on_the_frozen_tasks(finished: Folder) -> None:
     run = finished.run_dir(FIRST)
     entry = finished.suite.entry("PointGoalSparse")
     tasks = finished.tasks(entry, "test")
     assert tasks == metarl.get("PointGoalSparse").tasks("test", 5, seed=0)
     env = entry.distribution.make(10)
-    lives = evaluate.evaluate_agent(metarl.load(run), env, tasks, 2)
-    run_key = checked(finished, FIRST).eval_sets["test"]
-    assert np.array_equal(run_key.reward, lives.reward)
+    result = evaluate.evaluate_agent(metarl.load(run), env, tasks, 2)
+    assert np.array_equal(load_eval(finished, FIRST).eval_sets["test"].reward, result.reward)
     wiped = evaluate.evaluate_agent(metarl.load(run, wipe_memory=True), env, tasks, 2)
-    other = checked(finished, RunKey("PointGoalSparse", "rl2, memory wiped", 0)).eval_sets["test"]
-    assert np.array_equal(other.reward, wiped.reward)
+    saved = load_eval(finished, RunKey("PointGoalSparse", "rl2, memory wiped", 0)).eval_sets["test"]
+    assert np.array_equal(saved.reward, wiped.reward)
 
 
-def test_nothing_finished_is_done_twice_and_more_may_join(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+def test_finished_run_keys_are_kept_when_agents_and_seeds_are_added(
+    run_benchmark: RunBenchmark, suite_file: SuiteFile, tmp_path: Path
+) -> None:
     path = suite_file(tmp_path)
-    before = files(job(path, tmp_path / "out", seeds=1))
-    grown = job(path, tmp_path / "out", agents=("rl2", "ppo"), seeds=2)
-    after = files(grown)
+    before = write_times(run_benchmark(path, tmp_path / "out", seeds=1))
+    extended = run_benchmark(path, tmp_path / "out", agents=("rl2", "ppo"), seeds=2)
+    after = write_times(extended)
     assert before.items() <= after.items()
-    assert grown.finished(RunKey("PointGoalSparse", "ppo", 1))
-    assert files(job(path, tmp_path / "out", seeds=1)) == after  # fewer are asked for: nobody is forgotten
+    assert extended.finished(RunKey("PointGoalSparse", "ppo", 1))
+    assert write_times(run_benchmark(path, tmp_path / "out", seeds=1)) == after  # fewer agents and seeds: all are kept
     assert Folder.open(tmp_path / "out").plan["seeds"] == 2
 
 
-def test_a_missing_evaluation_is_made_from_the_checkpoint_alone(job: Job, suite_file: Suite, tmp_path: Path) -> None:
-    folder = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
-    was = checked(folder, FIRST).eval_sets["test"].reward
+def test_missing_evaluation_is_repeated_from_the_checkpoint_without_training(
+    run_benchmark: RunBenchmark, suite_file: SuiteFile, tmp_path: Path
+) -> None:
+    folder = run_benchmark(suite_file(tmp_path), tmp_path / "out", seeds=1)
+    reward = load_eval(folder, FIRST).eval_sets["test"].reward
     rows = (folder.run_dir(FIRST) / "metrics.csv").read_bytes()
     (folder.at(FIRST) / "eval.npz").unlink()
-    again = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
-    assert np.array_equal(checked(again, FIRST).eval_sets["test"].reward, was)
+    again = run_benchmark(suite_file(tmp_path), tmp_path / "out", seeds=1)
+    assert np.array_equal(load_eval(again, FIRST).eval_sets["test"].reward, reward)
     assert (again.run_dir(FIRST) / "metrics.csv").read_bytes() == rows
 
 
-# What fails -----------------------------------------------------------------------------------------------------------
+# Failures -------------------------------------------------------------------------------------------------------------
 
 BAD = '''
 from dataclasses import dataclass
@@ -100,7 +103,7 @@ class Bad:
     def begin(self, num_envs): self.n = num_envs
     def act(self, obs):
         if self.raises:
-            raise ZeroDivisionError("as strangers do")
+            raise ZeroDivisionError("in act")
         return torch.full((self.n, 2), float("nan"))
     def observe(self, step): pass
 
@@ -109,26 +112,28 @@ NAN = AgentType("nan", Settings, None, lambda *_: Bad(False))
 '''
 
 
-def test_an_agent_that_raises_or_acts_by_nan_fails_alone(job: Job, suite_file: Suite, tmp_path: Path) -> None:
+def test_agent_that_raises_or_acts_with_nan_fails_without_affecting_others(
+    run_benchmark: RunBenchmark, suite_file: SuiteFile, tmp_path: Path
+) -> None:
     (tmp_path / "bad.py").write_text(BAD)
     agents = (f"{tmp_path}/bad.py:RAISES", f"{tmp_path}/bad.py:NAN", "rl2")
-    folder = job(suite_file(tmp_path), tmp_path / "out", agents, seeds=1)
-    results = collect([folder.path])
+    folder = run_benchmark(suite_file(tmp_path), tmp_path / "out", agents, seeds=1)
+    results = load_results([folder.path])
     assert {run_key.method: reason for run_key, reason in results.failures.items()} == {
-        "raises": "ZeroDivisionError: as strangers do",
-        "nan": "MetarlError: NaN action: the agent cannot be evaluated",
+        "raises": "ZeroDivisionError: in act",
+        "nan": "MetarlError: NaN action in environments [0, 1, 2, 3, 4]: the agent cannot be evaluated",
     }
     assert results.present(folder.suite.entries[0]) == ["rl2", "random", "oracle", "rl2, memory wiped"]
     assert not results.unfinished
 
 
-def test_a_run_that_never_finished_is_named(suite_file: Suite, tmp_path: Path) -> None:
+def test_unfinished_run_key_is_listed(suite_file: SuiteFile, tmp_path: Path) -> None:
     suite = suites.load(str(suite_file(tmp_path)))
-    folder = begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
+    folder = begin(suite, suite_methods(suite, ()), 1, str(tmp_path / "out"))
     for job in jobs(folder):
         if job.owner != "oracle":
-            work(folder, job, "cpu")
-    results = collect([folder.path])
+            run_job(folder, job, "cpu")
+    results = load_results([folder.path])
     assert results.unfinished == [RunKey("PointGoalSparse", "oracle", 0)]
     assert "has no scores, only returns: 'random' and 'oracle' must both have finished" in results.warnings[0]
 
@@ -142,7 +147,7 @@ def test_a_run_that_never_finished_is_named(suite_file: Suite, tmp_path: Path) -
         (lambda file: np.savez(file, meta=np.array('{"format": "x"}')), "is 'x', version None"),
     ],
 )
-def test_damaged_and_foreign_files_are_named(
+def test_damaged_or_foreign_eval_file_is_refused_with_its_path(
     finished: Folder, tmp_path: Path, harm: Callable[[Path], None], message: str
 ) -> None:
     file = tmp_path / "eval.npz"
@@ -152,36 +157,40 @@ def test_damaged_and_foreign_files_are_named(
         eval_file.read(file)
 
 
-def test_a_file_of_evaluate_is_no_cell(job: Job, suite_file: Suite, tmp_path: Path) -> None:
-    folder = job(suite_file(tmp_path), tmp_path / "out", seeds=1)
+def test_eval_file_of_metarl_evaluate_is_refused(
+    run_benchmark: RunBenchmark, suite_file: SuiteFile, tmp_path: Path
+) -> None:
+    folder = run_benchmark(suite_file(tmp_path), tmp_path / "out", seeds=1)
     metarl.evaluate(folder.run_dir(FIRST), "test", tasks=2, out=folder.at(FIRST))
     with pytest.raises(metarl.MetarlError, match=r"is not of a benchmark but of `metarl evaluate`: delete it"):
-        collect([folder.path])
+        load_results([folder.path])
 
 
-def test_a_file_in_the_wrong_place_is_refused(job: Job, suite_file: Suite, tmp_path: Path) -> None:
-    folder = job(suite_file(tmp_path), tmp_path / "out")
+def test_eval_file_in_the_folder_of_another_run_key_is_refused(
+    run_benchmark: RunBenchmark, suite_file: SuiteFile, tmp_path: Path
+) -> None:
+    folder = run_benchmark(suite_file(tmp_path), tmp_path / "out")
     other = folder.at(RunKey("PointGoalSparse", "rl2", 1)) / "eval.npz"
     other.write_bytes((folder.at(FIRST) / "eval.npz").read_bytes())
     with pytest.raises(metarl.MetarlError, match=r"is of rl2 on PointGoalSparse, seed 0, not of .* seed 1"):
-        collect([folder.path])
+        load_results([folder.path])
 
 
-# What is refused ------------------------------------------------------------------------------------------------------
+# Mistakes -------------------------------------------------------------------------------------------------------------
 
 
-def test_another_suite_is_not_put_into_the_same_folder(suite_file: Suite, finished: Folder, tmp_path: Path) -> None:
+def test_folder_of_another_suite_is_refused(suite_file: SuiteFile, finished: Folder, tmp_path: Path) -> None:
     longer = suites.load(str(suite_file(tmp_path, seeds=7)))
     with pytest.raises(metarl.MetarlError, match=r"begun with another suite \(they differ in seeds: 2 there, 7 here\)"):
-        begin(longer, enter(longer, ()), 2, str(finished.path))
+        begin(longer, suite_methods(longer, ()), 2, str(finished.path))
 
 
-def test_a_folder_that_is_no_benchmark_is_left_alone(suite_file: Suite, tmp_path: Path) -> None:
+def test_folder_that_is_no_benchmark_is_refused_and_not_written_to(suite_file: SuiteFile, tmp_path: Path) -> None:
     suite = suites.load(str(suite_file(tmp_path)))
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("all of it")
     with pytest.raises(metarl.MetarlError, match=r"is no benchmark's folder \(it has no benchmark.json\)"):
-        begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
+        begin(suite, suite_methods(suite, ()), 1, str(tmp_path / "out"))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
@@ -206,17 +215,19 @@ def test_a_folder_that_is_no_benchmark_is_left_alone(suite_file: Suite, tmp_path
         ),
     ],
 )
-def test_mistakes_in_a_suite_are_told(suite_file: Suite, tmp_path: Path, changes: dict, message: str) -> None:
+def test_suite_file_with_a_mistake_is_refused(
+    suite_file: SuiteFile, tmp_path: Path, changes: dict, message: str
+) -> None:
     with pytest.raises(metarl.MetarlError, match=message):
         suites.load(str(suite_file(tmp_path, **changes)))
 
 
-def test_mistakes_in_a_command_are_told(suite_file: Suite, tmp_path: Path) -> None:
+def test_command_with_a_mistake_is_refused(suite_file: SuiteFile, tmp_path: Path) -> None:
     suite = suites.load(str(suite_file(tmp_path)))
     with pytest.raises(metarl.MetarlError, match="unknown agent 'rl9'"):
-        enter(suite, ("rl9",))
+        suite_methods(suite, ("rl9",))
     with pytest.raises(metarl.MetarlError, match="two agents are named 'rl2'"):
-        enter(suite, ("rl2", "rl2"))
+        suite_methods(suite, ("rl2", "rl2"))
     with pytest.raises(metarl.MetarlError, match="seeds must be a whole number of at least 1, got 0"):
         BenchmarkOptions("quick", seeds=0)
     for name in ("quik", "nowhere.json"):
@@ -228,8 +239,8 @@ def test_mistakes_in_a_command_are_told(suite_file: Suite, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_killed_and_given_again_the_job_ends_as_if_nothing_had_happened(
-    suite_file: Suite, finished: Folder, tmp_path: Path
+def test_killed_benchmark_that_is_repeated_has_the_same_results(
+    suite_file: SuiteFile, finished: Folder, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     call = ["benchmark", str(suite_file(tmp_path)), "--out", str(out)]
@@ -246,15 +257,13 @@ def test_killed_and_given_again_the_job_ends_as_if_nothing_had_happened(
     assert (out / "report.html").exists()
     again = Folder.open(out)
     for run_key in again.run_keys():
-        ours, theirs = (checked(f, run_key).eval_sets["test"].reward for f in (again, finished))
-        assert np.array_equal(ours, theirs)
+        resumed, uninterrupted = (load_eval(f, run_key).eval_sets["test"].reward for f in (again, finished))
+        assert np.array_equal(resumed, uninterrupted)
 
 
 @pytest.mark.slow
-def test_a_process_that_dies_fails_its_cell_alone(suite_file: Suite, tmp_path: Path) -> None:
-    (tmp_path / "dies.py").write_text(
-        BAD.replace('raise ZeroDivisionError("as strangers do")', "import os; os._exit(9)")
-    )
+def test_process_that_dies_fails_its_own_job_only(suite_file: SuiteFile, tmp_path: Path) -> None:
+    (tmp_path / "dies.py").write_text(BAD.replace('raise ZeroDivisionError("in act")', "import os; os._exit(9)"))
     options = [str(suite_file(tmp_path)), "--out", str(tmp_path / "out"), "--seeds", "1", "--processes", "1"]
     assert main(["benchmark", *options, "--agents", f"{tmp_path}/dies.py:RAISES"]) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
@@ -265,11 +274,15 @@ def test_a_process_that_dies_fails_its_cell_alone(suite_file: Suite, tmp_path: P
     assert os.path.getsize(tmp_path / "out" / "report.html") > 10_000
 
 
-def test_a_ceiling_lives_on_its_own_family_alone(suite_file: Suite, tmp_path: Path) -> None:
+def test_bayes_optimal_method_is_evaluated_on_the_entries_that_name_it_only(
+    suite_file: SuiteFile, tmp_path: Path
+) -> None:
     tiny = json.loads(suite_file(tmp_path).read_text())
     (entry,) = tiny["distributions"]
     methods = tiny["methods"] | {"gittins": {"agent": "gittins", "control": True}}
-    bandit = {"steps": entry["steps"], "name": "Bandit5N10", "ceiling": "gittins", "eval_sets": {"test": {"tasks": 2}}}
+    bandit = {
+        "steps": entry["steps"], "name": "Bandit5N10", "bayes_optimal": "gittins", "eval_sets": {"test": {"tasks": 2}},
+    }  # fmt: skip
     suite = suites.load(str(suite_file(tmp_path, methods=methods, distributions=[entry, bandit])))
-    folder = begin(suite, enter(suite, ()), 1, str(tmp_path / "out"))
+    folder = begin(suite, suite_methods(suite, ()), 1, str(tmp_path / "out"))
     assert {run_key.entry for run_key in folder.run_keys() if run_key.method == "gittins"} == {"Bandit5N10"}

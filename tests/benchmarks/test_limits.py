@@ -1,4 +1,4 @@
-"""Less than a whole suite: some of its distributions, fewer env steps; and what of it goes together."""
+"""Parts of a suite: some of its distributions, fewer env steps, and the merging of such results."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import metarl
-from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, enter
+from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, suite_methods
 from metarl.benchmarks.job.folder import Folder
-from metarl.benchmarks.job.job import jobs, work
+from metarl.benchmarks.job.job import jobs, run_job
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.sentences import notices
 from metarl.benchmarks.report.tables import costs
-from metarl.benchmarks.results.load_results import collect
+from metarl.benchmarks.results.load_results import load_results
 from metarl.benchmarks.suites import suite as suites
 from metarl.benchmarks.suites.scratch import Scratch
 from metarl.benchmarks.suites.suite import Suite
@@ -32,56 +32,61 @@ def two(suite_file: Callable[..., Path], tmp_path: Path) -> Suite:
 
 
 def start(suite: Suite, out: Path, *, of: tuple[str, ...] = (), steps: int | None = None) -> Folder:
-    return begin(suite, enter(suite, ()), 1, str(out), of, steps)
+    return begin(suite, suite_methods(suite, ()), 1, str(out), of, steps)
 
 
-def test_fewer_steps_and_distributions_are_done_and_said(two: Suite, tmp_path: Path) -> None:
+def test_limited_steps_and_distributions_are_run_and_reported(two: Suite, tmp_path: Path) -> None:
     folder = start(two, tmp_path / "out", of=(WHERE,), steps=480)
     assert {job.owner: job.steps for job in jobs(folder)} == {"rl2": 480, "oracle": 480, "random": 0}
     for job in list(jobs(folder)):
-        work(folder, job, "cpu")
-    data = document(collect([folder.path]))
+        run_job(folder, job, "cpu")
+    data = document(load_results([folder.path]))
     assert notices(data) == [
-        "Preliminary: on PointGoalSparse fewer env steps of training than the suite says (rl2: 480 of 960).",
+        "Preliminary: on PointGoalSparse fewer env steps of training than in the suite (rl2: 480 of 960).",
         "Left out of the suite: Bandit5N10.",
     ]
-    # whole updates are made
-    assert next(row for row in costs(data["distributions"][0]).rows if row[0] == "rl2")[1] == "640 (the suite says 960)"
+    env_steps = {row[0]: row[1] for row in costs(data["distributions"][0]).rows}
+    assert env_steps["rl2"] == "640 (960 in the suite)"  # updates are not cut
 
 
-def test_distributions_may_join_but_not_other_budgets(two: Suite, tmp_path: Path) -> None:
+def test_distributions_can_be_added_but_not_with_another_budget(two: Suite, tmp_path: Path) -> None:
     out = tmp_path / "out"
     start(two, out, of=(WHERE,), steps=480)
-    assert [f.label for f in start(two, out, of=("Bandit5N10",), steps=480).suite.entries] == [WHERE, "Bandit5N10"]
-    assert [f.label for f in start(two, out, steps=480).suite.entries] == [WHERE, "Bandit5N10"]
+    assert [entry.label for entry in start(two, out, of=("Bandit5N10",), steps=480).suite.entries] == [
+        WHERE,
+        "Bandit5N10",
+    ]
+    assert [entry.label for entry in start(two, out, steps=480).suite.entries] == [WHERE, "Bandit5N10"]
     with pytest.raises(metarl.MetarlError, match=r"other env steps \(--steps: 480 there, those of the suite here\)"):
         start(two, out)
 
 
-def test_results_of_different_budgets_are_not_put_together(two: Suite, tmp_path: Path) -> None:
+def test_results_of_different_budgets_cannot_be_merged(two: Suite, tmp_path: Path) -> None:
     whole, short = start(two, tmp_path / "a", of=(WHERE,)), start(two, tmp_path / "b", of=(WHERE,), steps=480)
     with pytest.raises(metarl.MetarlError, match=r"rl2 learns for 960 env steps on PointGoalSparse in .* and for 480"):
-        collect([whole.path, short.path])
-    other = start(two, tmp_path / "c", of=("Bandit5N10",), steps=480)  # each distribution with one budget: it is said
-    batched = document(collect([whole.path, other.path]))
-    assert [d["name"] for d in batched["distributions"]] == [WHERE, "Bandit5N10"]
-    assert any("on Bandit5N10 fewer env steps" in line for line in notices(batched))
-    assert not any("on PointGoalSparse fewer" in line for line in notices(batched))
+        load_results([whole.path, short.path])
+    other = start(two, tmp_path / "c", of=("Bandit5N10",), steps=480)  # one budget for each distribution
+    merged = document(load_results([whole.path, other.path]))
+    assert [d["name"] for d in merged["distributions"]] == [WHERE, "Bandit5N10"]
+    assert any("on Bandit5N10 fewer env steps" in line for line in notices(merged))
+    assert not any("on PointGoalSparse fewer" in line for line in notices(merged))
 
 
-def test_another_suite_is_refused(two: Suite, suite_file: Callable[..., Path], tmp_path: Path) -> None:
+def test_results_of_different_suites_cannot_be_merged(
+    two: Suite, suite_file: Callable[..., Path], tmp_path: Path
+) -> None:
     renamed = suites.load(str(suite_file(tmp_path / "other", name="other")))
     folders = start(two, tmp_path / "a"), start(renamed, tmp_path / "b")
     with pytest.raises(metarl.MetarlError, match=r"is of the suite tiny, .* of other"):
-        collect([folder.path for folder in folders])
+        load_results([folder.path for folder in folders])
 
 
-def test_the_limit_holds_for_all_tasks_learned_from_scratch_together() -> None:
+def test_limit_of_steps_applies_to_the_sum_over_tasks_learned_from_scratch() -> None:
     assert Scratch(steps=1000, tasks=8).limited(4000).steps == 500
     assert Scratch(steps=1000, tasks=8).limited(9000).steps == 1000
 
 
-def test_mistakes_are_told(two: Suite) -> None:
+def test_unknown_distribution_and_zero_steps_are_refused(two: Suite) -> None:
     with pytest.raises(metarl.MetarlError, match="unknown distribution of the suite tiny 'PointGoalSpars'"):
         two.limited(["PointGoalSpars"])
     with pytest.raises(metarl.MetarlError, match="steps must be a whole number of at least 1, got 0"):

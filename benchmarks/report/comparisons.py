@@ -1,4 +1,4 @@
-"""Entrants against each other: pairs on one distribution, ranks over all of them."""
+"""Comparisons of methods: pairs on one distribution, ranks over all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from metarl.benchmarks.report.eval_sets import sample_of
 from metarl.benchmarks.report.summary import Sample
-from metarl.benchmarks.results.references import FLOOR
+from metarl.benchmarks.results.references import RANDOM
 from metarl.benchmarks.results.results import Results
 from metarl.benchmarks.statistics.aggregates import iqm
 from metarl.benchmarks.statistics.bootstrap import interval
@@ -21,26 +21,29 @@ from metarl.benchmarks.suites.suite import SuiteEntry
 
 
 @dataclass
-class Rival:
-    """One method on the scored eval set of a distribution; what is drawn of it serves every pair that it is in."""
+class MethodScores:
+    """The scores of one method on the scored eval set of a distribution, with the bootstrap's draws."""
 
     name: str
-    scores: np.ndarray  # [S, N], areas under the adaptation curve
+    auac: np.ndarray  # [S, N]
     sample: Sample
 
     @cached_property
     def draws(self) -> np.ndarray:
-        """[R]: interquartile means."""
-        return self.sample.resampling.iqm(self.scores)
+        """[R]: the interquartile mean in each repetition."""
+        return self.sample.resampling.iqm(self.auac)
 
 
 def comparisons(results: Results, entry: SuiteEntry) -> list[dict[str, Any]]:
-    """Every pair with an agent in it that is no control, on the scored eval set; p-values corrected over these pairs."""
+    """Return a row for each pair of methods that are not both controls, on the scored eval set.
+
+    p-values are corrected over these pairs. Random actions are left out.
+    """
     if results.scale(entry, entry.scored) is None:
         return []
-    rivals = [_rival(results, entry, name) for name in results.present(entry) if name != FLOOR]
+    methods = [_method_scores(results, entry, name) for name in results.present(entry) if name != RANDOM]
     rows = [
-        _pair(a, b) for a, b in combinations(rivals, 2)
+        _pair(a, b) for a, b in combinations(methods, 2)
         if not (results.methods[a.name].control and results.methods[b.name].control)
     ]  # fmt: skip
     for row, corrected in zip(rows, holm([row["welch"] for row in rows]), strict=True):
@@ -48,27 +51,29 @@ def comparisons(results: Results, entry: SuiteEntry) -> list[dict[str, Any]]:
     return [{key: _none(value) for key, value in row.items()} for row in rows]
 
 
-def _pair(a: Rival, b: Rival) -> dict[str, Any]:
-    left, right = a.scores, b.scores
+def _pair(a: MethodScores, b: MethodScores) -> dict[str, Any]:
     row: dict[str, Any] = {
-        "a": a.name, "b": b.name, "difference": float(iqm(left.ravel()) - iqm(right.ravel())),
-        "welch": welch(left.mean(1), right.mean(1)), "improvement": improvement(left, right),
-        "seeds": [len(left), len(right)],
+        "a": a.name, "b": b.name, "difference": float(iqm(a.auac.ravel()) - iqm(b.auac.ravel())),
+        "welch": welch(a.auac.mean(1), b.auac.mean(1)), "improvement": improvement(a.auac, b.auac),
+        "seeds": [len(a.auac), len(b.auac)],
     }  # fmt: skip
     if a.sample.enough and b.sample.enough:
         row["low"], row["high"] = interval(a.draws - b.draws)
-        improved = improvement_draws(left, right, a.sample.resampling, b.sample.resampling)
+        improved = improvement_draws(a.auac, b.auac, a.sample.resampling, b.sample.resampling)
         row["improvement_low"], row["improvement_high"] = interval(improved)
     return row
 
 
 def headline(results: Results) -> list[dict[str, Any]]:
-    """AUAC over all distributions that have a scale: the mean of the IQM of each, so that none counts for more because
-    it has more tasks; ranks among those that are not an end of the scale. Best first."""
-    entries = [f for f in results.suite.entries if results.scale(f, f.scored)]
-    everywhere = [n for n in results.methods if entries and all(n in results.present(f) for f in entries)]
-    anchors = {FLOOR, *(f.reference for f in entries), *(f.ceiling for f in entries)}
-    rows = [_overall(results, entries, name) for name in everywhere]
+    """Return the overall AUAC and rank of each method that was evaluated on all distributions with a scale, best first.
+
+    The overall AUAC is the mean of the distributions' IQMs, so that all distributions have the same weight. Score
+    anchors are not ranked.
+    """
+    entries = [entry for entry in results.suite.entries if results.scale(entry, entry.scored)]
+    names = [n for n in results.methods if entries and all(n in results.present(entry) for entry in entries)]
+    anchors = {RANDOM, *(entry.oracle for entry in entries), *(entry.bayes_optimal for entry in entries)}
+    rows = [_overall(results, entries, name) for name in names]
     ranked = [row for row in rows if row["method"] not in anchors]
     if ranked:
         points = ranks(np.array([[row["auac"]] for row in ranked]))[:, 0]
@@ -82,19 +87,22 @@ def headline(results: Results) -> list[dict[str, Any]]:
 
 
 def _overall(results: Results, entries: Iterable[SuiteEntry], name: str) -> dict[str, Any]:
-    found = [_rival(results, entry, name) for entry in entries]
-    draws = np.mean([rival.draws for rival in found], 0)
-    enough = all(rival.sample.enough for rival in found)
+    parts = [_method_scores(results, entry, name) for entry in entries]
+    draws = np.mean([part.draws for part in parts], 0)
+    enough = all(part.sample.enough for part in parts)
     low, high = interval(draws) if enough else (None, None)
     return {
         "method": name, "control": results.methods[name].control, "draws": draws,
-        "auac": float(np.mean([iqm(rival.scores.ravel()) for rival in found])), "low": low, "high": high,
-        "seeds": min(len(rival.scores) for rival in found), "trained": _trained(results, name),
+        "auac": float(np.mean([iqm(part.auac.ravel()) for part in parts])), "low": low, "high": high,
+        "seeds": min(len(part.auac) for part in parts), "trained": _trained(results, name),
     }  # fmt: skip
 
 
 def gap(results: Results, entry: SuiteEntry, method: str, first: str, second: str) -> dict[str, Any] | None:
-    """AUAC on one eval set minus that on another; seeds are drawn together, tasks apart."""
+    """Return the AUAC on one eval set minus that on another; None where one of them has no scores.
+
+    The bootstrap draws the same seeds for both, and tasks independently.
+    """
     a, b = (results.scores(entry, method, eval_set) for eval_set in (first, second))
     if a is None or b is None:
         return None
@@ -109,10 +117,10 @@ def _trained(results: Results, name: str) -> bool:
     return any(meta["trained"] for run_key, meta in results.metas.items() if run_key.method == name)
 
 
-def _rival(results: Results, entry: SuiteEntry, name: str) -> Rival:
-    found = results.scores(entry, name, entry.scored)
-    assert found is not None
-    return Rival(name, found.auac, sample_of(results, entry, name, entry.scored, found.auac))
+def _method_scores(results: Results, entry: SuiteEntry, name: str) -> MethodScores:
+    scores = results.scores(entry, name, entry.scored)
+    assert scores is not None
+    return MethodScores(name, scores.auac, sample_of(results, entry, name, entry.scored, scores.auac))
 
 
 def _none(value: Any) -> Any:
