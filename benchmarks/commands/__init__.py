@@ -6,8 +6,9 @@ Read in this order:
 2. `report.py`: write the report of one or several folders.
 3. `verify.py`: repeat one evaluation and compare.
 4. `curve.py`, `watch.py`: training curves and videos of single runs.
-5. `optima.py`: agents with known optimal play, beside published numbers.
+5. `optima.py`: agents that use the distribution of tasks, beside published numbers.
 6. `demo.py`: train and evaluate one agent in minutes.
+7. `speed.py`: env steps per second on this machine.
 
-Each is imported at `metarl --help`, so that modules that import torch are imported within functions.
+`metarl --help` imports these modules. Modules that import torch are therefore imported within functions.
 """
