@@ -50,7 +50,7 @@ class SpeedOptions:
     device: str = "auto"
     """auto, cpu or cuda"""
     threads: int | None = None
-    """CPU threads; all cores by default"""
+    """CPU threads; all cores by default. On a machine that runs other programs fewer are faster"""
     rounds: int = 3
     """measurements of each rate"""
     seconds: float = 2.0

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from typing import Any
 
 from metarl import registry
 from metarl.benchmarks.dev_speed.side import ProfiledSide
 from metarl.benchmarks.dev_speed.stopwatch import Stopwatch
+from metarl.errors import MetarlError
 from metarl.tasks.task_distribution import TaskDistribution
 
 PARTS = ("sampling", "inner steps", "outer steps")
 
 
 class MetaIteration(ProfiledSide):
-    """Updates of a MAML preset: sampling, an inner step of all tasks, sampling again, and the outer steps."""
+    """Updates of a MAML preset: sampling, an inner step of all tasks, sampling again, and the outer steps.
+
+    Raises MetarlError for any other agent.
+    """
 
     def __init__(self, distribution: TaskDistribution, agent: str, **settings: Any) -> None:
         super().__init__(PARTS)
         agent_type = registry.find("agent", agent)
+        if "meta_batch_size" not in {f.name for f in fields(agent_type.settings)}:
+            raise MetarlError(f"the agent {agent!r} has no meta-iteration: choose a MAML preset such as promp or maml")
         self.learner: Any = agent_type.learner(distribution, agent_type.settings(**settings), 0, "cpu")
         self._adapt = Stopwatch()
         self._adapt.watch(self.learner.policy, "adapt")

@@ -24,6 +24,7 @@ def test_every_command_has_help(command, capsys):
     ("arguments", "message"),
     [
         (["robot"], "error: unknown speed measurement 'robot'; did you mean 'robots'?"),
+        (["maml", "--agent", "rl2", "--rollouts", "1"], "error: the agent 'rl2' has no meta-iteration"),
         (["maml", "--distribution", "Nowhere"], "error: unknown distribution 'Nowhere'"),
         (["robots", "--json", "/nowhere/speed.json"], "error: there is no directory /nowhere"),
     ],
