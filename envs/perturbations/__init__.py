@@ -9,6 +9,5 @@ In reading order:
 - `motor_permutation.py`, `delay.py`, `noise.py`: channels between agent and robot.
 - `elements.py`: parameters for one named element, such as `body_mass_scale[torso]`.
 - `switch.py`: second values of parameters, from a given step of the episode on.
-- `changes.py`: the model fields of a batch of simulations under their tasks.
 - `perturbed.py`: all of the above applied to a batch of simulations.
 """

@@ -31,6 +31,7 @@ class Physics(ABC):
 
     in_place = True  # its tensors keep their addresses
     host_readable = False  # whether tensor values can be read during a step without synchronising a device
+    may_overflow = False  # whether contacts or constraints may exceed a buffer and be dropped
     engine: str
     model: mujoco.MjModel  # the compiled model, for names, defaults and rendering; never modified
     num_envs: int
@@ -98,12 +99,9 @@ class Physics(ABC):
         """Capture `work`, which steps or resets these simulations, as a CUDA graph and return its replay function."""
         raise NotImplementedError(f"the engine {self.engine!r} does not run on a GPU")
 
-    def overflowed(self) -> Tensor | None:
-        """Return bool [B], the simulations whose contacts or constraints exceeded a buffer in the last step.
-
-        None for an engine that never drops any.
-        """
-        return None
+    def overflowed(self) -> Tensor:
+        """Return bool [B], the simulations whose contacts or constraints exceeded a buffer in the last step."""
+        raise NotImplementedError(f"the engine {self.engine!r} drops no contacts: ask may_overflow first")
 
     def trouble(self) -> str | None:
         """Return a warning about contacts or constraints dropped since the last call, with the cure, or None.

@@ -51,6 +51,8 @@ class StateField(NamedTuple):
 class WarpPhysics(Physics):
     """B simulations as the worlds of one `mujoco_warp.Data`."""
 
+    may_overflow = True
+
     engine = "warp"
 
     def __init__(

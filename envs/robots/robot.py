@@ -24,6 +24,7 @@ from metarl.envs.perturbations.perturbation import Perturbation
 from metarl.envs.perturbations.switch import AFTER, after_parameters
 from metarl.envs.physics import DEFAULT_SIZES, INSTALL, BufferSizes, Physics, default_engine, make_physics
 from metarl.envs.robots.floor_contacts import CONTACT_FIELDS, compile_with_floor_pairs
+from metarl.envs.robots.simulation import RobotSimulation
 from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
@@ -189,8 +190,6 @@ class Robot(World):
         return [registry.find("perturbation", name) for name in registry.names("perturbation")]
 
     def build(self, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None) -> Simulation:
-        from metarl.envs.robots.simulation import RobotSimulation
-
         return RobotSimulation(self, config, num_envs, device, engine)
 
     def unfit(self, device: str) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import reduce
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import mujoco
@@ -19,7 +19,6 @@ from metarl.envs.goals.goal import Motion
 from metarl.envs.perturbations.perturbed import Perturbed
 from metarl.envs.physics import make_physics
 from metarl.envs.robots.drawing import draw, make_renderer
-from metarl.envs.robots.robot import Robot
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
 
@@ -31,8 +30,9 @@ class RobotSimulation(Simulation):
     """B copies of a robot on one device, each with its own task."""
 
     def __init__(
-        self, robot: Robot, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None
+        self, robot: Any, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None
     ) -> None:
+        """Construct; `robot` is a `metarl.envs.robots.robot.Robot`, whose module imports this one."""
         self.robot = robot
         self.goal = robot.goal(config)
         self.num_envs = num_envs
@@ -78,8 +78,9 @@ class RobotSimulation(Simulation):
         if nan is not None:
             action = action.nan_to_num(nan=0.0)
         action = action.clamp(-1.0, 1.0).to(self.physics.dtype)
-        self._perturbed.advance(active, random)
-        applied = self._perturbed.act(action, random)
+        if self._perturbed.switches:
+            self._perturbed.advance(active, random)
+        applied = self._perturbed.act(action, random) if self._perturbed.acts else action
         ctrl = applied if self._ctrl_range is None else self._ctrl_range[0] + self._ctrl_range[1] * applied
         self.physics.ctrl.copy_(ctrl)
         before = self.robot.place(self.physics).clone()
@@ -124,8 +125,7 @@ class RobotSimulation(Simulation):
     def _flags(self, nan: Tensor | None, active: Tensor) -> Tensor:
         """Return the flags of a step, int64 [B]."""
         flags = torch.zeros_like(active, dtype=torch.int64) if nan is None else torch.where(nan, NAN_ACTION, 0)
-        overflowed = self.physics.overflowed()
-        return flags if overflowed is None else flags + (overflowed & active) * OVERFLOW
+        return flags + (self.physics.overflowed() & active) * OVERFLOW if self.physics.may_overflow else flags
 
     def _weighted(self, terms: Mapping[str, Tensor], unrewarded: Tensor | None) -> dict[str, Tensor]:
         """Return terms times their weights, float32 [B] each, and 0 (even for NaN) where `unrewarded` is set."""

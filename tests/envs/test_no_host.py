@@ -129,6 +129,8 @@ class Shapes(Physics):
     def step(self, active: Tensor) -> Tensor:
         return active & (self.qpos.sum(1) > 1e9)
 
+    may_overflow = True
+
     def overflowed(self) -> Tensor:
         return self.qpos.sum(1) > 1e9
 

@@ -7,7 +7,7 @@ import torch
 
 import metarl
 from metarl import registry
-from metarl.envs.perturbations.changes import ModelChanges
+from metarl.envs.perturbations.perturbed import ModelChanges
 from metarl.envs.physics import make_physics
 from metarl.tasks.samplers import LogUniform, Uniform
 
