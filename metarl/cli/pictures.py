@@ -1,4 +1,4 @@
-"""Pictures of sampled tasks side by side, each with its parameters: a contact sheet, or the frames of a video."""
+"""Pictures of several environments with captions: contact sheets and videos."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from metarl.errors import MetarlError
 
 LINE_PX, FONT_PX, MARGIN_PX, GAP_PX = 15, 11, 6, 8
-MOST_NUMBERS = 8  # of one parameter in a caption
+MOST_NUMBERS = 8  # numbers of one parameter in a caption
 
 
 def caption(task: Mapping[str, Any], width: int) -> list[str]:
-    """A task's parameters in lines that fit `width` pixels."""
+    """Return a task's parameters in lines that fit `width` pixels."""
     columns = max(8, int((width - 2 * MARGIN_PX) / (0.62 * FONT_PX)))
     return [line for name, value in task.items() for line in textwrap.wrap(f"{name} {_short(value)}", columns)]
 
@@ -28,7 +28,7 @@ def _short(value: Any) -> str:
 
 
 def captions(tasks: Sequence[Mapping[str, Any]], width: int) -> np.ndarray:
-    """uint8 [n, height, width, 3]: every task's lines in dark on white, all of one height."""
+    """Return uint8 [n, height, width, 3], the captions of all tasks in dark on white, all of one height."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -47,9 +47,9 @@ def captions(tasks: Sequence[Mapping[str, Any]], width: int) -> np.ndarray:
 
 
 def tile(pictures: np.ndarray) -> np.ndarray:
-    """uint8 [height, width, 3] from [n, h, w, 3]: in rows, as many as fit in a column, white between.
+    """Return uint8 [height, width, 3], pictures [n, h, w, 3] in about as many rows as columns, with white between them.
 
-    Height and width are even: videos want them so.
+    Height and width are even, as video codecs require.
     """
     n, h, w, _ = pictures.shape
     columns = math.ceil(math.sqrt(n))
@@ -63,7 +63,7 @@ def tile(pictures: np.ndarray) -> np.ndarray:
 
 
 def save_picture(path: str, picture: np.ndarray) -> None:
-    """Write a PNG, or what else the file's ending says."""
+    """Write a PNG, or another format by the suffix of the path."""
     from matplotlib.image import imsave
 
     try:
@@ -73,7 +73,7 @@ def save_picture(path: str, picture: np.ndarray) -> None:
 
 
 def save_video(path: str, frames: Sequence[np.ndarray], fps: int) -> None:
-    """Write an mp4; MetarlError that names the library where it is missing."""
+    """Write an mp4. Raise MetarlError if moviepy is not installed or the file cannot be written."""
     try:
         from moviepy import ImageSequenceClip
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""`metarl show DISTRIBUTION`."""
+"""`metarl show DISTRIBUTION`: pictures or a video of sampled tasks."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from metarl.errors import MetarlError
 from metarl.tasks.task_distribution import TaskDistribution
 from metarl.tasks.task_set import TaskSet
 
-LONGEST_SHEET = 40  # random steps before a contact sheet is taken, by default
+SHEET_STEPS = 40  # largest default number of random steps before the picture
 
 
 @dataclass(frozen=True)
 class ShowOptions:
-    """Pictures of sampled tasks with their parameters. All begin alike and do the same, so what differs is the task."""
+    """Draw sampled tasks with their parameters. Start states and actions are equal, so only the tasks differ."""
 
     distribution: tyro.conf.Positional[str]
     """a name, path/to/file.py:Name or package.module:Name"""
     split: str = "train"
     """train, valid, test or ood"""
     tasks: int = 9
-    """how many"""
+    """number of tasks"""
     seed: int = 0
-    """of the tasks, start states and actions"""
+    """seed of tasks, start states and actions"""
     steps: int | None = None
-    """random env steps before the picture is taken, or of the video; by default a few, or an episode"""
+    """random env steps before the picture, or in the video; by default at most 40, or an episode"""
     width: int = 240
-    """pixels across one picture"""
+    """width of one picture in pixels"""
     video: bool = False
-    """an mp4 of those steps instead of a contact sheet"""
+    """write an mp4 of the steps instead of one picture"""
     out: str | None = None
-    """where the file goes; by default the distribution's name here, .png or .mp4"""
+    """path of the file; by default DISTRIBUTION.png or DISTRIBUTION.mp4 in the current directory"""
 
     def __post_init__(self) -> None:
         check_whole(self, "tasks", low=1)
@@ -56,7 +56,7 @@ class ShowOptions:
 
 
 def main(arguments: list[str]) -> None:
-    """Draw, or print where a world is made of characters; say where the file is."""
+    """Run `metarl show`: write the file and print its path. Print worlds that are drawn as text."""
     o: ShowOptions = parse(ShowOptions, arguments, "metarl show")
     distribution: TaskDistribution = registry.find("distribution", o.distribution)
     tasks = distribution.tasks(o.split, o.tasks, o.seed)
@@ -69,17 +69,17 @@ def main(arguments: list[str]) -> None:
 
 def _show(o: ShowOptions, env: Environment, tasks: TaskSet) -> None:
     horizon = env.horizon
-    steps = o.steps if o.steps is not None else horizon if o.video else min(horizon // 2, LONGEST_SHEET)
+    steps = o.steps if o.steps is not None else horizon if o.video else min(horizon // 2, SHEET_STEPS)
     path = o.out or f"{env.distribution.name}{'.mp4' if o.video else '.png'}"
     if not (folder := Path(path).absolute().parent).is_dir():
         raise MetarlError(f"there is no directory {folder} to write {Path(path).name} into: make it first")
-    moments = _moments(env, tasks, o.seed, steps)
+    states = _random_steps(env, tasks, o.seed, steps)
     if o.video:
         labels = _labels(tasks, o.width)
-        pictures.save_video(path, [_sheet(env, labels, o.width) for _ in moments], env.simulation.render_fps)
+        pictures.save_video(path, [_sheet(env, labels, o.width) for _ in states], env.simulation.render_fps)
         print(path)
         return
-    for _ in moments:
+    for _ in states:
         pass
     texts = [env.simulation.text(i) for i in range(len(tasks))]
     _print_texts(tasks, texts)
@@ -96,21 +96,21 @@ def _labels(tasks: TaskSet, width: int) -> np.ndarray:
     return pictures.captions([tasks.task(i) for i in range(len(tasks))], width)
 
 
-def _moments(env: Environment, tasks: TaskSet, seed: int, steps: int) -> Iterator[None]:
-    """The start, and the state after each of the steps; what has ended stays where it is."""
+def _random_steps(env: Environment, tasks: TaskSet, seed: int, steps: int) -> Iterator[None]:
+    """Yield after the reset and after each step. Environments whose episode ended keep their state."""
     env.assign(tasks)
     env.seed(seed, torch.zeros(env.num_envs, dtype=torch.int64))  # one stream for all
     env.reset()
     yield
     running = torch.ones(env.num_envs, dtype=torch.bool)
     for action in _actions(env, seed, steps):
-        moved = env.step(action, running)
-        running = running & ~(moved.terminated | moved.truncated)
+        transition = env.step(action, running)
+        running = running & ~(transition.terminated | transition.truncated)
         yield
 
 
 def _actions(env: Environment, seed: int, steps: int) -> Iterator[torch.Tensor]:
-    """Random, and the same for every task."""
+    """Yield random actions that are the same for every task."""
     space: Any = env.action_space
     g = generator(seed, "show")
     for _ in range(steps):
@@ -122,7 +122,7 @@ def _actions(env: Environment, seed: int, steps: int) -> Iterator[torch.Tensor]:
 
 def _sheet(env: Environment, labels: np.ndarray, width: int) -> np.ndarray:
     if not _draws(env):
-        raise MetarlError(f"the world {env.distribution.world} draws no pictures: there is nothing to show")
+        raise MetarlError(f"the world {env.distribution.world} draws no pictures: choose a distribution of another")
     drawn = np.stack([env.render(i, width, width) for i in range(env.num_envs)])
     return pictures.tile(np.concatenate([labels, drawn], 1))
 

@@ -1,10 +1,10 @@
-"""`eval.npz`: what agents lived through on eval_sets of frozen tasks, and how that came to be.
+"""Eval files, `eval.npz`: the results of agents on eval sets, which are sets of frozen tasks.
 
 EVAL_SET/AGENT/reward   float32 [K, H, N, E], raw; 0 at rest
-EVAL_SET/AGENT/steps    int32 [K, N, E], steps taken in each episode; those at rest do not count
-EVAL_SET/hash           of the tasks
-EVAL_SET/task/NAME      [N, ...], their parameters
-meta                 JSON: format, version, and what the writer adds
+EVAL_SET/AGENT/steps    int32 [K, N, E], steps taken in each episode, without steps at rest
+EVAL_SET/hash           hash of the tasks
+EVAL_SET/task/NAME      [N, ...], parameters of the tasks
+meta                    JSON: format, version, and the entries that the caller of `write` adds
 
 K episodes of at most H steps, N tasks, E replicates. `metarl evaluate` names eval sets by their split.
 """
@@ -32,11 +32,11 @@ FORMAT, VERSION = "metarl evaluation", 1
 
 @dataclass(frozen=True)
 class SavedEval:
-    """One agent on one eval set."""
+    """The results of one agent on one eval set."""
 
     reward: np.ndarray  # [K, H, N, E]
     steps: np.ndarray  # [K, N, E]
-    hash: str  # of the tasks
+    hash: str  # hash of the tasks
 
     @property
     def returns(self) -> np.ndarray:
@@ -46,14 +46,14 @@ class SavedEval:
 
 @dataclass(frozen=True)
 class EvalFile:
-    """One file."""
+    """The contents of an eval file."""
 
-    eval_sets: Mapping[str, Mapping[str, SavedEval]]  # eval_set -> agent
+    eval_sets: Mapping[str, Mapping[str, SavedEval]]  # eval set -> agent -> results
     meta: Mapping[str, Any]
 
 
 def write(path: Path, eval_sets: Mapping[str, Mapping[str, EvalResult]], meta: Mapping[str, Any]) -> None:
-    """The whole file or nothing."""
+    """Write an eval file atomically."""
     arrays: dict[str, np.ndarray] = {"meta": np.array(json.dumps({"format": FORMAT, "version": VERSION, **meta}))}
     for eval_set, agents in eval_sets.items():
         for agent, result in agents.items():
@@ -68,15 +68,15 @@ def write(path: Path, eval_sets: Mapping[str, Mapping[str, EvalResult]], meta: M
 
 
 def read(path: Path, cure: str = "evaluate anew") -> EvalFile:
-    """What `write` wrote; MetarlError, which ends with the cure, for a damaged or a foreign file."""
+    """Return the contents of an eval file. Raise MetarlError, ending with `cure`, for a damaged or another file."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             if "meta" not in arrays:
                 raise MetarlError(f"{path} is of another program or of an older metarl: {cure}")
             meta = json.loads(str(arrays["meta"]))
             if meta.get("format") != FORMAT or meta.get("version") != VERSION:
-                found = f"{meta.get('format')!r}, version {meta.get('version')!r}"
-                raise MetarlError(f"{path} is {found}; this metarl reads {FORMAT!r}, version {VERSION}: {cure}")
+                actual = f"{meta.get('format')!r}, version {meta.get('version')!r}"
+                raise MetarlError(f"{path} is {actual}; this metarl reads {FORMAT!r}, version {VERSION}: {cure}")
             eval_sets: dict[str, dict[str, SavedEval]] = {}
             for name in arrays.files:
                 if name.endswith("/reward"):

@@ -1,4 +1,4 @@
-"""Evaluation on frozen tasks: what an agent earns, step by step and episode by episode."""
+"""Evaluation on frozen tasks: the rewards of an agent for every step and episode of its trials."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from metarl.core.trials import Step, Trials
 from metarl.errors import MetarlError
 from metarl.tasks.task_set import TaskSet
 
-EVALUATION_SEED = 20_000  # of start states and noise; task i, replicate e draws from stream i * replicates + e
+EVALUATION_SEED = 20_000  # seed of start states and noise; task i, replicate e has stream i * replicates + e
 
 
 @dataclass(frozen=True)
 class EvalResult:
-    """Trials of N tasks x E replicates. Rewards are raw; a step at rest has reward 0 and does not count."""
+    """The results of trials on N tasks x E replicates: K episodes of at most H steps each."""
 
     tasks: TaskSet  # N
-    reward: np.ndarray  # float32 [K, H, N, E], 0 at rest
-    mask: np.ndarray  # bool [K, H, N, E], the steps that were taken
-    diverged: int  # env steps that ended by diverged physics
+    reward: np.ndarray  # float32 [K, H, N, E], raw; 0 at rest
+    mask: np.ndarray  # bool [K, H, N, E], steps taken, without steps at rest
+    diverged: int  # number of episodes that diverged physics ended
 
     @property
     def returns(self) -> np.ndarray:
-        """[K, N, E]: undiscounted return of each episode."""
+        """[K, N, E], the undiscounted return of each episode."""
         return self.reward.sum(1)
 
     def by_episode(self) -> np.ndarray:
@@ -36,17 +36,20 @@ class EvalResult:
         return self.returns.mean((1, 2))
 
     def binned(self, width: int) -> np.ndarray:
-        """Return [K, ceil(H / width), N]: the mean reward a step in bins of `width` steps, over replicates."""
-        starts = np.arange(0, self.reward.shape[1], width)
-        sums = np.add.reduceat(self.reward.mean(3), starts, axis=1)
-        sizes = np.diff([*starts, self.reward.shape[1]])
+        """Return [K, ceil(H / width), N]: the mean reward per step in bins of `width` steps, over replicates."""
+        edges = np.arange(0, self.reward.shape[1], width)
+        sums = np.add.reduceat(self.reward.mean(3), edges, axis=1)
+        sizes = np.diff([*edges, self.reward.shape[1]])
         return sums / sizes[None, :, None]
 
 
 def evaluate_agent(
     agent: Agent, env: Trials, tasks: TaskSet, replicates: int = 1, seed: int = EVALUATION_SEED
 ) -> EvalResult:
-    """Play one trial on each task, `replicates` times, all side by side in `env` (N * E environments)."""
+    """Evaluate `agent` in one trial for each of N tasks and E replicates, in the N * E environments of `env`.
+
+    Raises MetarlError if `env` has another number of environments or the agent returns a NaN action.
+    """
     if env.num_envs != len(tasks) * replicates:
         raise MetarlError(f"{len(tasks)} tasks x {replicates} replicates need {len(tasks) * replicates} environments")
     agent.begin(env.num_envs)
@@ -65,7 +68,7 @@ class _AgentStep(NamedTuple):
 
 
 class _AgentActor:
-    """Any agent (contract 8) as the actor of a rollout."""
+    """The actor of a rollout that acts as an agent does."""
 
     graphable = False
 

@@ -1,4 +1,4 @@
-"""Evaluation of a finished run on held-out tasks, beside its controls and other agents."""
+"""Evaluation of a run on held-out tasks, together with its controls and other agents."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def evaluate_run(
     splits = [distribution.require(split)] if split else [s for s in distribution.splits if s != "train"] or ["train"]
     agents = {loaded.agent_type.name: (loaded.agent(deterministic, **settings), loaded.agent_type.task_visible)}
     for name in [against] if isinstance(against, str) else against:
-        label, agent, task_visible = _opponent(loaded, name, deterministic, settings)
+        label, agent, task_visible = _agent_to_compare(loaded, name, deterministic, settings)
         if label in agents:
             raise MetarlError(f"there are two named {label!r} to compare: leave out {name!r}, or rename its directory")
         agents[label] = (agent, task_visible)
@@ -61,24 +61,24 @@ def evaluate_run(
     return results
 
 
-def _opponent(
+def _agent_to_compare(
     loaded: LoadedRun, name: str, deterministic: bool, settings: Mapping[str, Any]
 ) -> tuple[str, Agent, bool]:
-    """Return label, agent, and whether it sees the task, of a control, another run, or an agent that is not trained."""
+    """Return (label, agent, task_visible) of a control, of another run, or of an agent that needs no training."""
     if control := loaded.agent_type.controls.get(name):
         agent = loaded.agent(deterministic, **{**settings, **control.settings})
         return f"{loaded.agent_type.name}, {control.about}", agent, loaded.agent_type.task_visible
     if Path(name).is_dir():
         other = LoadedRun(name)
         if other.data != loaded.data:
-            theirs, ours = other.distribution.name, loaded.distribution.name
-            raise MetarlError(f"{name} was trained on {theirs}, not on {ours} as this one: compare runs on one family")
+            names = f"{other.distribution.name}, not on {loaded.distribution.name}"
+            raise MetarlError(f"{name} was trained on {names}: compare runs on the same distribution")
         label = other.agent_type.name if other.agent_type.name != loaded.agent_type.name else other.path.name
         return label, other.agent(deterministic), other.agent_type.task_visible
     agent_type: AgentType = registry.find("agent", name)
     if agent_type.learner is not None:
         raise MetarlError(f"the agent {name!r} must be trained first: give its run directory")
     observation_space, action_space = loaded.spaces()
-    own_settings = agent_type.make_settings(loaded.distribution, {})
-    agent = agent_type.restore(observation_space, action_space, own_settings, {}, deterministic)
+    defaults = agent_type.make_settings(loaded.distribution, {})
+    agent = agent_type.restore(observation_space, action_space, defaults, {}, deterministic)
     return name, agent, agent_type.task_visible

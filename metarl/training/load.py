@@ -1,4 +1,4 @@
-"""The trained agent back from its run directory."""
+"""Loading a trained agent from its run directory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LoadedRun:
             raise MetarlError(f"{self.path / CONFIG} is damaged or of another version of metarl ({what})") from error
 
     def agent(self, deterministic: bool = True, **changed: Any) -> Agent:
-        """Return the agent at the last checkpoint. changed: settings to change, such as wipe_memory=True."""
+        """Return the agent of the last checkpoint. changed: settings to change, such as wipe_memory=True."""
         state = self.run.load_checkpoint()
         settings = self.agent_type.change_settings(self.settings, **changed)
         observation_space, action_space = self.spaces()
@@ -55,11 +55,14 @@ class LoadedRun:
 
 
 def _distribution(source: str | None, data: Mapping[str, Any]) -> TaskDistribution:
-    """Return the recorded distribution, even if the name has come to mean another one."""
-    found = registry.find("distribution", source) if source else None  # runs the file: it may register a world as well
+    """Return the distribution of a config, even if its name now refers to another one."""
+    named = registry.find("distribution", source) if source else None  # runs the file, which may register a world
     if "parameters" in data:
         return TaskDistribution.from_json(data)
-    found = found or registry.find("distribution", data["name"])  # a sampler is code, so there is no data
-    if found.version != data["version"]:
-        raise MetarlError(f"{found.name} has become version {found.version}, it was trained on {data['version']}")
-    return found
+    named = named or registry.find("distribution", data["name"])  # a sampler is a function, so the config has no data
+    if named.version != data["version"]:
+        raise MetarlError(
+            f"{named.name} is now version {named.version}, and the run was trained on version {data['version']}: "
+            "install the old version, or train anew"
+        )
+    return named

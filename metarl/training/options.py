@@ -1,4 +1,4 @@
-"""Options of a training run, which the command line and `metarl.train` share."""
+"""Options of a training run, for the command line and `metarl.train`."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from metarl.errors import MetarlError
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How a training run is carried out."""
+    """Options of the training run."""
 
     steps: int = 10_000_000
-    """env steps to train for; steps at rest do not count"""
+    """env steps to train for, not counting steps at rest"""
     seed: int = 0
-    """of everything: weights, tasks, start states, actions, minibatches"""
+    """seed of weights, tasks, start states, actions and minibatches"""
     run_dir: str | None = None
-    """where the run is kept; by default runs/AGENT-DISTRIBUTION-SEED"""
+    """directory of the run; by default runs/AGENT-DISTRIBUTION-SEED"""
     resume: bool = False
-    """continue the run in run_dir from its last checkpoint, if there is one; --steps may be raised"""
+    """continue the run in run_dir from its last checkpoint, if there is one; --steps may be larger than before"""
     device: str = "auto"
     """auto, cpu or cuda; robots on cuda need the extra gpu: pip install 'metarl[gpu]'"""
     threads: int | None = None
-    """CPU threads of physics and networks in each process, by default all cores; results depend on it in the last
-    digits"""
+    """CPU threads of physics and networks in each process, by default all cores; the last digits of results depend on
+    it"""
     processes: int | None = None
-    """processes on this machine that learn as one, each with its share of the trials and cores; by default as many as
-    are fastest, one where --threads is given; results depend on it in the last digits"""
+    """processes on this machine that train as one, each with a shard of the trials and of the cores; by default the
+    fastest number, or 1 if --threads is given; the last digits of results depend on it"""
     memory_gib: float | None = None
-    """the most memory that updates may take in all processes (GiB), by default what the device has free"""
+    """largest memory of an update in all processes (GiB); by default the free memory of the device"""
     cuda_graphs: bool = True
-    """on a GPU, capture the step of environment and policy as a CUDA graph; off: run eagerly, more slowly"""
+    """on a GPU, capture the step of environment and policy as a CUDA graph; without it, steps run eagerly and more
+    slowly"""
     checkpoint_every: int = 500_000
     """env steps between checkpoints"""
     evaluate_every: int = 1_000_000
-    """env steps between evaluations on the valid split; 0 for none"""
+    """env steps between evaluations on the valid split during training; 0 for none"""
 
     def __post_init__(self) -> None:
         check_whole(self, "steps", "checkpoint_every", low=1)

@@ -1,4 +1,4 @@
-"""A run is a directory: config, metrics, checkpoint (contract 9). Whatever it holds survives a kill at any moment."""
+"""Run directories: config, metrics and checkpoint of a run, written so that a kill at any time damages none of them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from metarl.errors import MetarlError
 
 CONFIG, METRICS, TIMES, CHECKPOINT = "config.json", "metrics.csv", "times.csv", "checkpoint.pt"
 EVAL, PICTURE = "eval.npz", "adaptation.png"
-NEW = ".new"  # ends the name of a file that is being written; what a kill leaves of it is written over
+NEW = ".new"  # suffix of a file while it is written; one that a kill leaves behind is overwritten
 
 
 class Run:
-    """One run directory."""
+    """A run directory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @staticmethod
     def create(path: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
-        """Make a new run directory; refuses one that holds anything."""
+        """Make a new run directory. Raise MetarlError for a file and for a directory that is not empty."""
         run = Run(Path(path))
         with writing(run.path, "give another --run-dir"):
             if run.path.exists() and not run.path.is_dir():
                 raise MetarlError(f"{run.path} is a file: give another --run-dir")
             if run.path.exists() and any(file.name != CONFIG + NEW for file in run.path.iterdir()):
-                cure = "continue it with --resume, or" if (run.path / CONFIG).exists() else "it is no run:"
+                cure = "continue it with --resume, or" if (run.path / CONFIG).exists() else "it is not a run:"
                 raise MetarlError(f"{run.path} exists already: {cure} give another --run-dir")
             run.path.mkdir(parents=True, exist_ok=True)
             run.write_config(config)
@@ -40,7 +40,7 @@ class Run:
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Run:
-        """An existing run directory."""
+        """Return an existing run directory. Raise MetarlError if it is not one."""
         run = Run(Path(path))
         if not (run.path / CONFIG).is_file():
             raise MetarlError(f"{run.path} is no run directory (it has no {CONFIG}): `metarl train` makes one")
@@ -48,7 +48,7 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the run was started with."""
+        """The agent, distribution, options and versions of the run."""
         path = self.path / CONFIG
         try:
             config = json.loads(path.read_text())
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree with to belong to this run."""
+        """Agent, distribution and seed, which a checkpoint of this run has in common with the config."""
         config = self.config
         try:
             name = {part: config[part]["name"] for part in ("agent", "distribution")}
@@ -80,7 +80,7 @@ class Run:
         return (self.path / CHECKPOINT).exists()
 
     def save_checkpoint(self, state: Mapping[str, Any]) -> None:
-        """Replace the checkpoint; the old one stands until the new one is whole on disk."""
+        """Replace the checkpoint atomically: the old one stays until the new one is complete on disk."""
         import torch
 
         buffer = io.BytesIO()
@@ -88,49 +88,55 @@ class Run:
         write_atomically(self.path / CHECKPOINT, buffer.getvalue())
 
     def load_checkpoint(self, device: str = "cpu") -> dict[str, Any]:
-        """The last checkpoint, read as data only (`weights_only=True`)."""
+        """Return the last checkpoint, read as data only (`weights_only=True`).
+
+        Raises MetarlError for a checkpoint that is missing, damaged or of another run.
+        """
         import torch
 
         path = self.path / CHECKPOINT
         if not path.exists():
-            raise MetarlError(f"{self.path} has no {CHECKPOINT} yet: train on with --resume")
+            raise MetarlError(f"{self.path} has no {CHECKPOINT} yet: continue training with --resume")
         cure = "restore it from a copy, or delete it and --resume to train again from the start"
         try:
             damaged = zipfile.ZipFile(path).testzip()  # torch.load checks no checksums
             state = None if damaged else torch.load(path, map_location=device, weights_only=True)
-        except Exception as error:  # what foreign bytes raise in a reader is anybody's guess
+        except Exception as error:  # damaged files raise errors of many types
             raise MetarlError(f"{path} is damaged and cannot be read ({type(error).__name__}): {cure}") from error
         if damaged:
             raise MetarlError(f"{path} is damaged (its part {damaged} fails its checksum): {cure}")
         if not isinstance(state, dict) or not {"run", "learner"} <= state.keys():
             raise MetarlError(f"{path} is not a checkpoint of metarl: {cure}")
         if state["run"] != self.identity:
-            made = ", ".join(f"{name} {value}" for name, value in self.identity.items())
-            found = ", ".join(f"{name} {value}" for name, value in dict(state["run"]).items())
-            raise MetarlError(f"{path} is of another run ({found}), its config is of {made}: {cure}")
+            expected = ", ".join(f"{name} {value}" for name, value in self.identity.items())
+            actual = ", ".join(f"{name} {value}" for name, value in dict(state["run"]).items())
+            raise MetarlError(f"{path} is of another run ({actual}), its config is of {expected}: {cure}")
         return state
 
 
 class Table:
-    """A CSV file that grows by rows and can be cut back to an earlier length."""
+    """A CSV file to which rows are appended and that can be truncated to an earlier length."""
 
     def __init__(self, path: Path, keep_bytes: int = 0) -> None:
-        """Open for appending after the first `keep_bytes` bytes; what follows them is dropped."""
+        """Open the file for appending after its first `keep_bytes` bytes. All bytes after them are removed.
+
+        Raises MetarlError if the file is shorter.
+        """
         self.path = path
         self._columns: list[str] | None = None
         if path.exists():
             with path.open("r+b") as file:
                 if path.stat().st_size < keep_bytes:
-                    raise MetarlError(f"{path} is shorter than its checkpoint says, so it was damaged: {_LOST}")
+                    raise MetarlError(f"{path} is shorter than its checkpoint says, so it was damaged: {_RESTORE_CURE}")
                 file.truncate(keep_bytes)
         elif keep_bytes:
-            raise MetarlError(f"{path} is missing: {_LOST}")
+            raise MetarlError(f"{path} is missing: {_RESTORE_CURE}")
         self._file = path.open("ab")
         if keep_bytes:
             self._columns = path.read_text().split("\n", 1)[0].split(",")
 
     def append(self, row: Mapping[str, float | int | None]) -> None:
-        """Add a row; the first row names the columns. Floats are written so that they read back exactly."""
+        """Append a row. The first row defines the columns. Floats are written with all digits."""
         if self._columns is None:
             self._columns = list(row)
             self._file.write((",".join(self._columns) + "\n").encode())
@@ -141,7 +147,7 @@ class Table:
         self._file.flush()
 
     def sync(self) -> int:
-        """Force the rows to disk; the file's length in bytes."""
+        """Write the rows to disk and return the file's length in bytes."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
@@ -150,11 +156,11 @@ class Table:
         self._file.close()
 
 
-_LOST = f"restore it from a copy, or delete {CHECKPOINT} and --resume to train again from the start"
+_RESTORE_CURE = f"restore it from a copy, or delete {CHECKPOINT} and --resume to train again from the start"
 
 
 def read_table(path: Path) -> dict[str, list[float]]:
-    """Columns of a metrics file; empty cells are NaN."""
+    """Return the columns of a metrics file. Empty cells are NaN."""
     lines = path.read_text().splitlines()
     columns = lines[0].split(",") if lines else []
     cells = [line.split(",") for line in lines[1:]]
@@ -162,7 +168,7 @@ def read_table(path: Path) -> dict[str, list[float]]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file or nothing."""
+    """Write a file atomically: a reader sees the old file or the complete new one."""
     temporary = path.with_name(path.name + NEW)
     with temporary.open("wb") as file:
         file.write(content)
@@ -173,7 +179,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def writing(path: Path, cure: str) -> Iterator[None]:
-    """Where files cannot be written, a message that names the cure."""
+    """Within, an OSError becomes a MetarlError that ends with `cure`."""
     try:
         yield
     except OSError as error:

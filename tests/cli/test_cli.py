@@ -1,4 +1,4 @@
-"""The command line, in process: what it prints, and one clear message for each mistake."""
+"""The command line, called in this process: its output, and one clear message for each mistake."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two updates. Not to be changed."""
+    """A run of two updates. Tests do not change it."""
     path = tmp_path_factory.mktemp("cli") / "run"
     assert main([*TRAIN, *TINY, "--steps=960", f"--run-dir={path}"]) == 0
     return path
@@ -43,7 +43,7 @@ def memoryless(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def refused(capsys: Capture) -> Callable[..., str]:
-    """refused(argument, ...): run a command that must fail; its one message."""
+    """refused(argument, ...) runs a command that must fail and returns its message."""
 
     def check(*arguments: str, status: int = 1) -> str:
         assert main(list(arguments)) == status
@@ -70,12 +70,12 @@ def test_help_names_every_command(arguments: list[str], capsys: Capture) -> None
 
 
 @pytest.mark.parametrize("command", ["list", "train", "evaluate", "demo", "speed"])
-def test_every_command_explains_itself(command: str, capsys: Capture) -> None:
+def test_every_command_has_help(command: str, capsys: Capture) -> None:
     assert main([command, "--help"]) == 0
     assert f"usage: metarl {command}" in capsys.readouterr().out
 
 
-def test_train_explains_the_agents_own_settings_with_tuned_defaults(capsys: Capture) -> None:
+def test_help_of_train_has_options_and_settings_with_tuned_defaults(capsys: Capture) -> None:
     agent = registry.find("agent", "rl2")
     tuned = {"PointGoalSparse": {"gamma": 0.123}}
     known = agent.tuned
@@ -86,7 +86,14 @@ def test_train_explains_the_agents_own_settings_with_tuned_defaults(capsys: Capt
         object.__setattr__(agent, "tuned", known)
     out = capsys.readouterr().out
     assert "usage: metarl train rl2 PointGoalSparse" in out
-    for text in ("--steps INT", "--resume", "--checkpoint-every INT", "--hidden-size INT", "(default: 0.123)"):
+    for text in (
+        "--steps INT",
+        "--resume",
+        "--no-cuda-graphs",
+        "--checkpoint-every INT",
+        "--hidden-size INT",
+        "(default: 0.123)",
+    ):
         assert text in out
     assert main(["train", "ppo", "PointGoalSparse", "--help"]) == 0
     assert "(default: none)" in capsys.readouterr().out
@@ -103,7 +110,7 @@ def test_version(capsys: Capture) -> None:
     assert capsys.readouterr().out.startswith("metarl ")
 
 
-def test_list_shows_everything_there_is(capsys: Capture) -> None:
+def test_list_shows_every_name(capsys: Capture) -> None:
     assert main(["list"]) == 0
     out = capsys.readouterr().out
     for kind in registry.KINDS:
@@ -112,7 +119,7 @@ def test_list_shows_everything_there_is(capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize("kind", registry.KINDS)
-def test_list_shows_each_in_full(kind: str, capsys: Capture) -> None:
+def test_list_shows_every_name_in_full(kind: str, capsys: Capture) -> None:
     for name in registry.names(kind):
         assert main(["list", name]) == 0
         assert f"{kind} {name}\n" in capsys.readouterr().out
@@ -125,7 +132,7 @@ def test_list_shows_bounds_units_and_neutral_values(capsys: Capture) -> None:
         assert text in out
 
 
-def test_list_shows_what_a_file_defines(tmp_path: Path, capsys: Capture) -> None:
+def test_list_shows_a_distribution_of_a_file(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "my.py").write_text(
         "import metarl\n"
         "Mine = metarl.TaskDistribution('Mine', world='PointMass', goal='sparse_place',\n"
@@ -135,7 +142,7 @@ def test_list_shows_what_a_file_defines(tmp_path: Path, capsys: Capture) -> None
     assert "radius ~ Uniform(0.1, 0.2)" in capsys.readouterr().out
 
 
-def test_output_may_be_cut_short() -> None:
+def test_a_closed_pipe_prints_no_error() -> None:
     script = "from metarl.cli.main import main; raise SystemExit(main(['list']))"
     reader, writer = os.pipe()
     os.close(reader)
@@ -149,7 +156,7 @@ def test_output_may_be_cut_short() -> None:
 # From training to a picture -------------------------------------------------------------------------------------------
 
 
-def test_train_says_what_to_do_next(tmp_path: Path, capsys: Capture) -> None:
+def test_train_prints_the_command_of_the_evaluation(tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "my run"
     assert main([*TRAIN, *TINY, "--steps", "1", "--run-dir", str(path)]) == 0
     out, err = capsys.readouterr()
@@ -159,13 +166,17 @@ def test_train_says_what_to_do_next(tmp_path: Path, capsys: Capture) -> None:
     assert list(path.glob("events.out.tfevents.*"))
 
 
-def test_a_run_directory_has_a_name_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_run_directory_has_agent_distribution_and_seed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main([*TRAIN, *TINY, "--steps=1", "--seed=3"]) == 0
     assert (tmp_path / "runs" / "rl2-PointGoalSparse-3" / "checkpoint.pt").exists()
 
 
-def test_evaluate_prints_a_table_and_leaves_numbers_and_a_picture(run: Path, tmp_path: Path, capsys: Capture) -> None:
+def test_evaluate_prints_a_table_and_writes_an_eval_file_and_a_picture(
+    run: Path, tmp_path: Path, capsys: Capture
+) -> None:
     out = tmp_path / "new" / "folder"
     options = ["--tasks=3", "--replicates=2", f"--out={out}", "--against", "wiped", "random"]
     assert main(["evaluate", str(run), *options]) == 0
@@ -183,8 +194,8 @@ def test_evaluate_prints_a_table_and_leaves_numbers_and_a_picture(run: Path, tmp
     assert sorted(file.name for file in out.iterdir()) == ["adaptation.png", "eval.npz"]
 
 
-def test_evaluate_many_episodes_by_other_settings(run: Path, tmp_path: Path, capsys: Capture) -> None:
-    """Of many episodes some are shown; true is read as a truth."""
+def test_evaluate_with_many_episodes_and_other_settings(run: Path, tmp_path: Path, capsys: Capture) -> None:
+    """Only some of many episodes have columns, and the setting "true" is parsed as a bool."""
     options = ["--split=test", "--tasks=2", "--replicates=1", "--episodes=6", f"--out={tmp_path}"]
     assert main(["evaluate", str(run), *options, "--against", "wiped", "--settings", "wipe_memory=true"]) == 0
     printed = capsys.readouterr().out
@@ -194,10 +205,10 @@ def test_evaluate_many_episodes_by_other_settings(run: Path, tmp_path: Path, cap
 
 
 def size_of_png(path: Path) -> tuple[int, int]:
-    """Width and height of a picture that can be read."""
+    """Return width and height of a picture, which must be readable and not blank."""
     from matplotlib.image import imread
 
-    assert imread(path).std() > 0.01  # not blank
+    assert imread(path).std() > 0.01
     return struct.unpack(">II", path.read_bytes()[16:24])
 
 
@@ -209,7 +220,7 @@ def test_evaluate_one_task_on_one_split(run: Path, tmp_path: Path, capsys: Captu
     assert "valid" not in printed
 
 
-def test_a_family_of_two_tasks_is_evaluated_on_them(
+def test_a_distribution_without_held_out_tasks_is_evaluated_on_training_tasks(
     tmp_path: Path, capsys: Capture, refused: Callable[..., str]
 ) -> None:
     path = tmp_path / "run"
@@ -273,38 +284,44 @@ def test_bad_options_have_one_message(refused: Callable[..., str], options: str,
     assert not (tmp_path / "run").exists()
 
 
-def test_a_file_with_mistakes(refused: Callable[..., str], tmp_path: Path) -> None:
+def test_mistakes_in_a_file_have_one_message(refused: Callable[..., str], tmp_path: Path) -> None:
     count = itertools.count()
 
-    def tried(text: str) -> str:
-        file = tmp_path / f"my{next(count)}.py"  # each runs once in a process
+    def message_for(text: str) -> str:
+        file = tmp_path / f"my{next(count)}.py"  # a new file each time, because a file runs once per process
         file.write_text("import metarl\n" + text)
         return refused("train", "rl2", f"{file}:Mine", f"--run-dir={tmp_path}/run")
 
     sampler = "Mine = metarl.TaskDistribution('Mine', world={world}, goal='velocity', parameters={{{sampler}}})"
     good = "'velocity': metarl.Uniform(0, 1)"
-    assert "defines no distribution named 'Mine'; it defines no distribution at all" in tried("")
+    assert "defines no distribution named 'Mine'; it defines no distribution at all" in message_for("")
     other = sampler.format(world="'HalfCheetah'", sampler=good).replace("Mine", "Other")
-    assert "named 'Mine'; it defines Other" in tried(other)
-    assert "cannot be run: SyntaxError" in tried("def")
-    assert "cannot be run: ZeroDivisionError" in tried("1 / 0")
-    assert "cannot be run: No module named 'nothing'" in tried("import nothing")
-    assert "is a int, not a distribution" in tried("Mine = 3")
-    assert "unknown world 'Moon'" in tried(sampler.format(world="'Moon'", sampler=good))
-    assert "unknown parameter" in tried(sampler.format(world="'HalfCheetah'", sampler="'speed': metarl.Uniform(0, 1)"))
+    assert "named 'Mine'; it defines Other" in message_for(other)
+    assert "cannot be run: SyntaxError" in message_for("def")
+    assert "cannot be run: ZeroDivisionError" in message_for("1 / 0")
+    assert "cannot be run: No module named 'nothing'" in message_for("import nothing")
+    assert "is a int, not a distribution" in message_for("Mine = 3")
+    assert "unknown world 'Moon'" in message_for(sampler.format(world="'Moon'", sampler=good))
+    assert "unknown parameter" in message_for(
+        sampler.format(world="'HalfCheetah'", sampler="'speed': metarl.Uniform(0, 1)")
+    )
     heavy = "'mass': metarl.Uniform(-1, 1)"
-    assert "'mass'" in (message := tried(sampler.format(world="'HalfCheetah'", sampler=heavy)))
+    assert "'mass'" in (message := message_for(sampler.format(world="'HalfCheetah'", sampler=heavy)))
     assert "too low; it must lie in [0.001, 1000]" in message
-    assert "nan" in tried(sampler.format(world="'HalfCheetah'", sampler="'velocity': metarl.Uniform(0, float('nan'))"))
+    assert "nan" in message_for(
+        sampler.format(world="'HalfCheetah'", sampler="'velocity': metarl.Uniform(0, float('nan'))")
+    )
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_exists(refused: Callable[..., str], run: Path) -> None:
+def test_an_existing_run_is_refused(refused: Callable[..., str], run: Path) -> None:
     assert "exists already: continue it with --resume, or give another" in refused(*TRAIN, f"--run-dir={run}")
     assert "has seed 0, not 1" in refused(*TRAIN, *TINY, "--resume", f"--run-dir={run}", "--seed=1")
 
 
-def test_directories_that_cannot_be_written_to(refused: Callable[..., str], run: Path, tmp_path: Path) -> None:
+def test_directories_without_write_permission_are_refused(
+    refused: Callable[..., str], run: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("")
     assert "Not a directory; " in refused(*TRAIN, *TINY, "--steps=1", f"--run-dir={tmp_path}/file/run")
     assert "File exists; give another --out" in refused("evaluate", str(run), f"--out={tmp_path}/file")
@@ -318,22 +335,26 @@ def test_directories_that_cannot_be_written_to(refused: Callable[..., str], run:
         ("--replicates -1", "replicates must be a whole number of at least 1, got -1"),
         ("--split exam", "unknown split 'exam'"),
         ("--against rl2", "the agent 'rl2' must be trained first: give its run directory"),
-        ("--against nobody", "unknown agent 'nobody'"),
+        ("--against nothing", "unknown agent 'nothing'"),
         ("--episodes 0", "episodes must be a whole number of at least 1, got 0"),
         ("--settings gamma", "--settings takes NAME=VALUE, got 'gamma'"),
         ("--settings gama=0.9", "unknown setting of rl2 'gama'; did you mean 'gamma'"),
         ("--settings gamma=0.9", "gamma cannot be changed in an agent that rl2 has trained"),
     ],
 )
-def test_mistakes_in_evaluating(refused: Callable[..., str], run: Path, options: str, message: str) -> None:
+def test_mistakes_of_evaluate_have_one_message(
+    refused: Callable[..., str], run: Path, options: str, message: str
+) -> None:
     assert message in refused("evaluate", str(run), *options.split())
 
 
-def test_without_memory_there_is_nothing_to_wipe(refused: Callable[..., str], memoryless: Path) -> None:
+def test_the_control_wiped_is_refused_for_an_agent_without_memory(
+    refused: Callable[..., str], memoryless: Path
+) -> None:
     assert "there is no memory to wipe" in refused("evaluate", str(memoryless), "--against", "wiped")
 
 
-def test_a_damaged_checkpoint(refused: Callable[..., str], run: Path, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_refused(refused: Callable[..., str], run: Path, tmp_path: Path) -> None:
     import shutil
 
     path = Path(shutil.copytree(run, tmp_path / "run"))
@@ -346,7 +367,9 @@ def test_a_damaged_checkpoint(refused: Callable[..., str], run: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("presses", "message"), [(1, "stopped at 960 of"), (2, "interrupted; a run keeps its last checkpoint")]
 )
-def test_ctrl_c(presses: int, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_names_resume(
+    presses: int, message: str, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = PPOLearner.update
 
     def pressed(self: PPOLearner) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""`metarl show`: what is drawn, what is printed, and one clear message for each mistake."""
+"""`metarl show`: pictures, videos, printed text, and one clear message for each mistake."""
 
 import builtins
 
@@ -16,7 +16,7 @@ from metarl.core.world import World
 
 
 class Coin(World):
-    """Guess a coin; seen as characters only."""
+    """Guess a side of a coin. The world is drawn as text only."""
 
     name = "TestCoin"
 
@@ -24,7 +24,7 @@ class Coin(World):
         self.writes = writes
 
     def parameters(self, config):
-        return (metarl.Parameter("side", low=0, high=1, integer=True, doc="which side is right"),)
+        return (metarl.Parameter("side", low=0, high=1, integer=True, doc="the correct side"),)
 
     def build(self, config, num_envs, device, engine):
         import gymnasium as gym
@@ -72,7 +72,7 @@ def coin():
 
 @pytest.fixture
 def striped(monkeypatch):
-    """Robots drawn without OpenGL: each picture holds how far its ball has come."""
+    """Draw robots without OpenGL: the grey level of a picture is the position of its ball."""
 
     def render(self, index, width, height):
         return np.full((height, width, 3), int(127 + 100 * self.physics.qpos[index, 0]), np.uint8)
@@ -88,10 +88,10 @@ def test_a_contact_sheet_is_one_picture_of_all_tasks(tmp_path, striped, capsys):
     assert sheet.shape[1] == 2 * 100 + pictures.GAP_PX
     assert sheet.shape[0] % 2 == 0
     greys = {tuple(p) for p in sheet.reshape(-1, 3) if p[0] == p[1] == p[2] and 20 < p[0] < 230}
-    assert len(greys) >= 3  # the wind has carried the balls to different places
+    assert len(greys) >= 3  # different winds give different positions
 
 
-def test_all_begin_alike_and_do_the_same(tmp_path, striped):
+def test_all_tasks_have_the_same_start_state_and_actions(tmp_path, striped):
     for steps, same in ((0, True), (20, False)):
         out = tmp_path / f"{steps}.png"
         assert main(["show", "PointGoalWind", "--tasks=2", "--width=64", f"--steps={steps}", f"--out={out}"]) == 0
@@ -99,26 +99,26 @@ def test_all_begin_alike_and_do_the_same(tmp_path, striped):
         assert (bottom[5] == bottom[64 + pictures.GAP_PX + 5]) == same
 
 
-def test_the_captions_hold_the_parameters():
+def test_captions_have_the_parameters():
     lines = pictures.caption({"wind": [1.0, -0.123456], "mass": 2.5, "many": list(range(20))}, 400)
     assert lines == ["wind 1 -0.123", "mass 2.5", "many 0 1 2 3 4 5 6 7 ... (20)"]
     assert all(len(line) <= 20 for line in pictures.caption({"limbs": [0.123] * 6}, 150))
     drawn = pictures.captions([{"mass": 2.5}, {"mass": 0.5}], 120)
     assert drawn.shape == (2, pictures.LINE_PX + pictures.MARGIN_PX, 120, 3)
-    assert drawn[0].min() < 100  # there is ink
+    assert drawn[0].min() < 100  # not blank
     assert (drawn[0] != drawn[1]).any()
 
 
-def test_tiles_keep_every_picture_whole():
-    given = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3), dtype=np.uint8)
-    sheet = pictures.tile(given)
+def test_a_contact_sheet_has_every_picture():
+    images = np.random.default_rng(0).integers(0, 256, (5, 7, 9, 3), dtype=np.uint8)
+    sheet = pictures.tile(images)
     assert sheet.shape == (2 * 7 + pictures.GAP_PX, 3 * 9 + 2 * pictures.GAP_PX + 1, 3)
-    for i, picture in enumerate(given):
+    for i, picture in enumerate(images):
         top, left = i // 3 * (7 + pictures.GAP_PX), i % 3 * (9 + pictures.GAP_PX)
         np.testing.assert_array_equal(sheet[top : top + 7, left : left + 9], picture)
 
 
-def test_a_world_of_characters_is_printed(coin, capsys, tmp_path, monkeypatch):
+def test_a_world_that_is_drawn_as_text_is_printed(coin, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["show", coin(True), "--tasks=2", "--steps=3"]) == 0
     out = capsys.readouterr().out
@@ -128,7 +128,7 @@ def test_a_world_of_characters_is_printed(coin, capsys, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_world_that_shows_nothing_says_so(coin, capsys, tmp_path):
+def test_a_world_without_pictures_is_refused(coin, capsys, tmp_path):
     assert main(["show", coin(False), f"--out={tmp_path / 'x.png'}"]) == 1
     assert "TestCoin draws no pictures" in capsys.readouterr().err
 
@@ -157,7 +157,7 @@ def test_a_video_is_written(tmp_path):
     clip.close()
 
 
-def test_a_missing_library_is_named(tmp_path, striped, monkeypatch, capsys):
+def test_a_missing_library_is_named_with_its_install_command(tmp_path, striped, monkeypatch, capsys):
     real = builtins.__import__
 
     def without(name, *args, **kwargs):
@@ -180,17 +180,17 @@ def test_a_missing_library_is_named(tmp_path, striped, monkeypatch, capsys):
         (["PointGoalWind", "--out=x.pong"], "ending in .png"),
     ],
 )
-def test_mistakes(arguments, message, capsys, striped, tmp_path, monkeypatch):
+def test_mistakes_have_one_message(arguments, message, capsys, striped, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["show", *arguments]) == 1
     assert message in capsys.readouterr().err
 
 
-def test_a_number_that_cannot_be(capsys):
-    assert main(["show", "PointGoalWind", "--tasks=0"]) == 2  # as every option that cannot be read
+def test_a_number_out_of_range_is_refused(capsys):
+    assert main(["show", "PointGoalWind", "--tasks=0"]) == 2  # the status of every option that cannot be read
     assert "tasks must be a whole number of at least 1" in capsys.readouterr().err
 
 
-def test_it_is_a_command_of_its_own(capsys):
+def test_help_names_the_command(capsys):
     assert main(["--help"]) == 0
     assert "metarl show DISTRIBUTION" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Runs small enough to be made by the dozen: an update is 4 trials of 120 steps."""
+"""Small training runs for tests: an update has 4 trials of 120 steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPTIONS = {"steps": 6 * UPDATE, "checkpoint_every": 2 * UPDATE, "evaluate_every"
 
 @pytest.fixture(scope="session")
 def tiny() -> Callable[..., Path]:
-    """tiny(run_dir, agent, distribution, **options): by default RL² on PointGoalSparse; settings={...} is an option."""
+    """tiny(run_dir, agent, distribution, **options) trains a small run; settings={...} is an option too."""
 
     def train(run_dir: Path, agent: Any = "rl2", distribution: Any = "PointGoalSparse", **options: Any) -> Path:
         given = options.pop("settings", {})
@@ -30,18 +30,18 @@ def tiny() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def whole(tiny: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of 6 updates that nothing interrupted. Not to be changed."""
+    """A finished run of 6 updates without an interruption. Tests do not change it."""
     return tiny(tmp_path_factory.mktemp("whole") / "run")
 
 
 @pytest.fixture(scope="session")
 def assert_same() -> Callable[[Path, Path], None]:
-    """Fails unless two runs have the same metrics file, byte for byte, and the same learner, tensor for tensor."""
+    """assert_same(a, b) fails unless two runs have the same metrics file and the same learner state, bit for bit."""
 
     def check(a: Path, b: Path) -> None:
         assert (a / "metrics.csv").read_bytes() == (b / "metrics.csv").read_bytes()
         left, right = (torch.load(run / "checkpoint.pt", weights_only=True) for run in (a, b))
-        for state in (left, right):  # the wall clock is not part of what must be equal
+        for state in (left, right):  # the wall clock differs
             del state["seconds"], state["times_bytes"]
         assert flat(left) == flat(right)
 

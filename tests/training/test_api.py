@@ -1,4 +1,4 @@
-"""One call each: train, evaluate, load and play, with what the suite ships and with what strangers bring."""
+"""The functions train, evaluate, load and play, with built-in names and with worlds and agents from users' files."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_training_is_the_same_from_python_and_from_the_command_line(
     arguments = [text for name, value in ARGUMENTS.items() for text in (f"--{name}", str(value))]
     assert main(["train", "rl2", "PointGoalSparse", *arguments, "--run-dir", str(tmp_path / "run")]) == 0
     assert_same(tmp_path / "run", whole)
-    ours, theirs = (json.loads((run / "config.json").read_text()) for run in (tmp_path / "run", whole))
-    assert ours == theirs
+    configs = [json.loads((run / "config.json").read_text()) for run in (tmp_path / "run", whole)]
+    assert configs[0] == configs[1]
 
 
 def test_evaluating_is_the_same_from_python_and_from_the_command_line(whole: Path, tmp_path: Path) -> None:
@@ -58,12 +58,12 @@ def test_evaluating_is_the_same_from_python_and_from_the_command_line(whole: Pat
 
 def test_a_loaded_agent_acts_in_a_tensor_environment_of_its_shape(whole: Path) -> None:
     agent = metarl.load(whole)
-    family = metarl.get("PointGoalSparse")
-    tasks = family.tasks("test", 3, seed=0)
-    lives = evaluate_agent(agent, family.make(3), tasks)
-    assert np.array_equal(lives.returns, metarl.evaluate(whole, "test", 3, 1)["test"]["rl2"].returns)
-    again = evaluate_agent(agent, family.make(3), tasks)  # nothing stays from one trial to the next
-    assert np.array_equal(lives.reward, again.reward)
+    distribution = metarl.get("PointGoalSparse")
+    tasks = distribution.tasks("test", 3, seed=0)
+    result = evaluate_agent(agent, distribution.make(3), tasks)
+    assert np.array_equal(result.returns, metarl.evaluate(whole, "test", 3, 1)["test"]["rl2"].returns)
+    again = evaluate_agent(agent, distribution.make(3), tasks)  # nothing is carried over to the next trial
+    assert np.array_equal(result.reward, again.reward)
 
 
 def test_an_environment_of_another_shape_is_refused(whole: Path) -> None:
@@ -113,7 +113,7 @@ def test_sampled_actions_are_the_same_each_time(whole: Path) -> None:
         ({"device": "tpu"}, "device must be auto, cpu or cuda, got 'tpu'"),
     ],
 )
-def test_mistakes_are_told_before_a_run_begins(tiny: Train, tmp_path: Path, call: dict, message: str) -> None:
+def test_mistakes_are_refused_before_a_run_begins(tiny: Train, tmp_path: Path, call: dict, message: str) -> None:
     with pytest.raises(metarl.MetarlError, match=message):
         tiny(tmp_path / "run", **call)
     assert not (tmp_path / "run").exists()
@@ -125,26 +125,26 @@ def test_mistakes_are_told_before_a_run_begins(tiny: Train, tmp_path: Path, call
         ({"split": "exam"}, "unknown split 'exam'"),
         ({"tasks": 0}, "tasks must be a whole number of at least 1, got 0"),
         ({"replicates": -1}, "replicates must be a whole number of at least 1, got -1"),
-        ({"against": "nobody"}, "unknown agent 'nobody'"),
+        ({"against": "nothing"}, "unknown agent 'nothing'"),
         ({"against": "rl2"}, "'rl2' must be trained first: give its run directory"),
         ({"against": ["random", "random"]}, "two named 'random'"),
         ({"episodes": 0}, "episodes must be a whole number of at least 1, got 0"),
         ({"settings": {"wipe_memories": True}}, "unknown setting of rl2 'wipe_memories'; did you mean 'wipe_memory'"),
     ],
 )
-def test_mistakes_in_evaluating(whole: Path, call: dict, message: str) -> None:
+def test_mistakes_in_an_evaluation_are_refused(whole: Path, call: dict, message: str) -> None:
     with pytest.raises(metarl.MetarlError, match=message):
         metarl.evaluate(whole, **call)
 
 
-def test_longer_trials_by_other_settings(whole: Path, tmp_path: Path) -> None:
-    ours = metarl.evaluate(whole, "test", 2, 1, "wiped", out=tmp_path, episodes=4, settings={"wipe_memory": True})
-    lives = list(ours["test"].values())
-    assert [life.returns.shape for life in lives] == [(4, 2, 1)] * 2
-    assert np.array_equal(lives[0].reward, lives[1].reward)  # it is now the control itself
+def test_evaluation_with_more_episodes_and_other_settings(whole: Path, tmp_path: Path) -> None:
+    evaluation = metarl.evaluate(whole, "test", 2, 1, "wiped", out=tmp_path, episodes=4, settings={"wipe_memory": True})
+    results = list(evaluation["test"].values())
+    assert [result.returns.shape for result in results] == [(4, 2, 1)] * 2
+    assert np.array_equal(results[0].reward, results[1].reward)  # with this setting, the agent equals its control
 
 
-def test_what_is_no_run(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_a_run_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(metarl.MetarlError, match=r"is no run directory \(it has no config.json\)"):
             metarl.load(path)
@@ -162,7 +162,7 @@ def test_runs_are_compared_on_the_same_tasks(tiny: Train, whole: Path, tmp_path:
     assert np.array_equal(results["other"].reward, metarl.evaluate(other, "test", 3, 1)["test"]["rl2"].reward)
 
 
-def test_runs_on_other_distributions_are_not_compared(tiny: Train, whole: Path, tmp_path: Path) -> None:
+def test_a_run_on_another_distribution_is_not_compared(tiny: Train, whole: Path, tmp_path: Path) -> None:
     longer = metarl.TaskDistribution(
         "LongerGoal", world="PointMass", goal="sparse_place", parameters={"radius": metarl.Uniform(0.1, 0.2)},
         horizon=20, episodes=1,
@@ -172,7 +172,7 @@ def test_runs_on_other_distributions_are_not_compared(tiny: Train, whole: Path, 
         metarl.evaluate(whole, against=str(other))
 
 
-# Strangers ------------------------------------------------------------------------------------------------------------
+# Users' files --------------------------------------------------------------------------------------------------------
 
 FILE = '''
 from __future__ import annotations
@@ -189,15 +189,15 @@ from metarl.training.evaluate import evaluate_agent
 
 
 class Puck(PointMass):
-    """A ball that starts anywhere near."""
+    """A ball with random start positions near 0."""
 
-    name = "StrangersPuck"
+    name = "ExternalPuck"
     qpos_noise = 0.2
 
 
 metarl.register(Puck)
-FAMILY = metarl.register(metarl.TaskDistribution(
-    "PuckGoal", world="StrangersPuck", goal="sparse_place", parameters={"place": metarl.Disc(1.0)},
+DISTRIBUTION = metarl.register(metarl.TaskDistribution(
+    "PuckGoal", world="ExternalPuck", goal="sparse_place", parameters={"place": metarl.Disc(1.0)},
     horizon=10, episodes=2,
 ))
 
@@ -208,7 +208,7 @@ def near_or_far(rng, n):
 
 
 CODE = metarl.TaskDistribution(
-    "PuckCode", world="StrangersPuck", goal="sparse_place", split="iid",
+    "PuckCode", world="ExternalPuck", goal="sparse_place", split="iid",
     parameters={("place", "radius"): metarl.Joint(near_or_far)}, horizon=10, episodes=2,
 )
 
@@ -218,7 +218,7 @@ class PushSettings:
     num_envs: int = 4
     """trials an update"""
     stride: float = 0.1
-    """how far a push may change"""
+    """largest change of a push"""
 
 
 class Pusher:
@@ -236,7 +236,7 @@ class Pusher:
 
 
 class PushLearner(Learner):
-    """Walks at random through constant pushes."""
+    """A random walk over constant pushes."""
 
     def __init__(self, distribution, settings, seed, device):
         self.distribution, self.settings, self.seed = distribution, settings, seed
@@ -245,11 +245,11 @@ class PushLearner(Learner):
 
     def update(self):
         tasks = self.distribution.tasks("train", self.env.num_envs, derive_seed(self.seed, "tasks", self.updates))
-        lives = evaluate_agent(self.agent(), self.env, tasks)
+        result = evaluate_agent(self.agent(), self.env, tasks)
         noise = torch.randn(2, generator=generator(self.seed, "walk", self.updates))
         self.push = self.push + self.settings.stride * noise
-        self.updates, self.env_steps = self.updates + 1, self.env_steps + int(lives.mask.sum())
-        return {"reward": float(lives.reward.mean())}
+        self.updates, self.env_steps = self.updates + 1, self.env_steps + int(result.mask.sum())
+        return {"reward": float(result.reward.mean())}
 
     def agent(self, deterministic=True):
         return Pusher(self.push)
@@ -267,10 +267,10 @@ PUSH = AgentType("push", PushSettings, PushLearner, lambda obs, act, settings, s
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A stranger's file, in the working directory."""
-    (tmp_path / "strange.py").write_text(FILE)
+    """A user's file in the working directory."""
+    (tmp_path / "external.py").write_text(FILE)
     monkeypatch.chdir(tmp_path)
-    return tmp_path / "strange.py"
+    return tmp_path / "external.py"
 
 
 FRESH = """
@@ -278,18 +278,18 @@ import json, sys
 import metarl
 runs, out = sys.argv[2:], sys.argv[1]
 returns = {run: metarl.evaluate(run, "test", 3, 1, out=out)["test"] for run in runs}
-print(json.dumps({run: {name: lives.returns.tolist() for name, lives in of.items()} for run, of in returns.items()}))
+print(json.dumps({run: {name: r.returns.tolist() for name, r in of.items()} for run, of in returns.items()}))
 metarl.load(runs[0]).begin(2)
 """
 
 
-def test_a_strangers_file_is_found_again_from_anywhere(file: Path, tiny: Train, tmp_path: Path) -> None:
-    """World, distribution, a distribution with a sampler that is code, and agent, all from one file named relatively."""
+def test_runs_with_a_users_file_are_evaluated_from_another_directory(file: Path, tiny: Train, tmp_path: Path) -> None:
+    """The file, named by a relative path, holds a world, two distributions (one with a Joint sampler) and an agent."""
     runs = [
-        tiny(tmp_path / "a", distribution="strange.py:PuckGoal", steps=100),
-        tiny(tmp_path / "b", distribution="strange.py:CODE", steps=100),
-        metarl.train("strange.py:PUSH", "PointGoalSparse", steps=1000, run_dir=tmp_path / "c", evaluate_every=500),
-        metarl.train("strange.py:PUSH", "strange.py:FAMILY", steps=100, run_dir=tmp_path / "d"),
+        tiny(tmp_path / "a", distribution="external.py:PuckGoal", steps=100),
+        tiny(tmp_path / "b", distribution="external.py:CODE", steps=100),
+        metarl.train("external.py:PUSH", "PointGoalSparse", steps=1000, run_dir=tmp_path / "c", evaluate_every=500),
+        metarl.train("external.py:PUSH", "external.py:DISTRIBUTION", steps=100, run_dir=tmp_path / "d"),
     ]
     config = json.loads((runs[0] / "config.json").read_text())
     assert config["distribution"]["source"] == f"{file}:PuckGoal"
@@ -299,42 +299,42 @@ def test_a_strangers_file_is_found_again_from_anywhere(file: Path, tiny: Train, 
     fresh = subprocess.run(command, cwd="/", env=env, capture_output=True, text=True, check=False)
     assert fresh.returncode == 0, fresh.stderr
     there = json.loads(fresh.stdout)
-    assert there == {run: {name: lives.returns.tolist() for name, lives in of.items()} for run, of in here.items()}
+    assert there == {run: {name: r.returns.tolist() for name, r in of.items()} for run, of in here.items()}
 
 
-def test_a_strangers_agent_resumes_exactly(file: Path, tmp_path: Path, assert_same: Same) -> None:
+def test_a_users_agent_resumes_exactly(file: Path, tmp_path: Path, assert_same: Same) -> None:
     def push(run_dir: Path, steps: int, **options: object) -> Path:
         settings = {"stride": 0.5}
         return metarl.train(
-            "strange.py:PUSH", "PointGoalSparse", settings=settings, run_dir=run_dir, steps=steps, **options
+            "external.py:PUSH", "PointGoalSparse", settings=settings, run_dir=run_dir, steps=steps, **options
         )
 
     push(tmp_path / "a", 500)
     assert_same(push(tmp_path / "a", 2000, resume=True), push(tmp_path / "b", 2000))
 
 
-def test_a_strangers_file_that_has_gone(
+def test_a_run_whose_file_was_deleted_is_refused(
     file: Path, tiny: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = tiny(tmp_path / "run", distribution="strange.py:PuckGoal", steps=1)
+    run = tiny(tmp_path / "run", distribution="external.py:PuckGoal", steps=1)
     file.unlink()
     monkeypatch.setattr(sys, "modules", {k: v for k, v in sys.modules.items() if not k.startswith("metarl_user")})
-    with pytest.raises(metarl.MetarlError, match=r"the run in .* cannot be loaded: no file .*strange.py"):
+    with pytest.raises(metarl.MetarlError, match=r"the run in .* cannot be loaded: no file .*external.py"):
         metarl.load(run)
 
 
-def test_a_law_that_is_code_and_cannot_be_found_again_is_refused(tiny: Train, tmp_path: Path) -> None:
-    family = metarl.TaskDistribution(
+def test_a_function_sampler_without_a_source_is_refused(tiny: Train, tmp_path: Path) -> None:
+    distribution = metarl.TaskDistribution(
         "Nowhere", world="PointMass", goal="sparse_place", split="iid",
         parameters={("radius",): metarl.Joint(lambda rng, n: {"radius": rng.uniform(0.1, 0.2, n)})},
     )  # fmt: skip
     with pytest.raises(metarl.MetarlError, match="is code and cannot be written as JSON; name its"):
-        tiny(tmp_path / "run", distribution=family)
+        tiny(tmp_path / "run", distribution=distribution)
 
 
-def test_an_agent_whose_settings_clash_with_options_of_train(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_settings_with_names_of_options_of_train_are_refused(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clash = FILE.replace("    stride: float = 0.1", "    steps: float = 0.1").replace('"push"', '"clash"')
-    file.with_name("clash.py").write_text(clash.replace("StrangersPuck", "ClashPuck").replace("PuckGoal", "ClashGoal"))
+    file.with_name("clash.py").write_text(clash.replace("ExternalPuck", "ClashPuck").replace("PuckGoal", "ClashGoal"))
     assert main(["train", "clash.py:PUSH", "PointGoalSparse"]) == 1
     assert "settings of clash have names of options of train: rename steps" in capsys.readouterr().err
 
@@ -344,7 +344,7 @@ def test_an_agent_whose_settings_clash_with_options_of_train(file: Path, capsys:
 
 @pytest.fixture(scope="module")
 def runner(tiny: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """RL² that has hardly begun to learn on HalfCheetahDir."""
+    """A run of RL² on HalfCheetahDir with one update."""
     return tiny(tmp_path_factory.mktemp("runner") / "run", distribution="HalfCheetahDir", steps=1, evaluate_every=0)
 
 
@@ -358,37 +358,37 @@ def test_an_agent_plays_a_plain_environment_of_its_shape(runner: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["PointGoalSparse", "HalfCheetahDir"])
-def test_playing_a_face_is_living_in_the_tensor_environment(name: str, whole: Path, runner: Path) -> None:
-    """A face and a trial draw from the same streams: seed s, key 0, episodes counted from 0."""
-    agent, family = metarl.load(whole if name == "PointGoalSparse" else runner), metarl.get(name)
-    tasks = family.tasks("train", 1, seed=3)
+def test_play_in_a_gymnasium_environment_equals_evaluation_in_trials(name: str, whole: Path, runner: Path) -> None:
+    """Both draw from the same random streams: seed s, key 0, episodes counted from 0."""
+    agent, distribution = metarl.load(whole if name == "PointGoalSparse" else runner), metarl.get(name)
+    tasks = distribution.tasks("train", 1, seed=3)
     env = gym.make(f"metarl/{name}-v0", task=tasks.task(0))
-    played = metarl.play(agent, env, family.episodes, seed=7)
+    returns = metarl.play(agent, env, distribution.episodes, seed=7)
     env.close()
-    lives = evaluate_agent(agent, family.make(1), tasks, seed=7)
-    # The face adds up the reward's terms in float64, the trial in float32: the agent sees the last bit differ.
-    assert played == pytest.approx(lives.returns[:, 0, 0].tolist(), rel=1e-4, abs=1e-5)
+    result = evaluate_agent(agent, distribution.make(1), tasks, seed=7)
+    # Gymnasium environments add the reward's terms in float64 and trials in float32, so the last bit may differ.
+    assert returns == pytest.approx(result.returns[:, 0, 0].tolist(), rel=1e-4, abs=1e-5)
 
 
 class Corridor(gym.Env[np.ndarray, np.ndarray]):
-    """One step to the left ends the episode; ten steps cut it. It notes what happens."""
+    """A step to the left terminates the episode, and ten steps truncate it. `seeds` holds the seeds of all resets."""
 
     observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float64)
     action_space = gym.spaces.Box(-1, 1, (1,), np.float64)
 
     def reset(self, *, seed=None, options=None):
-        self.starts = [*getattr(self, "starts", []), seed]
+        self.seeds = [*getattr(self, "seeds", []), seed]
         self.time = 0
-        return np.array([len(self.starts), 0.0]), {}
+        return np.array([len(self.seeds), 0.0]), {}
 
     def step(self, action):
         assert action.dtype == np.float64
         self.time += 1
-        return np.array([len(self.starts), self.time]), 0.5, bool(action[0] < 0), self.time == 10, {}
+        return np.array([len(self.seeds), self.time]), 0.5, bool(action[0] < 0), self.time == 10, {}
 
 
-class Notes:
-    """An agent that goes right in its first episode, left after, and notes what it is told."""
+class RecordingAgent:
+    """An agent that goes right in its first episode and left after it, and keeps the steps that it observes."""
 
     def begin(self, num_envs):
         self.steps = []
@@ -403,10 +403,10 @@ class Notes:
         self.steps.append(step)
 
 
-def test_play_tells_the_agent_what_a_trial_would() -> None:
-    agent, env = Notes(), Corridor()
+def test_play_gives_the_agent_the_steps_of_a_trial() -> None:
+    agent, env = RecordingAgent(), Corridor()
     assert metarl.play(agent, env, 3, seed=5) == [5.0, 0.5, 0.5]
-    assert env.starts == [5, None, None]
+    assert env.seeds == [5, None, None]
     assert [bool(step.truncated) for step in agent.steps] == [False] * 9 + [True, False, False]
     assert [bool(step.terminated) for step in agent.steps] == [False] * 10 + [True, True]
     assert not any(step.resting for step in agent.steps)
@@ -415,7 +415,7 @@ def test_play_tells_the_agent_what_a_trial_would() -> None:
     assert all(step.reward.dtype == torch.float32 and step.reward == 0.5 for step in agent.steps)
 
 
-def test_play_says_what_does_not_fit(whole: Path) -> None:
+def test_play_refuses_environments_that_do_not_fit_the_agent(whole: Path) -> None:
     agent = metarl.load(whole)
     with gym.make("Pendulum-v1") as env, pytest.raises(metarl.MetarlError, match=r"wrap it in .*RescaleAction"):
         metarl.play(agent, env, 1)
@@ -428,7 +428,7 @@ def test_play_says_what_does_not_fit(whole: Path) -> None:
 
 
 def test_the_random_agent_plays_too() -> None:
-    kind = registry.find("agent", "random")
+    agent_type = registry.find("agent", "random")
     with gym.make("metarl/PointGoalSparse-v0") as env:
-        agent = kind.restore(env.observation_space, env.action_space, kind.settings(), {}, True)
+        agent = agent_type.restore(env.observation_space, env.action_space, agent_type.settings(), {}, True)
         assert len(metarl.play(agent, env, 2, seed=0)) == 2

@@ -1,4 +1,4 @@
-"""The same seed is the same run, bit for bit; a run that was killed and resumed equals one that was not."""
+"""Runs with the same seed are equal bit for bit, and a run that is killed and resumed equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ Same = Callable[[Path, Path], None]
 UPDATE = 480
 
 
-def test_the_same_seed_is_the_same_run(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
-    torch.manual_seed(1)  # whatever the global generator is at
+def test_the_same_seed_gives_the_same_run(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
+    torch.manual_seed(1)  # the state of the global generator does not matter
     assert_same(tiny(tmp_path / "again"), whole)
 
 
-def test_another_seed_is_another_run(tiny: Train, whole: Path, tmp_path: Path) -> None:
+def test_another_seed_gives_another_run(tiny: Train, whole: Path, tmp_path: Path) -> None:
     other = tiny(tmp_path / "other", seed=1)
     assert (other / "metrics.csv").read_bytes() != (whole / "metrics.csv").read_bytes()
 
 
-def test_training_leaves_the_global_generator_alone(tiny: Train, tmp_path: Path) -> None:
+def test_training_does_not_use_the_global_generator(tiny: Train, tmp_path: Path) -> None:
     torch.manual_seed(5)
     before = torch.get_rng_state()
     tiny(tmp_path / "run", steps=UPDATE)
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_metrics_hold_a_row_for_each_update_and_read_back_exactly(whole: Path) -> None:
+def test_metrics_have_one_row_per_update(whole: Path) -> None:
     metrics = read_table(whole / "metrics.csv")
     assert metrics["update"] == list(range(6))
     assert metrics["env_steps"] == [UPDATE * (i + 1) for i in range(6)]
@@ -65,11 +65,11 @@ def test_resuming_a_finished_run_changes_nothing(tiny: Train, whole: Path, asser
     assert_same(tiny(path, resume=True), whole)
 
 
-def test_how_often_it_is_saved_changes_nothing(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
+def test_the_checkpoint_interval_changes_nothing(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
     assert_same(tiny(tmp_path / "run", checkpoint_every=1), whole)
 
 
-def test_evaluating_on_the_way_changes_nothing(tiny: Train, whole: Path, tmp_path: Path) -> None:
+def test_evaluations_during_training_change_nothing(tiny: Train, whole: Path, tmp_path: Path) -> None:
     never = tiny(tmp_path / "run", evaluate_every=0)
     left, right = read_table(never / "metrics.csv"), read_table(whole / "metrics.csv")
     trained = [name for name in left if not name.startswith("valid")]
@@ -82,7 +82,7 @@ SERVER = """
 import json, os, signal, sys
 import mujoco, torch.utils.tensorboard
 import metarl, metarl.training.train
-from metarl import run
+from metarl.training import run_dir
 from metarl.agents.ppo.learner import PPOLearner
 
 def die():
@@ -102,12 +102,12 @@ for line in sys.stdin:
         os._exit(0)
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""  # imports once: each line of input, [run_dir, sabotage], is a process of its own; prints its id and how it ended
+"""  # imports once; each line of input, [run_dir, sabotage], starts a process; prints its id, then its exit status
 IN_THE_CONFIG = """
 def write(path, content):
     path.with_name(path.name + ".new").write_bytes(content[: len(content) // 2])
     die()
-run.write_atomically = write
+run_dir.write_atomically = write
 """
 IN_AN_UPDATE = """
 update = PPOLearner.update
@@ -117,36 +117,36 @@ def dies(self):
 PPOLearner.update = dies
 """
 IN_A_CHECKPOINT = """
-whole = run.write_atomically
+whole = run_dir.write_atomically
 def write(path, content):
     if path.name != "checkpoint.pt":
         return whole(path, content)
     path.with_name(path.name + ".new").write_bytes(content[: len(content) // 2])
     die()
-run.write_atomically = write
+run_dir.write_atomically = write
 """
 AFTER_A_CHECKPOINT = """
-save = run.Run.save_checkpoint
+save = run_dir.Run.save_checkpoint
 def dies(self, state):
     save(self, state)
     die()
-run.Run.save_checkpoint = dies
+run_dir.Run.save_checkpoint = dies
 """
 IN_A_ROW = """
-append = run.Table.append
+append = run_dir.Table.append
 def dies(self, row):
     append(self, row)
     if self.path.name == "metrics.csv" and row["update"] == 3:
         self._file.write(b"4,24")
         self._file.flush()
         die()
-run.Table.append = dies
+run_dir.Table.append = dies
 """
 
 
 @pytest.fixture(scope="module")
 def processes() -> Iterator[subprocess.Popen[str]]:
-    """The server, waiting for runs to begin."""
+    """The server process, which starts a run for each line of input."""
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", SERVER], stdin=pipe, stdout=pipe, text=True, env=env) as server:
@@ -156,7 +156,7 @@ def processes() -> Iterator[subprocess.Popen[str]]:
 
 
 def begin(processes: subprocess.Popen[str], path: Path, sabotage: str = "") -> int:
-    """Train in a process of its own; its id."""
+    """Train in a new process and return its id."""
     assert processes.stdin is not None
     assert processes.stdout is not None
     print(json.dumps([str(path), sabotage]), file=processes.stdin, flush=True)
@@ -164,12 +164,12 @@ def begin(processes: subprocess.Popen[str], path: Path, sabotage: str = "") -> i
 
 
 def end(processes: subprocess.Popen[str]) -> int:
-    """Wait for it; its exit status, negative for a signal."""
+    """Wait for the process and return its exit status, negative for a signal."""
     assert processes.stdout is not None
     return int(processes.stdout.readline())
 
 
-def test_killed_again_and_again_it_equals_a_run_that_was_not(
+def test_a_run_killed_at_every_stage_equals_an_uninterrupted_one(
     tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, processes: subprocess.Popen[str]
 ) -> None:
     path = tmp_path / "run"
@@ -178,7 +178,7 @@ def test_killed_again_and_again_it_equals_a_run_that_was_not(
         begin(processes, path, sabotage)
         assert end(processes) == -signal.SIGKILL
 
-    killed(IN_THE_CONFIG)  # before there is a run
+    killed(IN_THE_CONFIG)  # before the run exists
     assert [file.name for file in path.iterdir()] == ["config.json.new"]
     killed(IN_AN_UPDATE.replace("{last}", "2"))  # before the first checkpoint
     assert not (path / "checkpoint.pt").exists()
@@ -187,28 +187,28 @@ def test_killed_again_and_again_it_equals_a_run_that_was_not(
     killed(AFTER_A_CHECKPOINT)
     killed(IN_A_ROW)  # half a row after the checkpoint
     assert (path / "metrics.csv").read_bytes().endswith(b"\n4,24")
-    killed(IN_A_CHECKPOINT)  # the second one: the first must stand
+    killed(IN_A_CHECKPOINT)  # the second one: the first is kept
     assert torch.load(path / "checkpoint.pt", weights_only=True)["updates"] == 2
     assert_same(tiny(path, resume=True), whole)
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
-def test_killed_at_any_time_it_equals_a_run_that_was_not(
+def test_a_run_killed_at_random_times_equals_an_uninterrupted_one(
     tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, processes: subprocess.Popen[str], seed: int
 ) -> None:
-    chance, path = random.Random(seed), tmp_path / "run"
+    rng, path = random.Random(seed), tmp_path / "run"
     for _ in range(4):
         process = begin(processes, path)
         while not path.exists():
             time.sleep(0.01)
-        time.sleep(chance.uniform(0, 2))
-        with suppress(ProcessLookupError):  # it was quicker
+        time.sleep(rng.uniform(0, 2))
+        with suppress(ProcessLookupError):  # the process has finished
             os.kill(process, signal.SIGKILL)
         end(processes)
     assert_same(tiny(path, resume=True), whole)
 
 
-def test_a_save_that_fails_leaves_the_last_one(
+def test_a_save_that_fails_keeps_the_last_checkpoint(
     tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saves = []
@@ -232,7 +232,7 @@ def test_a_save_that_fails_leaves_the_last_one(
 # Ctrl-C ---------------------------------------------------------------------------------------------------------------
 
 
-def test_ctrl_c_finishes_the_update_saves_and_says_how_to_continue(
+def test_ctrl_c_finishes_the_update_saves_and_names_resume(
     tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
@@ -246,7 +246,7 @@ def test_ctrl_c_finishes_the_update_saves_and_says_how_to_continue(
     assert_same(tiny(path, resume=True), whole)
 
 
-def test_a_second_ctrl_c_stops_at_once_and_loses_no_checkpoint(
+def test_a_second_ctrl_c_stops_at_once_and_keeps_the_checkpoint(
     tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "run"
@@ -258,7 +258,7 @@ def test_a_second_ctrl_c_stops_at_once_and_loses_no_checkpoint(
     assert_same(tiny(path, resume=True), whole)
 
 
-def test_a_polite_kill_saves_too(tiny: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sigterm_saves_a_checkpoint(tiny: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     press(monkeypatch, signal.SIGTERM, update=0)
     with pytest.raises(Interrupted):
         tiny(tmp_path / "run")
@@ -266,7 +266,7 @@ def test_a_polite_kill_saves_too(tiny: Train, tmp_path: Path, monkeypatch: pytes
 
 
 def press(monkeypatch: pytest.MonkeyPatch, number: int, update: int, times: int = 1) -> None:
-    """Send this process a signal while update `update` (from 0) begins."""
+    """Send this process a signal at the start of update `update`, counted from 0."""
     original = PPOLearner.update
 
     def pressed(self: PPOLearner) -> dict[str, float]:

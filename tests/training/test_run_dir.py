@@ -1,4 +1,4 @@
-"""A run directory in every bad state: one clear message, nothing saved is lost, and what can be mended is."""
+"""Run directories with mistakes or damage: one clear message, no saved file is lost, and runs can be resumed."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ UPDATE = 480
 
 @pytest.fixture
 def run(whole: Path, tmp_path: Path) -> Path:
-    """A copy of a finished run, to be damaged."""
+    """A copy of a finished run that tests may damage."""
     return Path(shutil.copytree(whole, tmp_path / "run"))
 
 
 @pytest.fixture
 def saved(run: Path) -> Iterator[Path]:
-    """The same; afterwards all that it held must be there still."""
+    """The same copy. Fails if the test changed a file that it held."""
     before = {file.name: file.read_bytes() for file in run.iterdir()}
     yield run
     assert {file.name: file.read_bytes() for file in run.iterdir() if file.name in before} == before
 
 
-# What is there already ------------------------------------------------------------------------------------------------
+# Existing files ------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_not_written_over(tiny: Train, saved: Path) -> None:
+def test_an_existing_run_is_not_overwritten(tiny: Train, saved: Path) -> None:
     with pytest.raises(metarl.MetarlError, match="exists already: continue it with --resume, or give"):
         tiny(saved)
 
 
-def test_what_is_no_run_is_not_written_over(tiny: Train, tmp_path: Path) -> None:
+def test_another_directory_is_not_overwritten(tiny: Train, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("...")
     for resume in (False, True):
-        with pytest.raises(metarl.MetarlError, match=r"exists already: it is no run: give another --run-dir"):
+        with pytest.raises(metarl.MetarlError, match=r"exists already: it is not a run: give another --run-dir"):
             tiny(tmp_path, resume=resume)
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-def test_a_file_is_no_directory(tiny: Train, tmp_path: Path) -> None:
+def test_a_file_as_run_directory_is_refused(tiny: Train, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("...")
     with pytest.raises(metarl.MetarlError, match="is a file: give another --run-dir"):
         tiny(tmp_path / "file")
@@ -60,7 +60,7 @@ def test_a_file_is_no_directory(tiny: Train, tmp_path: Path) -> None:
         tiny(tmp_path / "file" / "run")
 
 
-def test_a_directory_that_cannot_be_written_to(
+def test_a_directory_without_write_permission_is_refused(
     tiny: Train, saved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(path: Path, *args: object, **kwargs: object) -> object:
@@ -69,21 +69,21 @@ def test_a_directory_that_cannot_be_written_to(
         return opened(path, *args, **kwargs)  # type: ignore[arg-type]
 
     opened = Path.open
-    monkeypatch.setattr(Path, "open", denied)  # root may write anywhere, so modes prove nothing
+    monkeypatch.setattr(Path, "open", denied)  # file modes do not stop root
     for path, resume in ((tmp_path / "new", False), (saved, True)):
         with pytest.raises(metarl.MetarlError, match=r"cannot write .*Permission denied; .*give another --run-dir"):
             tiny(path, resume=resume, steps=7 * UPDATE)
 
 
-def test_an_empty_directory_will_do(tiny: Train, tmp_path: Path) -> None:
+def test_an_empty_directory_is_used(tiny: Train, tmp_path: Path) -> None:
     assert Run.open(tiny(tmp_path, steps=1)).has_checkpoint
 
 
-def test_resume_begins_where_there_is_nothing_to_resume(tiny: Train, tmp_path: Path) -> None:
+def test_resume_without_a_run_starts_one(tiny: Train, tmp_path: Path) -> None:
     assert Run.open(tiny(tmp_path / "new", steps=1, resume=True)).has_checkpoint
 
 
-def test_leftovers_of_a_kill_are_in_nobodys_way(tiny: Train, whole: Path, run: Path, assert_same: Same) -> None:
+def test_partial_files_of_a_killed_run_do_no_harm(tiny: Train, whole: Path, run: Path, assert_same: Same) -> None:
     for name in ("config.json", "checkpoint.pt", "eval.npz", "adaptation.png"):
         (run / (name + ".new")).write_bytes(b"half a")
     assert_same(tiny(run, resume=True), whole)
@@ -92,7 +92,7 @@ def test_leftovers_of_a_kill_are_in_nobodys_way(tiny: Train, whole: Path, run: P
     assert metarl.load(run)
 
 
-def test_a_disk_that_is_full(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
+def test_a_full_disk_keeps_the_last_checkpoint(tiny: Train, whole: Path, assert_same: Same, tmp_path: Path) -> None:
     path = tiny(tmp_path / "run", steps=2 * UPDATE)
     before = (path / "checkpoint.pt").read_bytes()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -109,28 +109,28 @@ def test_a_disk_that_is_full(tiny: Train, whole: Path, assert_same: Same, tmp_pa
 # Damage ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.999])
-def test_a_truncated_checkpoint(tiny: Train, saved: Path, share: float) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.01, 0.5, 0.9, 0.999])
+def test_a_truncated_checkpoint_is_refused(tiny: Train, saved: Path, fraction: float) -> None:
     checkpoint = saved / "checkpoint.pt"
     whole = checkpoint.read_bytes()
-    checkpoint.write_bytes(whole[: int(share * len(whole))])
+    checkpoint.write_bytes(whole[: int(fraction * len(whole))])
     refused(tiny, saved, r"checkpoint.pt is damaged .*: restore it from a copy, or delete it and --resume")
     checkpoint.write_bytes(whole)
 
 
-def test_any_flipped_bit_that_counts_is_noticed(run: Path) -> None:
-    """torch.load checks no checksums; most bits of a checkpoint are weights, and any weights load."""
-    chance, checkpoint, opened = random.Random(0), run / "checkpoint.pt", Run.open(run)
+def test_every_flipped_bit_that_changes_the_state_is_noticed(run: Path) -> None:
+    """torch.load checks no checksums, and most bits of a checkpoint are weights, which load with any value."""
+    rng, checkpoint, opened = random.Random(0), run / "checkpoint.pt", Run.open(run)
     whole = bytearray(checkpoint.read_bytes())
     state = opened.load_checkpoint()
     unnoticed = 0
     for _ in range(100):
-        at, bit = chance.randrange(len(whole)), 1 << chance.randrange(8)
+        at, bit = rng.randrange(len(whole)), 1 << rng.randrange(8)
         whole[at] ^= bit
         checkpoint.write_bytes(whole)
         whole[at] ^= bit
         try:
-            assert same(opened.load_checkpoint(), state)  # padding, or a header that nobody reads
+            assert same(opened.load_checkpoint(), state)  # padding, or an unused header
             unnoticed += 1
         except metarl.MetarlError as error:
             assert "damaged" in str(error) or "not a checkpoint" in str(error)  # noqa: PT017
@@ -159,42 +159,44 @@ def test_a_checkpoint_runs_no_code(tiny: Train, run: Path, tmp_path: Path, monke
     assert not (tmp_path / "pwned").exists()
 
 
-@pytest.mark.parametrize("foreign", [{"weights": torch.zeros(3)}, torch.zeros(3), [1, 2]])
-def test_a_checkpoint_of_something_else(tiny: Train, run: Path, foreign: object) -> None:
-    torch.save(foreign, run / "checkpoint.pt")
+@pytest.mark.parametrize("content", [{"weights": torch.zeros(3)}, torch.zeros(3), [1, 2]])
+def test_a_file_that_is_not_a_checkpoint_is_refused(tiny: Train, run: Path, content: object) -> None:
+    torch.save(content, run / "checkpoint.pt")
     refused(tiny, run, "is not a checkpoint of metarl")
 
 
-def test_a_checkpoint_of_another_run(tiny: Train, run: Path, tmp_path: Path) -> None:
-    """rl2 and rl2-wiped have the same tensors, so do all seeds."""
+def test_a_checkpoint_of_another_run_is_refused(tiny: Train, run: Path, tmp_path: Path) -> None:
+    """Its tensors have the same shapes: those of rl2 and rl2-wiped, and those of all seeds."""
     for options in ({"agent": "rl2-wiped"}, {"seed": 1}):
         other = tiny(tmp_path / str(options), steps=1, **options)
         shutil.copy(other / "checkpoint.pt", run)
         refused(tiny, run, r"is of another run \(agent .*\), its config is of agent rl2, .*, seed 0")
 
 
-def test_a_checkpoint_that_does_not_fit(tiny: Train, run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_with_other_shapes_is_refused(tiny: Train, run: Path, tmp_path: Path) -> None:
     other = tiny(tmp_path / "other", steps=1, settings={"hidden_size": 4})
     shutil.copy(other / "checkpoint.pt", run)
     refused(tiny, run, "the checkpoint in .* does not fit")
 
 
 @pytest.mark.parametrize("learner", [{}, [], {"policy": 1}])
-def test_a_checkpoint_with_a_learner_of_another_kind(tiny: Train, run: Path, learner: object) -> None:
+def test_a_checkpoint_with_another_learner_state_is_refused(tiny: Train, run: Path, learner: object) -> None:
     state = torch.load(run / "checkpoint.pt", weights_only=True)
     torch.save({**state, "learner": learner}, run / "checkpoint.pt")
     refused(tiny, run, "the checkpoint in .* does not fit")
 
 
-def test_no_checkpoint_yet(tiny: Train, whole: Path, run: Path, assert_same: Same) -> None:
+def test_a_run_without_a_checkpoint_is_not_loaded_and_can_be_resumed(
+    tiny: Train, whole: Path, run: Path, assert_same: Same
+) -> None:
     (run / "checkpoint.pt").unlink()
-    with pytest.raises(metarl.MetarlError, match=r"has no checkpoint.pt yet: train on with --resume"):
+    with pytest.raises(metarl.MetarlError, match=r"has no checkpoint.pt yet: continue training with --resume"):
         metarl.load(run)
-    assert_same(tiny(run, resume=True), whole)  # from the start, as the message about damage promises
+    assert_same(tiny(run, resume=True), whole)  # from the start, as the message about damage says
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"agent": 3}', '{"agent": {"name": "rl2"}}', "\x00"])
-def test_a_damaged_config(tiny: Train, run: Path, text: str) -> None:
+def test_a_damaged_config_is_refused(tiny: Train, run: Path, text: str) -> None:
     (run / "config.json").write_text(text)
     with pytest.raises(metarl.MetarlError, match=r"config.json is damaged"):
         metarl.load(run)
@@ -202,7 +204,7 @@ def test_a_damaged_config(tiny: Train, run: Path, text: str) -> None:
         tiny(run, resume=True)
 
 
-def test_a_config_with_nonsense_in_it(run: Path) -> None:
+def test_a_config_with_wrong_values_is_refused(run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     for change, message in (
         ({"distribution": {**config["distribution"], "world": "Moon"}}, "unknown world 'Moon'"),
@@ -216,7 +218,7 @@ def test_a_config_with_nonsense_in_it(run: Path) -> None:
             metarl.load(run)
 
 
-def test_metrics_shorter_than_the_checkpoint_says(tiny: Train, run: Path) -> None:
+def test_metrics_shorter_than_in_the_checkpoint_are_refused(tiny: Train, run: Path) -> None:
     for name in ("times.csv", "metrics.csv"):
         (run / name).write_bytes((run / name).read_bytes()[:-1])
         with pytest.raises(metarl.MetarlError, match=f"{name} is shorter than its checkpoint says"):
@@ -224,18 +226,18 @@ def test_metrics_shorter_than_the_checkpoint_says(tiny: Train, run: Path) -> Non
         (run / name).unlink()
         with pytest.raises(metarl.MetarlError, match=f"{name} is missing"):
             tiny(run, resume=True)
-        metarl.load(run)  # whose weights are whole
+        metarl.load(run)  # the weights are not damaged
         (run / name).write_bytes(b"-" * 10_000)
 
 
-def test_what_came_after_the_checkpoint_is_cut(tiny: Train, whole: Path, run: Path, assert_same: Same) -> None:
+def test_metrics_after_the_checkpoint_are_removed(tiny: Train, whole: Path, run: Path, assert_same: Same) -> None:
     with (run / "metrics.csv").open("a") as file:
         file.write("6,3360,0.1,")
     assert_same(tiny(run, resume=True), whole)
 
 
 def refused(tiny: Train, run: Path, message: str) -> None:
-    """Neither resumed, nor loaded; and metrics are as they were."""
+    """Assert that the run is neither resumed nor loaded, and that its metrics do not change."""
     metrics = (run / "metrics.csv").read_bytes()
     with pytest.raises(metarl.MetarlError, match=message):
         tiny(run, resume=True, steps=7 * UPDATE)
@@ -244,7 +246,7 @@ def refused(tiny: Train, run: Path, message: str) -> None:
     assert (run / "metrics.csv").read_bytes() == metrics
 
 
-# Resuming something else ----------------------------------------------------------------------------------------------
+# Resuming with other options -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -258,12 +260,12 @@ def refused(tiny: Train, run: Path, message: str) -> None:
         ({"settings": {"hidden_size": 4}}, "has hidden_size 8, not 4"),
     ],
 )
-def test_a_run_is_resumed_as_it_began(tiny: Train, saved: Path, change: dict, message: str) -> None:
+def test_resuming_with_other_options_is_refused(tiny: Train, saved: Path, change: dict, message: str) -> None:
     with pytest.raises(metarl.MetarlError, match=message):
         tiny(saved, resume=True, **{"steps": 7 * UPDATE, **change})
 
 
-def test_a_run_is_resumed_on_its_own_distribution(tiny: Train, saved: Path) -> None:
+def test_resuming_on_another_distribution_is_refused(tiny: Train, saved: Path) -> None:
     with pytest.raises(metarl.MetarlError, match="has distribution name 'PointGoalSparse', not 'HalfCheetahVel'"):
         tiny(saved, resume=True, distribution="HalfCheetahVel")
     changed = replace(metarl.get("PointGoalSparse"), horizon=50)
@@ -271,16 +273,16 @@ def test_a_run_is_resumed_on_its_own_distribution(tiny: Train, saved: Path) -> N
         tiny(saved, resume=True, distribution=changed)
 
 
-def test_a_run_keeps_its_number_of_threads_unless_told(tiny: Train, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_keeps_its_number_of_threads(tiny: Train, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counts = []
     monkeypatch.setattr(torch, "set_num_threads", counts.append)
     monkeypatch.setattr(torch, "get_num_threads", lambda: (counts or [4])[-1])
     tiny(run, resume=True, threads=None)
-    assert counts == [1, 4]  # the run's, then as before
+    assert counts == [1, 4]  # the run's number, then the number before it
 
 
-def test_the_config_says_how_far_the_run_was_to_go(tiny: Train, run: Path) -> None:
-    tiny(run, resume=True, steps=7 * UPDATE)
+def test_the_config_of_a_resumed_run_has_the_new_number_of_steps(tiny: Train, run: Path) -> None:
+    tiny(run, resume=True, steps=7 * UPDATE, cuda_graphs=False)  # cuda_graphs may change, as it is not in the config
     assert Run.open(run).config["steps"] == 7 * UPDATE
     assert Run.open(run).config["agent"]["settings"]["hidden_size"] == 8
 
@@ -288,7 +290,7 @@ def test_the_config_says_how_far_the_run_was_to_go(tiny: Train, run: Path) -> No
 # Files ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_reads_back_what_was_written(tmp_path: Path) -> None:
+def test_a_table_is_read_as_it_was_written(tmp_path: Path) -> None:
     table = Table(tmp_path / "t.csv")
     table.append({"a": 1, "b": 0.1 + 0.2, "c": None})
     length = table.sync()
@@ -303,7 +305,7 @@ def test_a_table_reads_back_what_was_written(tmp_path: Path) -> None:
     assert read_table(tmp_path / "t.csv")["a"] == [1]
 
 
-def test_settings_that_are_no_json_are_refused(tmp_path: Path) -> None:
+def test_settings_that_are_not_json_are_refused(tmp_path: Path) -> None:
     with pytest.raises(metarl.MetarlError, match="recorded as JSON"):
         Run.create(tmp_path / "run", {"settings": {1, 2}})
     assert not (tmp_path / "run" / "config.json").exists()
