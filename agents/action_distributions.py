@@ -1,12 +1,20 @@
-"""Action distributions over the outputs of a network: a diagonal Gaussian and a categorical distribution."""
+"""Actions of a policy: their distributions, the random numbers they are sampled with, and the action spaces."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
+import gymnasium as gym
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
+
+from metarl.errors import MetarlError
+from metarl.runtime import distributed
+from metarl.runtime.distributed import Shard
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -79,3 +87,118 @@ ActionDistribution = Gaussian | Categorical
 def _half_squares(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     r"""Return $\frac12 \sum_i ((x_i - \mu_i)/\sigma_i)^2$: [..., A] -> [...]."""
     return 0.5 * ((x - mean) * (-log_std).exp()).square().sum(-1)
+
+
+class ActionNoise:
+    """Random numbers for each row of a batch, from one generator (torch's default generator when None).
+
+    If the rows are one process's shard of a batch, they are cut from the draw for the whole batch. Several processes
+    then act exactly as a single one.
+    """
+
+    in_place = True  # not part of a CUDA graph: its numbers are drawn before the graph runs
+
+    def __init__(self, generator: torch.Generator | None = None, shard: Shard | None = None) -> None:
+        self.generator = generator
+        self.shard = shard if shard is not None and shard.count < shard.whole else None
+        self.draws = 0  # since `sync_draws`
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Return standard normal numbers of the shape of `like` [..., A]; the leading dimensions are the rows."""
+        return self._draw(torch.Tensor.normal_, like)
+
+    def exponential(self, like: Tensor) -> Tensor:
+        """Return exponential numbers of rate 1 of the shape of `like` [..., A]."""
+        return self._draw(torch.Tensor.exponential_, like)
+
+    def sync_draws(self) -> None:
+        """Draw as often as the process with the most draws; episodes may end at different steps in each."""
+        for _ in range(distributed.largest(self.draws) - self.draws):
+            self._again()
+        self.draws = 0
+
+    def _draw(self, fill: Callable[..., Tensor], like: Tensor) -> Tensor:
+        self._again = lambda: self._draw(fill, like)
+        self.draws += 1
+        if self.shard is None:
+            return fill(like.new_empty(like.shape), generator=self.generator)  # in row order for any memory layout
+        whole = like.new_empty(self.shard.whole, like.numel() // self.shard.count)
+        return fill(whole, generator=self.generator)[self.shard.rows].reshape(like.shape)
+
+
+class ActionSpace(ABC):
+    """An action space: the outputs that a policy's network needs for it, and the actions made of them."""
+
+    outputs: int  # P, the network's outputs: parameters of the action distribution
+    encoded_size: int  # size of an encoded action, an input of agents with memory
+    stds: int  # standard deviations that are parameters, not outputs of the network
+
+    @abstractmethod
+    def dist(self, dist_params: Tensor, log_std: Tensor) -> ActionDistribution:
+        """Return the action distribution for the network's outputs [..., outputs] and log_std [..., stds]."""
+
+    @abstractmethod
+    def draw(self, noise: ActionNoise, dist_params: Tensor) -> Tensor:
+        """Draw the noise for `sample` of the distribution. Only the shape of dist_params [..., outputs] is used."""
+
+    @abstractmethod
+    def clip(self, action: Tensor) -> Tensor:
+        """Return the action that the environment takes."""
+
+    @abstractmethod
+    def encode(self, action: Tensor) -> Tensor:
+        """Return the action as part of a policy's next input, float32 [..., encoded_size]."""
+
+    def choose(self, dist: ActionDistribution, noise: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Return the action for the environment, and the sample before clipping; the mode if `noise` is None."""
+        sample = dist.mode() if noise is None else dist.sample(noise)
+        return self.clip(sample), sample
+
+
+class Continuous(ActionSpace):
+    """Gaussian actions, clipped to [-1, 1]^A for the environment."""
+
+    def __init__(self, size: int) -> None:
+        self.outputs = self.encoded_size = self.stds = size
+
+    def dist(self, dist_params: Tensor, log_std: Tensor) -> Gaussian:
+        return Gaussian(dist_params, log_std)
+
+    def draw(self, noise: ActionNoise, dist_params: Tensor) -> Tensor:
+        return noise.normal(dist_params)
+
+    def clip(self, action: Tensor) -> Tensor:
+        return action.clamp(-1.0, 1.0)
+
+    def encode(self, action: Tensor) -> Tensor:
+        return action.clamp(-1.0, 1.0)
+
+
+class Discrete(ActionSpace):
+    """One of n actions from a categorical distribution, encoded as a one-hot vector."""
+
+    stds = 0
+
+    def __init__(self, n: int) -> None:
+        self.outputs = self.encoded_size = n
+
+    def dist(self, dist_params: Tensor, log_std: Tensor) -> Categorical:
+        return Categorical(dist_params)
+
+    def draw(self, noise: ActionNoise, dist_params: Tensor) -> Tensor:
+        return noise.exponential(dist_params)
+
+    def clip(self, action: Tensor) -> Tensor:
+        return action
+
+    def encode(self, action: Tensor) -> Tensor:
+        return one_hot(action, self.outputs).to(torch.float32)
+
+
+def action_space_of(space: gym.Space) -> ActionSpace:
+    """Return the action space for `space`; raise MetarlError unless it is a vector Box or a Discrete space from 0."""
+    if isinstance(space, gym.spaces.Discrete) and space.start == 0:
+        return Discrete(int(space.n))
+    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
+        return Continuous(space.shape[0])
+    raise MetarlError(f"this agent acts in a Box of vectors or in a Discrete space that starts at 0, not in {space}")

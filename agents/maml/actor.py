@@ -1,4 +1,4 @@
-"""The policy of the MAML family as an actor of a rollout: M tasks side by side, each by weights of its own."""
+"""The policy of the MAML family as the actor of a rollout: M tasks in a batch, with separate weights for each."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.core.trials import Step
 
 
 class MetaStep(NamedTuple):
-    """One step of B environments."""
+    """The actions at one step of B environments, and the quantities that training needs."""
 
-    action: Tensor  # [B, ...], for the world
-    sample: Tensor  # [B, ...], before it was clipped
-    dist_params: Tensor  # float32 [B, P], the network's output
+    action: Tensor  # [B, ...], for the environment
+    sample: Tensor  # [B, ...], the action before clipping
+    dist_params: Tensor  # float32 [B, P], the network's outputs
 
 
 class MetaActor:
-    """Acts by weights [M, ...], each set for an equal share of the environments."""
+    """An actor with M sets of weights, each for an equal number of consecutive environments."""
 
     graphable = True
 
@@ -31,7 +31,7 @@ class MetaActor:
         self.params: Params = {}
 
     def begin(self, params: Params, noise: ActionNoise) -> None:
-        """Act by these weights from now on; one set serves all environments."""
+        """Act with the weights `params` [M, ...] from now on; a single set (M = 1) is used for all environments."""
         self.params = params
         self.noise = noise
 
@@ -40,7 +40,7 @@ class MetaActor:
         return self.policy.actions.draw(self.noise, like)
 
     def act(self, obs: Tensor, noise: Tensor | None) -> MetaStep:
-        """Sample actions by `noise`; the mode without it."""
+        """Return one step; actions are sampled by `noise`, or are the mode if it is None."""
         policy, m = self.policy, len(next(iter(self.params.values())))
         dist_params = policy.network(self.params, policy.normalize(obs).unflatten(0, (m, -1)))
         dist = policy.actions.dist(dist_params, policy.log_std(self.params).flatten(1, 2))
@@ -48,7 +48,7 @@ class MetaActor:
         return MetaStep(action.flatten(0, 1), sample.flatten(0, 1), dist_params.flatten(0, 1))
 
     def observe(self, acted: MetaStep, step: Step) -> None:
-        """A feed-forward policy keeps nothing."""
+        """Do nothing: a feed-forward policy has no memory."""
 
     def end_episode(self) -> None:
         self.noise.sync_draws()

@@ -1,4 +1,4 @@
-"""Adaptation in use: an agent that plays trials and takes gradient steps on its own rollouts."""
+"""A trained agent that adapts within a trial, by gradient steps on its rollouts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.maml import non_finite
 from metarl.agents.maml.actor import MetaActor
 from metarl.agents.maml.adaptation_batch import compute_advantages
@@ -20,11 +20,11 @@ from metarl.errors import MetarlError
 
 
 class MetaAgent:
-    """Plays B trials from the initial weights (contract 8), each adapted on its own rollouts alone.
+    """An agent (metarl.core.agent) that adapts the initial weights within a trial, separately in each environment.
 
-    Every `trial_shots` episodes it takes a gradient step on them, `steps_in_trial` times at most. Until the last of
-    these steps actions are sampled, because a policy that never varies learns nothing from its rollouts; after it they
-    are the mode where `deterministic`.
+    After every `trial_shots` episodes it takes a gradient step on them, at most `steps_in_trial` times. Actions are
+    sampled until the last of these steps, because a policy gradient needs varied actions. After it, they are the mode
+    if `deterministic`.
     """
 
     def __init__(self, policy: MetaPolicy, deterministic: bool = True) -> None:
@@ -34,24 +34,24 @@ class MetaAgent:
         self.steps = 0  # gradient steps taken in this trial
 
     def begin(self, num_envs: int) -> None:
-        """Start a trial from the initial weights; the random numbers of actions start anew, too."""
+        """Start a trial from the initial weights, and restart the random numbers of actions."""
         self.num_envs = num_envs
         self.steps = 0
         self.actor = MetaActor(self.policy, num_envs)
         noise = ActionNoise(generator("sampled actions", device=self._device()))
         self.actor.begin(self.policy.initial_params(num_envs), noise)
-        self._episodes: list[list[Tensor]] = []  # finished since the last gradient step
+        self._episodes: list[list[Tensor]] = []  # those finished since the last gradient step
         self._rows: list[tuple[Tensor, ...]] = []  # steps of this episode
         self._over = torch.zeros(num_envs, dtype=torch.bool, device=self._device())
 
     @property
     def params(self) -> Params:
-        """The present weights [B, ...]."""
+        """The current weights [B, ...]."""
         return self.actor.params
 
     @property
     def adapting(self) -> bool:
-        """Whether there are gradient steps to come."""
+        """Whether gradient steps remain in this trial."""
         return self.steps < self.policy.settings.steps_in_trial
 
     @torch.no_grad()
@@ -66,7 +66,7 @@ class MetaAgent:
 
     @torch.no_grad()
     def observe(self, step: Step) -> None:
-        # On a GPU, an episode may end some steps after all environments rest; those steps belong to no episode.
+        # On a GPU, the slot of an episode may continue while all environments rest; these steps belong to no episode.
         if not self.adapting or bool(step.resting.all()):
             return
         self._rows.append((*self._last, step.reward, (~step.resting).float()))
@@ -75,7 +75,7 @@ class MetaAgent:
             self._end_episode()
 
     def clone(self) -> MetaAgent:
-        """Return an agent with copies of the adapted weights, which learns independently of this one."""
+        """Return an independent agent with copies of the adapted weights."""
         self._check_begun()
         twin = MetaAgent(self.policy, self.deterministic)
         twin.__dict__.update(self.__dict__)
@@ -91,13 +91,13 @@ class MetaAgent:
         torch.save(self.state_dict(), path)
 
     def load(self, path: str | Path) -> MetaAgent:
-        """Load adapted weights saved by an agent of the same run; returns itself."""
+        """Load adapted weights saved by an agent of the same run, and return self; MetarlError for other files."""
         try:
             self.load_state_dict(torch.load(path, weights_only=True, map_location=self._device()))
-        except Exception as error:  # torch raises what it comes to in a file of another kind, and gives unsafe advice
+        except Exception as error:  # torch raises many kinds of errors for other files, some with unsafe advice
             why = error if isinstance(error, KeyError | OSError) else type(error).__name__
             raise MetarlError(
-                f"{path} holds no adapted weights of this agent ({why}): give a file that save() made"
+                f"{path} holds no adapted weights of this agent ({why}): use a file written by save()"
             ) from error
         return self
 
@@ -117,7 +117,7 @@ class MetaAgent:
             raise MetarlError("call begin(num_envs) first, or load")
 
     def _take(self, params: Params, noise: ActionNoise) -> None:
-        """Act by copies of these weights from now on."""
+        """Act with copies of these weights from now on."""
         self.actor.begin({name: value.detach().clone() for name, value in params.items()}, noise)
 
     def _end_episode(self) -> None:
@@ -138,7 +138,7 @@ class MetaAgent:
         if broken is not None:
             raise MetarlError(
                 f"the gradient step of environment {broken} is not finite: lower inner_lr, as in "
-                "metarl.load(run_dir, inner_lr=...), or look at the rewards it was given"
+                "metarl.load(run_dir, inner_lr=...), or check that the rewards are finite"
             )
         self._take(adapted, self.actor.noise)
         self.steps += 1
@@ -148,7 +148,7 @@ class MetaAgent:
 
 
 def _side_by_side(episodes: list[list[Tensor]]) -> list[Tensor]:
-    """Episodes [B, 1, T, ...] of different lengths as one batch [B, shots, T, ...], filled up with rest."""
+    """Return episodes [B, 1, T, ...] of different lengths as one batch [B, shots, T, ...], padded with rests."""
     longest = max(episode[-1].shape[2] for episode in episodes)
     return [
         torch.cat([torch.cat([x, x.new_zeros(*x.shape[:2], longest - x.shape[2], *x.shape[3:])], 2) for x in column], 1)

@@ -11,8 +11,9 @@ derivative of $x$ along $v = (\dot W, \dot b)$, that is (Pearlmutter 1994)
                - 2\,h_l \delta_l \dot z_l$,  $\dot\delta_L = 0$
     products   $h_{l-1}^\top \dot\delta_l + \dot h_{l-1}^\top \delta_l$ for $W_l$, the sum of $\dot\delta_l$ for $b_l$
 
-and $\dot z_L$ for $u$. Autograd takes more passes over the activations, each through main memory. On CPU, tasks are processed
-in groups whose activations fit into the processor's cache.
+and $\dot z_L$ for $u$. Autograd takes more passes over the activations, each through main memory.
+
+On CPU, tasks are processed in groups whose activations fit into the processor's cache.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ CACHE = 2**17  # numbers of the widest activation of a group for each core: 512 
 
 
 def tanh_layers(x: Tensor, layers: Sequence[Layer]) -> Tensor:
-    """Return outputs [M, N, P] for constants x [M, N, I]; differentiable by the layers to any order, fast to the second."""
+    """Return outputs [M, N, P] for constants x [M, N, I]; differentiable by the layers, fast to the second order."""
     return _Outputs.apply(x, *(part for layer in layers for part in layer))  # type: ignore[return-value]
 
 

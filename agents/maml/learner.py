@@ -1,4 +1,4 @@
-"""The outer loop: roll out, adapt, roll out again, and move the initial weights (Finn et al. 2017, algorithm 3)."""
+"""The meta-learner: rollouts, inner steps, rollouts, and an outer step (Finn et al. 2017, algorithm 3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.maml import memory_budget, non_finite
 from metarl.agents.maml.actor import MetaActor
 from metarl.agents.maml.adaptation_batch import AdaptationBatch, compute_advantages
@@ -33,16 +33,16 @@ OUTER = {"ppo": OuterPPO, "trpo": OuterTRPO, "reptile": OuterReptile}
 
 
 class MetaBatch(NamedTuple):
-    """The experience of M tasks x N rollouts, adapted after each batch but the last."""
+    """The experience of M tasks x N rollouts, with an inner step after each batch but the last."""
 
     tasks: TaskSet  # M
     batches: list[AdaptationBatch]
-    to_go: list[Tensor]  # of each batch: returns-to-go [M, N, T]
-    raw_obs: list[Tensor]  # of each batch: [S, *observation], taken steps alone, as the world gave them
+    to_go: list[Tensor]  # returns-to-go [M, N, T] of each batch
+    raw_obs: list[Tensor]  # observations [S, *observation] of each batch before normalisation, taken steps alone
 
 
 class MetaLearner(Learner):
-    """Meta-trains initial weights on one distribution. A trial has an episode for each inner step, and one after."""
+    """The learner of initial weights on one task distribution. A trial has one episode per inner step, and one more."""
 
     data_parallel = True
 
@@ -57,7 +57,7 @@ class MetaLearner(Learner):
             torch.manual_seed(derive_seed(seed, "weights"))
             policy = MetaPolicy(self.env.observation_space, self.env.action_space, settings)
         self.policy = policy.to(device)
-        # Two actors, because weights of other shapes are other CUDA graphs.
+        # Two actors, because a CUDA graph holds weights of one shape.
         self.shared_actor = MetaActor(self.policy, self.env.num_envs)  # one set of weights for all tasks
         self.adapted_actor = MetaActor(self.policy, self.env.num_envs)  # one set for each task
         self.outer = OUTER[settings.outer](self.policy)
@@ -78,7 +78,7 @@ class MetaLearner(Learner):
         })  # fmt: skip
 
     def collect(self) -> MetaBatch:
-        """Roll out each task, and again after each inner step; every rollout is an episode of a trial."""
+        """Collect rollouts of each task before the inner steps and after each. A rollout is an episode of a trial."""
         tasks = self.distribution.tasks("train", self.tasks.whole, derive_seed(self.seed, "tasks", self.updates))
         tasks = tasks[self.tasks.rows]
         noise = ActionNoise(generator(self.seed, "actions", self.updates, device=self.env.device), self.rows)
@@ -103,7 +103,7 @@ class MetaLearner(Learner):
             actor.begin(params, noise)
 
     def _add(self, meta_batch: MetaBatch, params: Params, episode: Rollout) -> AdaptationBatch:
-        """Add an episode of all rollouts to the meta-batch, with its advantages."""
+        """Add an episode of all environments to the meta-batch, with its advantages."""
         s, policy = self.settings, self.policy
         time_first = (
             episode.obs,
@@ -121,7 +121,7 @@ class MetaLearner(Learner):
         return batch
 
     def update_statistics(self, meta_batch: MetaBatch) -> None:
-        """Move the baseline and the running statistics, only now, so that the update used what the rollouts used."""
+        """Update the baseline and the running statistics, after the outer step, which uses those of the rollouts."""
         data = [
             BaselineData(batch.obs, to_go, batch.mask)
             for batch, to_go in zip(meta_batch.batches, meta_batch.to_go, strict=True)

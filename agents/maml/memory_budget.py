@@ -1,8 +1,8 @@
-"""The memory that a meta-iteration takes, known before the first.
+"""The memory that an update of the MAML family takes, estimated before the first update.
 
-In the outer step lie, of each env step, what was lived through, and of every phase the activations and what the passes
-through the layers make of them. The factors are measured (docs/results, "Memory"): planned is 0.7 to 1.4 times what was
-taken, from 64 to 256 units, 2 and 3 layers, 1 and 2 inner steps; those of a device on CPU, with all tasks at once.
+The outer step holds the experience of each env step, and the activations of all batches with intermediate results of
+their derivatives. The factors are measured (docs/results, "Memory"): the estimate is 0.7 to 1.4 times the actual peak,
+for 64 to 256 units, 2 and 3 layers, 1 and 2 inner steps. Those for a GPU were measured on CPU, with all tasks at once.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.runtime.free_memory import check_fits
 
-ROW, OBSERVED, ACTED = 100, 50, 30  # bytes of an env step, of each number seen, of each number of an action
-# Bytes of each unit of all hidden layers: with tasks in groups that fit the cache (CPU), and all at once.
+ROW, OBSERVED, ACTED = 100, 50, 30  # bytes per env step, per number of an observation, per output of the network
+# Bytes per hidden unit_bytes: with tasks in groups that fit the cache (CPU), and all at once (GPU).
 IN_GROUPS, AT_ONCE = 10, 26
-CURVATURE = 34  # bytes of each unit, of the graph that TRPO keeps
-NO_GRAPH, FIRST_ORDER = 0.5, 0.75  # shares of Reptile, and of what has no second derivatives
+CURVATURE = 34  # bytes per hidden unit_bytes for the graph that TRPO keeps
+NO_GRAPH, FIRST_ORDER = 0.5, 0.75  # factors for Reptile, and without second derivatives
 
 
 def bytes_each(policy: MetaPolicy) -> float:
-    """Of an env step, whatever phase it is in."""
+    """Return the bytes that an env step of any batch takes."""
     settings = policy.settings
-    lived = ROW + OBSERVED * policy.shape[0] + ACTED * policy.actions.outputs
-    at_once = AT_ONCE if policy.network.meta["head_weight"].is_cuda else IN_GROUPS
-    unit = at_once + (CURVATURE if settings.outer == "trpo" else 0)
-    learned = unit * settings.layers * settings.hidden_size
-    share = NO_GRAPH if settings.outer == "reptile" else FIRST_ORDER if settings.first_order else 1.0
-    return share * (lived + learned)
+    experience = ROW + OBSERVED * policy.shape[0] + ACTED * policy.actions.outputs
+    per_unit = AT_ONCE if policy.network.meta["head_weight"].is_cuda else IN_GROUPS
+    unit_bytes = per_unit + (CURVATURE if settings.outer == "trpo" else 0)
+    activations = unit_bytes * settings.layers * settings.hidden_size
+    factor = NO_GRAPH if settings.outer == "reptile" else FIRST_ORDER if settings.first_order else 1.0
+    return factor * (experience + activations)
 
 
 def check(policy: MetaPolicy, steps: int, free: int) -> None:
-    """Raise MetarlError, with the largest size that fits, unless trials of so many steps fit into `free` bytes."""
+    """Raise MetarlError, with the largest num_envs that fits, unless trials of `steps` steps fit into `free` bytes."""
     if len(policy.shape) > 1:
-        return  # not known for planes and pixels
+        return  # there is no estimate for planes and pixels
     settings = policy.settings
     wanted = int(steps * settings.num_envs * bytes_each(policy))
     what = f"a meta-batch of num_envs {settings.num_envs} x {steps} steps"

@@ -1,4 +1,4 @@
-"""A feed-forward network whose weights may differ from task to task: M networks at once by batched products."""
+"""A feed-forward network with separate weights for each task: M networks at once, by batched products."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn.functional import conv2d
 
 from metarl.agents.maml.layers import Layer, layer_inputs, tanh, tanh_layers
 
-Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set for each task
+Params = dict[str, Tensor]  # weights by name, [M, *shape]: one set per task
 Activation = Literal["tanh", "relu"]
-CHANNELS = 16  # of a convolution
+CHANNELS = 16  # output channels of a convolution
 HEAD = ("head_weight", "head_bias")
 
 
@@ -22,10 +22,10 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "relu": torc
 
 
 class Network(nn.Module):
-    """The initial weights that are meta-learned, and the forward pass for M sets of weights.
+    """The meta-learned initial weights, and the forward pass with M sets of weights.
 
-    Vectors go through `layers` hidden layers of `hidden_size`; planes [height, width, channels] first through two 3x3
-    convolutions. `stds` further parameters, `log_std`, are adapted beside the weights.
+    Vectors go through `layers` hidden layers of `hidden_size` units. Planes [height, width, channels] go through two
+    3x3 convolutions first. stds: size of a further parameter `log_std`, which is adapted like the weights.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class Network(nn.Module):
             self.meta["log_std"] = nn.Parameter(torch.full((stds,), math.log(initial_std)))
 
     def params(self, tasks: int = 1) -> Params:
-        """The initial weights for each of M tasks, differentiable with respect to them."""
+        """Return the initial weights for each of M tasks, as differentiable views."""
         return {name: weight.expand(tasks, *weight.shape) for name, weight in self.meta.items()}
 
     def forward(self, params: Params, x: Tensor) -> Tensor:
-        """Outputs [M, N, P] of inputs [M, N, *shape], each task with weights of its own."""
+        """Return outputs [M, N, P] for inputs [M, N, *shape], with the weights `params` [M, ...] of each task."""
         if len(self.shape) == 3:
             x = self._convolve(params, x)
         layers = self.layers_of(params)
@@ -59,7 +59,7 @@ class Network(nn.Module):
         return layer_inputs(x, layers, self.activation)[-1].contiguous()
 
     def layers_of(self, params: Params) -> list[Layer]:
-        """Weights and biases of the fully connected layers, the head last."""
+        """Return weights and biases of the fully connected layers, the head last."""
         names = (*(f"layer{i}" for i in range(self.layers)), "head")
         return [(params[f"{name}_weight"], params[f"{name}_bias"]) for name in names]
 
@@ -77,7 +77,7 @@ class Network(nn.Module):
         return CHANNELS * math.ceil(height / 2) * math.ceil(width / 2)
 
     def _convolve(self, params: Params, x: Tensor) -> Tensor:
-        """[M, N, height, width, C] -> [M, N, F]: the tasks are the groups of one grouped convolution."""
+        """Return features [M, N, F] of planes [M, N, height, width, C]; the tasks are the groups of one convolution."""
         tasks, rows, height, width, channels = x.shape
         x = x.float() / 255 if x.dtype == torch.uint8 else x
         x = x.permute(1, 0, 4, 2, 3).reshape(rows, tasks * channels, height, width)

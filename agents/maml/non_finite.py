@@ -1,4 +1,4 @@
-"""Gradients that are not finite: whose they were, and what to do."""
+"""Errors for gradients that are not finite: they name the task, and the cure."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from metarl.agents.maml.policy import MetaPolicy
 from metarl.errors import MetarlError
 from metarl.tasks.task_set import TaskSet
 
-CURE = "the last checkpoint is intact; to go further, train anew with a lower inner_lr or outer_lr"
+CURE = "the last checkpoint is intact; start a new training with a lower inner_lr or outer_lr"
 
 
 def check_inner(params: Params, tasks: TaskSet) -> None:
-    """MetarlError where a task's adapted weights [M, ...] are not finite; it names the first."""
+    """Raise MetarlError, with the first such task, if adapted weights [M, ...] are not finite."""
     i = first_broken(params)
     if i is not None:
-        raise of_task("inner", tasks, i)
+        raise task_error("inner", tasks, i)
 
 
 def first_broken(params: Params) -> int | None:
-    """The first of M whose weights [M, ...] are not finite."""
+    """Return the index of the first task whose weights [M, ...] are not finite; None if all are finite."""
     finite = torch.stack([value.flatten(1).isfinite().all(1) for value in params.values()]).all(0)
     return None if bool(finite.all()) else int((~finite).nonzero()[0])
 
 
-def of_task(what: str, tasks: TaskSet, i: int) -> MetarlError:
-    """The inner or outer gradient of the i-th task."""
+def task_error(loop: str, tasks: TaskSet, i: int) -> MetarlError:
+    """Return the error for the gradient of the i-th task in the "inner" or "outer" loop."""
     task = {name: values[i].tolist() for name, values in tasks.params.items()}
-    return MetarlError(f"the {what} gradient of task {i} ({task}) is not finite: {CURE}")
+    return MetarlError(f"the {loop} gradient of task {i} ({task}) is not finite: {CURE}")
 
 
-def of_outer_step(
+def outer_error(
     policy: MetaPolicy, weights: Sequence[Tensor], batches: Sequence[AdaptationBatch], tasks: TaskSet
 ) -> MetarlError:
-    """The first task whose own share of the outer gradient is not finite; asks no other process."""
+    """Return the error for the first task of this process whose part of the outer gradient is not finite."""
     for i in range(len(tasks)):
-        alone = [batch.tasks(torch.tensor([i], device=batch.obs.device)) for batch in batches]
-        now = replay(policy, alone)
-        shares = torch.autograd.grad(surrogate(alone[-1], now.ratio) + now.inner_kl.sum(), weights)
-        if not all(bool(share.isfinite().all()) for share in shares):
-            return of_task("outer", tasks, i)
-    return MetarlError(f"the outer gradient is not finite, though the share of no task here is to blame: {CURE}")
+        single = [batch.tasks(torch.tensor([i], device=batch.obs.device)) for batch in batches]
+        result = replay(policy, single)
+        gradients = torch.autograd.grad(surrogate(single[-1], result.ratio) + result.inner_kl.sum(), weights)
+        if not all(bool(gradient.isfinite().all()) for gradient in gradients):
+            return task_error("outer", tasks, i)
+    return MetarlError(f"the outer gradient is not finite, but its part from each task of this process is: {CURE}")

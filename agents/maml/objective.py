@@ -1,4 +1,4 @@
-"""The outer objective: what the adapted policies are worth, as a differentiable function of the initial weights."""
+"""The outer objective: the performance of adapted policies, as a differentiable function of the initial weights."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from metarl.agents.maml.surrogates import per_task_mean
 from metarl.runtime import distributed
 
 
-class Replay(NamedTuple):
-    """The inner loop taken again from the present initial weights, on experience gathered before."""
+class ReplayResult(NamedTuple):
+    """The adapted policies that the current initial weights lead to, evaluated on a meta-batch."""
 
-    inner_kl: Tensor  # [M], of the pre-update policies from those that sampled
-    pre_update: Tensor  # [M], mean log-ratio of the pre-update actions
-    ratio: Tensor  # [M, N, T], probability of post-update actions now over then
-    dist: ActionDistribution  # the adapted policies on the query states
+    inner_kl: Tensor  # [M], mean KL divergence of the pre-update policies from those that sampled
+    pre_update_log_ratio: Tensor  # [M], mean log-ratio of the pre-update actions
+    ratio: Tensor  # [M, N, T], probability ratio of the query actions: current over at sampling time
+    dist: ActionDistribution  # of the adapted policies on the query observations
 
 
-def replay(policy: MetaPolicy, batches: Sequence[AdaptationBatch], differentiable: bool = True) -> Replay:
-    """Adapt all tasks step by step, then look at the query batch with what comes out."""
+def replay(policy: MetaPolicy, batches: Sequence[AdaptationBatch], differentiable: bool = True) -> ReplayResult:
+    """Repeat the inner steps of a meta-batch from the current initial weights, and evaluate its query batch.
+
+    batches: one per inner step, then the query batch.
+    """
     *support, query = batches
     params = policy.network.params(len(query.reward))
     zero = query.reward.new_zeros(len(query.reward))
-    inner_kl, pre_update = zero, zero
+    inner_kl, pre_update_log_ratio = zero, zero
     settings = policy.settings
     for batch in support:
         dist = policy.dist(params, batch.obs)
@@ -36,49 +39,50 @@ def replay(policy: MetaPolicy, batches: Sequence[AdaptationBatch], differentiabl
             inner_kl = inner_kl + divergence(policy, batch, dist) / len(support)
         if settings.exploration_coef > 0:
             log_ratio = dist.log_prob(batch.action) - batch.log_prob
-            pre_update = pre_update + per_task_mean(log_ratio, batch.weight) / len(support)
+            pre_update_log_ratio = pre_update_log_ratio + per_task_mean(log_ratio, batch.weight) / len(support)
         params = policy.adapt(params, batch, differentiable, dist)
     dist = policy.dist(params, query.obs)
     ratio = (dist.log_prob(query.action) - query.log_prob).exp()
-    return Replay(inner_kl, pre_update, ratio, dist)
+    return ReplayResult(inner_kl, pre_update_log_ratio, ratio, dist)
 
 
 def divergence(policy: MetaPolicy, batch: AdaptationBatch, dist: ActionDistribution) -> Tensor:
-    """[M]: mean KL divergence in a batch's states of a distribution from the one that sampled.
+    """Return the mean KL divergence of `dist` from the distribution that sampled the batch, [M].
 
-    In the query batch that was each task's adapted policy.
+    The query batch was sampled by the adapted policy of each task.
     """
     old = policy.actions.dist(batch.dist_params, batch.log_std)
     return per_task_mean(old.kl(dist), batch.weight)  # type: ignore[arg-type]
 
 
-def penalties(policy: MetaPolicy, batches: Sequence[AdaptationBatch], now: Replay) -> Tensor:
-    r"""ProMP's $\eta\,\mathrm{KL}(\pi_{old}||\pi_\theta)$ (Rothfuss et al. 2019, equation 11) and E-MAML's term.
+def penalties(policy: MetaPolicy, batches: Sequence[AdaptationBatch], result: ReplayResult) -> Tensor:
+    r"""Return ProMP's $\eta\,\mathrm{KL}(\pi_{old}||\pi_\theta)$ (Rothfuss et al. 2019, equation 11) + E-MAML's term.
 
-    E-MAML (Stadie et al. 2018, equation 6) credits what was done before the update for what was earned after it: here
-    the log-likelihood of each task's pre-update actions by its mean return after the update, standardised over tasks.
+    E-MAML (Stadie et al. 2018, equation 6) gives pre-update actions credit for the return after the update. Its term
+    is the log-likelihood of each task's pre-update actions times its mean return after the update, standardised over
+    tasks.
     """
     settings = policy.settings
-    penalty = settings.inner_kl_coef * now.inner_kl.mean()
+    penalty = settings.inner_kl_coef * result.inner_kl.mean()
     if settings.exploration_coef == 0:
         return penalty
-    earned = batches[-1].returns.mean(1)
-    mean, std = distributed.mean_and_std(earned, correction=0)
-    advantage = (earned - mean) / (std + 1e-8)
-    return penalty - settings.exploration_coef * (now.pre_update * advantage).mean()
+    task_return = batches[-1].returns.mean(1)
+    mean, std = distributed.mean_and_std(task_return, correction=0)
+    advantage = (task_return - mean) / (std + 1e-8)
+    return penalty - settings.exploration_coef * (result.pre_update_log_ratio * advantage).mean()
 
 
 def surrogate(query: AdaptationBatch, ratio: Tensor) -> Tensor:
-    """The mean over tasks of what the importance-weighted advantages lose; []."""
+    """Return the negative mean over tasks of the importance-weighted advantages; []."""
     return -per_task_mean(ratio, query.advantage * query.weight).mean()
 
 
 def clipped_surrogate(query: AdaptationBatch, ratio: Tensor, clip: float) -> Tensor:
-    r"""The same, clipped (Schulman et al. 2017, equation 7).
+    r"""Return the clipped surrogate (Schulman et al. 2017, equation 7); [].
 
-    $\min(rA, \mathrm{clip}(r)A) = A + |A| \min((r - 1)\,\mathrm{sign} A, \epsilon)$, of which autograd takes a third of
-    the time.
+    It is computed as $\min(rA, \mathrm{clip}(r)A) = A + |A| \min((r - 1)\,\mathrm{sign} A, \epsilon)$, which takes
+    autograd a third of the time.
     """
-    weight = query.advantage * query.weight
-    gain = ((ratio - 1) * weight.sign()).clamp(max=clip)
-    return -(weight + gain * weight.abs()).sum((1, 2)).mean()
+    weighted_advantage = query.advantage * query.weight
+    gain = ((ratio - 1) * weighted_advantage.sign()).clamp(max=clip)
+    return -(weighted_advantage + gain * weighted_advantage.abs()).sum((1, 2)).mean()

@@ -1,4 +1,4 @@
-"""The outer loop by PPO: a few Adam steps on the clipped objective (every preset but MAML and Reptile)."""
+"""The outer loop by PPO: a few Adam steps on the clipped objective (all presets but maml and reptile)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metarl.tasks.task_set import TaskSet
 
 
 class OuterPPO:
-    """Each step adapts all tasks again from the present initial weights and differentiates through it."""
+    """An optimiser whose steps repeat the inner loop from the current weights and differentiate through it."""
 
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
@@ -25,23 +25,25 @@ class OuterPPO:
         self.optimizer = torch.optim.Adam(self.weights, policy.settings.outer_lr, eps=1e-5, fused=True)
 
     def step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
+        """Update the initial weights on a meta-batch; return metrics. Raise MetarlError unless gradients are finite."""
         steps = [self._gradient_step(batches, tasks) for _ in range(self.policy.settings.outer_epochs)]
         return {**steps[-1], "outer_loss": steps[0]["outer_loss"]}
 
     def _gradient_step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
         settings = self.policy.settings
-        now = replay(self.policy, batches)
-        loss = clipped_surrogate(batches[-1], now.ratio, settings.clip_coef) + penalties(self.policy, batches, now)
+        result = replay(self.policy, batches)
+        loss = clipped_surrogate(batches[-1], result.ratio, settings.clip_coef)
+        loss = loss + penalties(self.policy, batches, result)
         self.optimizer.zero_grad()
         loss.backward()
         distributed.average_([weight.grad for weight in self.weights if weight.grad is not None])
         norm = torch.nn.utils.clip_grad_norm_(self.weights, settings.max_grad_norm)
         with torch.no_grad():
-            kl = divergence(self.policy, batches[-1], now.dist).mean()
-        figures = {"outer_loss": loss, "grad_norm": norm, "kl": kl, "inner_kl": now.inner_kl.mean()}
-        metrics = dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True))  # waits once
+            kl = divergence(self.policy, batches[-1], result.dist).mean()
+        values = {"outer_loss": loss, "grad_norm": norm, "kl": kl, "inner_kl": result.inner_kl.mean()}
+        metrics = dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))  # one wait for the GPU
         if not isfinite(metrics["grad_norm"]):
-            raise non_finite.of_outer_step(self.policy, self.weights, batches, tasks)
+            raise non_finite.outer_error(self.policy, self.weights, batches, tasks)
         self.optimizer.step()
         return metrics
 

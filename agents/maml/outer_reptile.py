@@ -1,8 +1,8 @@
 r"""The outer loop by Reptile (Nichol et al. 2018): $\theta \leftarrow \theta + \epsilon (\overline{\theta_i'} -
 \theta)$.
 
-No second derivatives, and no query set: the last batch, too, is one to adapt on, so that there are always two inner
-steps or more, without which Reptile is joint training.
+There are no second derivatives and no query set: the last batch is used for an inner step as well. There are therefore
+at least two inner steps; with one, Reptile is joint training.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from metarl.tasks.task_set import TaskSet
 
 
 class OuterReptile:
-    """A step towards the mean of the adapted weights."""
+    """An optimiser that moves the initial weights towards the mean of the adapted weights."""
 
     def __init__(self, policy: MetaPolicy) -> None:
         self.policy = policy
 
     def step(self, batches: Sequence[AdaptationBatch], tasks: TaskSet) -> dict[str, float]:
+        """Update the initial weights on a meta-batch; return metrics. Raise MetarlError unless gradients are finite."""
         policy = self.policy
         params = policy.initial_params(len(tasks))
         for batch in batches:
@@ -33,16 +34,16 @@ class OuterReptile:
             non_finite.check_inner(params, tasks)
         adapted = {name: value.mean(0) for name, value in params.items()}
         distributed.average_(list(adapted.values()))
-        moved = 0.0
+        squared_norm = 0.0
         with torch.no_grad():
             for name, weight in policy.network.meta.items():
-                way = policy.settings.outer_lr * (adapted[name] - weight)
-                weight += way
-                moved += float(way.square().sum())
-        return {"outer_step": moved**0.5}
+                change = policy.settings.outer_lr * (adapted[name] - weight)
+                weight += change
+                squared_norm += float(change.square().sum())
+        return {"outer_step": squared_norm**0.5}
 
     def state_dict(self) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state: Any) -> None:
-        """There is none."""
+        """Do nothing: there is no state."""

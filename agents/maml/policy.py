@@ -1,4 +1,4 @@
-"""The parts of a trained agent of the MAML family: initial weights, step sizes, normalisation, baseline."""
+"""The learned parts of an agent of the MAML family: initial weights, step sizes, normalisation and baseline."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.action_distributions import ActionDistribution
-from metarl.agents.action_spaces import action_space_of
+from metarl.agents.action_distributions import ActionDistribution, action_space_of
 from metarl.agents.maml.adaptation_batch import AdaptationBatch
 from metarl.agents.maml.baselines import LinearBaseline, ValueBaseline
 from metarl.agents.maml.inner_update import StepSizes
@@ -17,17 +16,17 @@ from metarl.agents.maml.surrogates import SURROGATES, step_weights
 from metarl.agents.networks.normalization import RunningNorm
 from metarl.errors import MetarlError
 
-HEAD_GAIN = 0.1  # a small last layer: actions start near the middle of the box
+HEAD_GAIN = 0.1  # of the last layer: initial actions are near the middle of the box
 VALUE_RATE, VALUE_EPOCHS = 1e-3, 5
 
 
 class MetaPolicy(nn.Module):
-    """Initial weights and how they are adapted."""
+    """Initial weights, and the parts that adapt them."""
 
     def __init__(self, observation_space: gym.Space, action_space: gym.Space, settings: MAMLSettings) -> None:
         super().__init__()
         if not isinstance(observation_space, gym.spaces.Box) or len(observation_space.shape) not in (1, 3):
-            raise MetarlError(f"this agent sees vectors, or planes [height, width, channels], not {observation_space}")
+            raise MetarlError(f"this agent takes vectors, or planes [height, width, channels], not {observation_space}")
         self.settings = settings
         self.shape: tuple[int, ...] = observation_space.shape
         self.actions = action_space_of(action_space)
@@ -44,16 +43,16 @@ class MetaPolicy(nn.Module):
         return {name: value.detach() for name, value in self.network.params(tasks).items()}
 
     def normalize(self, obs: Tensor) -> Tensor:
-        """Return observations as the network takes them."""
+        """Return normalised observations, the inputs of the network."""
         return obs if self.norm is None else self.norm(obs)
 
     def dist(self, params: Params, obs: Tensor) -> ActionDistribution:
-        """Return the distribution of actions in normalised observations [M, N, T, *shape]."""
+        """Return the action distribution for normalised observations [M, N, T, *shape]."""
         dist_params = self.network(params, obs.flatten(1, 2)).view(*obs.shape[:3], -1)
         return self.actions.dist(dist_params, self.log_std(params))
 
     def log_std(self, params: Params) -> Tensor:
-        """Return [M, 1, 1, A] (A = 0 where actions are discrete)."""
+        """Return log standard deviations [M, 1, 1, A] (A = 0 for discrete actions)."""
         if "log_std" in params:
             return params["log_std"][:, None, None]
         weight = next(iter(params.values()))
@@ -65,7 +64,7 @@ class MetaPolicy(nn.Module):
     ) -> Params:  # fmt: skip
         """Return the weights after one inner step on a batch.
 
-        dist: of actions in the batch under `params`, as a function of them, where it is known already.
+        dist: the action distribution on the batch as a function of `params`, if it has been computed already.
         """
 
         def losses(given: Params) -> Tensor:
@@ -78,7 +77,7 @@ class MetaPolicy(nn.Module):
     def make_batch(
         self, params: Params, obs: Tensor, action: Tensor, dist_params: Tensor, reward: Tensor, mask: Tensor
     ) -> AdaptationBatch:
-        """Return experience [M, N, T, ...] under `params`, without advantages yet. obs: raw; mask: float32."""
+        """Return a batch of experience sampled with `params`; advantages are 0. obs: raw; mask: float32 [M, N, T]."""
         log_std = self.log_std(params).detach()
         log_prob = self.actions.dist(dist_params, log_std).log_prob(action)
         return AdaptationBatch(

@@ -1,4 +1,4 @@
-"""Every setting of the MAML family; a preset is a choice of these."""
+"""The settings of the MAML family; a preset is a choice of them."""
 
 from __future__ import annotations
 
@@ -14,64 +14,64 @@ Outer = Literal["trpo", "ppo", "reptile"]
 
 @dataclass(frozen=True)
 class MAMLSettings:
-    """Policy gradients that learn to be adapted by policy gradients."""
+    """Settings of gradient-based meta-RL."""
 
     num_envs: int = 200
-    """rollouts side by side; each task has num_envs / meta_batch_size of them before every inner step"""
+    """rollouts in a batch; each task has num_envs / meta_batch_size of them before every inner step"""
     meta_batch_size: int = 20
     """tasks in an outer step"""
     inner_steps: int = 1
-    """gradient steps on a task before it counts in the outer loop; each on rollouts of its own"""
+    """inner steps on a task in training, each on new rollouts"""
     inner_lr: float = 0.1
-    """step size of the inner loop, to start from where it is learned"""
+    """step size of the inner loop; the initial value if it is learned"""
     learn_rates: bool = False
-    """learn a step size for each weight (Meta-SGD)"""
+    """learn a step size for each element of each weight (Meta-SGD)"""
     head_only: bool = False
-    """adapt the last layer alone (ANIL); the standard deviations of actions stay too"""
+    """adapt the last layer alone (ANIL), not the standard deviations of actions either"""
     first_order: bool = False
-    """take the inner gradient for a constant in the outer loop (first-order MAML)"""
+    """treat the inner gradient as a constant in the outer loop (first-order MAML)"""
     surrogate: SurrogateName = "likelihood-ratio"
-    """the inner loop's estimator: log-likelihood, likelihood-ratio (LVC) or dice"""
+    """loss of the inner loop: log-likelihood, likelihood-ratio (LVC) or dice"""
     outer: Outer = "ppo"
-    """the outer loop's optimiser: trpo, ppo or reptile"""
+    """optimiser of the outer loop: trpo, ppo or reptile"""
     outer_epochs: int = 5
     """ppo: gradient steps on a meta-batch"""
     outer_lr: float = 3e-3
-    """ppo: of Adam; reptile: the share of the way to the adapted weights"""
+    """ppo: learning rate of Adam; reptile: step size, as a fraction of the distance to the adapted weights"""
     clip_coef: float = 0.3
-    """ppo: how far a probability ratio may leave 1 before its gradient is cut"""
+    """ppo: difference of a probability ratio from 1 at which it is clipped"""
     inner_kl_coef: float = 0.0
-    """weight of the KL divergence of the pre-update policies from those that sampled (ProMP)"""
+    """coefficient of the KL divergence of the pre-update policies from those that sampled (ProMP)"""
     exploration_coef: float = 0.0
-    """weight of the credit that pre-update actions get for what came after the update (E-MAML)"""
+    """coefficient of the credit of pre-update actions for the return after the update (E-MAML)"""
     max_kl: float = 0.01
-    """trpo: bound on the mean KL divergence of the adapted policies, nats"""
+    """trpo: bound on the mean KL divergence of the adapted policies, in nats"""
     cg_steps: int = 10
     """trpo: steps of conjugate gradient"""
     cg_damping: float = 1e-2
-    """trpo: added to the curvature, as a share of its identity"""
+    """trpo: multiple of the identity that is added to the curvature"""
     line_search_steps: int = 15
-    """trpo: tries, each 0.8 times as far as the last"""
+    """trpo: most steps of the line search, each 0.8 times as long as the last"""
     max_grad_norm: float = 10.0
-    """ppo: gradients are scaled down to this norm"""
+    """ppo: largest norm of a gradient; larger ones are scaled down"""
     gamma: float = 0.99
     """discount per env step"""
     gae_lambda: float = 1.0
     """lambda of generalised advantages"""
     baseline: Literal["linear", "value"] = "linear"
-    """linear features fitted to each task anew, or one value network"""
+    """prediction of returns: a linear fit for each task, or one value network for all tasks"""
     hidden_size: int = 64
     """units of a hidden layer"""
     layers: int = 2
-    """hidden layers"""
+    """number of hidden layers"""
     initial_std: float = 0.6
-    """standard deviation of continuous actions at the start; actions live in [-1, 1]"""
+    """standard deviation of continuous actions at the start of training; actions lie in [-1, 1]"""
     normalize: bool = True
-    """observations by their running mean and deviation, frozen within an update"""
+    """normalise observations by their running mean and standard deviation, constant within an update"""
     trial_shots: int = 1
-    """in a trial: episodes lived through before each gradient step"""
+    """trained agent: episodes before each gradient step"""
     trial_steps: int = 0
-    """in a trial: gradient steps at most; 0 for inner_steps, -1 for none (the control)"""
+    """trained agent: most gradient steps in a trial; 0 for inner_steps, -1 for none (the control)"""
 
     def __post_init__(self) -> None:
         check_whole(
@@ -92,20 +92,20 @@ class MAMLSettings:
                 if getattr(self, name):
                     raise MetarlError(
                         f"reptile has no outer gradient, which {name} = {getattr(self, name)} needs: leave it out, or "
-                        "take outer='ppo' or 'trpo'"
+                        "set outer to 'ppo' or 'trpo'"
                     )
         if self.num_envs % self.meta_batch_size:
             raise MetarlError(
                 f"num_envs {self.num_envs} must be a multiple of meta_batch_size {self.meta_batch_size}: each task "
-                "gets num_envs / meta_batch_size rollouts"
+                "has num_envs / meta_batch_size rollouts"
             )
 
     @property
     def rollouts(self) -> int:
-        """N: rollouts of a task before an inner step in training."""
+        """N, the rollouts of a task before each inner step in training."""
         return self.num_envs // self.meta_batch_size
 
     @property
     def steps_in_trial(self) -> int:
-        """Gradient steps a trial's agent takes at most."""
+        """The most gradient steps that an agent takes in a trial."""
         return {0: self.inner_steps, -1: 0}.get(self.trial_steps, self.trial_steps)

@@ -1,8 +1,8 @@
-r"""Inner surrogates: functions whose gradient is the policy gradient, and which differ in what their Jacobian keeps.
+r"""Inner surrogates: losses whose gradient is the policy gradient, and which differ in their second derivatives.
 
-The outer loop differentiates through the inner gradient, so that the estimator's second derivative counts. Each takes
-log-probabilities under the weights and at sampling time, [M, N, T], advantages and each step's weight in the task's mean
-(0 at rest), and gives the loss of each task [M]; `tests/agents/maml/test_surrogates.py` compares their meta-gradients
+The outer loop differentiates through the inner gradient, so that the second derivatives matter. Arguments are the
+log-probabilities under the current weights and at sampling time, advantages, and step weights (0 at rest), all
+[M, N, T]; the result is the loss of each task [M]. `tests/agents/maml/test_surrogates.py` compares the meta-gradients
 with exact ones.
 """
 
@@ -18,28 +18,30 @@ SurrogateName = Literal["log-likelihood", "likelihood-ratio", "dice"]
 
 
 def log_likelihood(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tensor) -> Tensor:
-    r"""$-\log\pi_\theta(a_t|s_t)\,A_t$ (Finn et al. 2017, equation 4).
+    r"""Return the mean of $-\log\pi_\theta(a_t|s_t)\,A_t$ (Finn et al. 2017, equation 4).
 
-    Its gradient is right, its Jacobian lacks $\nabla\log\pi\,\nabla\log\pi^\top A$: no credit goes to pre-update
-    sampling.
+    Its gradient is unbiased. Its Jacobian lacks $\nabla\log\pi\,\nabla\log\pi^\top A$: pre-update sampling gets no
+    credit.
     """
     return -per_task_mean(log_prob, advantage * weight)
 
 
 def likelihood_ratio(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tensor) -> Tensor:
-    r"""$-\frac{\pi_\theta(a_t|s_t)}{\pi_{old}(a_t|s_t)} A_t$: the low-variance curvature estimator, LVC.
+    r"""Return the mean of $-\frac{\pi_\theta(a_t|s_t)}{\pi_{old}(a_t|s_t)} A_t$: low-variance curvature (LVC).
 
-    Rothfuss et al. 2019, equation 7. It keeps each step's outer product; products of different steps are left out, a
-    bias that is nothing in a bandit and, over longer horizons, less than the log-likelihood's.
+    See Rothfuss et al. 2019, equation 7. Its Jacobian keeps the outer product of each step with itself, and lacks the
+    products of different steps. This bias is zero in a bandit, and over longer horizons less than that of the
+    log-likelihood.
     """
     return -per_task_mean((log_prob - old_log_prob).exp(), advantage * weight)
 
 
 def dice(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tensor) -> Tensor:
-    r"""$-(\rho_{\le t} - \rho_{<t}) A_t$, $\rho_{\le t} = \prod_{k \le t} \pi_\theta(a_k|s_k)/\pi_{old}(a_k|s_k)$.
+    r"""Return the mean of $-(\rho_{\le t} - \rho_{<t}) A_t$.
 
-    DiCE (Foerster et al. 2018) in the form that takes advantages, Loaded DiCE (Farquhar et al. 2019, equation 12 with
-    lambda = 1): unbiased to every order, at a higher variance.
+    Here $\rho_{\le t} = \prod_{k \le t} \pi_\theta(a_k|s_k)/\pi_{old}(a_k|s_k)$. This is DiCE (Foerster et al. 2018)
+    for advantages, Loaded DiCE (Farquhar et al. 2019, equation 12 with lambda = 1). It is unbiased to every order, and
+    has a higher variance.
     """
     ratio = ((log_prob - old_log_prob) * (weight > 0)).cumsum(-1).exp()
     before = ratio.roll(1, -1)
@@ -48,12 +50,12 @@ def dice(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tens
 
 
 def step_weights(mask: Tensor) -> Tensor:
-    """What each step [M, N, T] counts in the mean over its task's own steps; 0 at rest."""
+    """Return the weight of each step in the mean over its task's taken steps, [M, N, T]; 0 at rest."""
     return mask / mask.sum((1, 2), keepdim=True).clamp(min=1)
 
 
 def per_task_mean(x: Tensor, weight: Tensor) -> Tensor:
-    """[M]: the mean of x [M, N, T] over each task's own steps; for that of x y, y constant, pass weight * y."""
+    """Return the mean of x [M, N, T] over each task's taken steps, [M]; `weight` may contain a constant factor."""
     return (x * weight).sum((1, 2))
 
 

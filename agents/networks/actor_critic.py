@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.action_spaces import ActionSpace
+from metarl.agents.action_distributions import ActionSpace
 from metarl.agents.networks.associative import Associative
 from metarl.agents.networks.recurrent import MemoryStep, Recurrent
 from metarl.agents.networks.tanh import Tanh

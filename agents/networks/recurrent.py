@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.networks import gru, gru_steps
+from metarl.agents.networks import gru
 
 MemoryStep = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -43,9 +43,9 @@ class Recurrent(nn.Module):
         weights = self._weights()
         if self.kind == "lstm":
             return partial(_lstm_step, weights)
-        if not in_place and gru_steps.compiled(weights[1]) and not torch.is_grad_enabled():
-            return partial(_gru_step, gru.fold(*weights).stepper())
-        return partial(_gru_step, lambda x, h: torch.gru_cell(x, h, *weights))
+        if not in_place and gru.compiled(weights[1]) and not torch.is_grad_enabled():
+            return gru.fold(*weights).stepper()
+        return partial(_gru_step, weights)
 
     def sequence(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs [T, B, H] and final state [B, S] for x [T, B, I] and state [B, S]; differentiable once."""
@@ -61,8 +61,8 @@ class Recurrent(nn.Module):
         return self.rnn.all_weights[0]
 
 
-def _gru_step(cell: Callable[[Tensor, Tensor], Tensor], x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    h = cell(x, state)
+def _gru_step(weights: list[nn.Parameter], x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    h = torch.gru_cell(x, state, *weights)
     return h, h
 
 

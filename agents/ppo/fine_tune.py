@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call, vmap
 
-from metarl.agents.action_distributions import ActionDistribution
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionDistribution, ActionNoise
 from metarl.agents.ppo.policy import Policy
 from metarl.agents.ppo.settings import PPOSettings
 from metarl.checks import check_number, check_whole

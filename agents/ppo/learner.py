@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.networks.normalization import standardize
-from metarl.agents.ppo.actor import PolicyActor, PolicyAgent
+from metarl.agents.ppo.agent import PolicyAgent
 from metarl.agents.ppo.loss import Batch, ppo_loss, shuffled
 from metarl.agents.ppo.memory_budget import needed
-from metarl.agents.ppo.policy import CLOCK_SIZE, Policy, clock
+from metarl.agents.ppo.policy import CLOCK_SIZE, Policy, PolicyActor, clock
 from metarl.agents.ppo.settings import PPOSettings
 from metarl.core import returns
 from metarl.core.agent import Learner

@@ -66,7 +66,7 @@ def ppo_loss(
         parts["kl"] = masked_mean(old.kl(dist), batch.mask)  # type: ignore[arg-type]
         parts["clipped"] = masked_mean(((ratio - 1).abs() > settings.clip_coef).float(), batch.mask)
 
-    if settings.predicts_rewards:
+    if settings.reward_coef > 0:
         predicted = network.reward(features, policy.actions.encode(batch.action))
         error = predicted - policy.reward_norm.centre(batch.reward)
         parts["reward_loss"] = masked_mean(error.square(), batch.mask)

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metarl.agents.action_noise import ActionNoise
-from metarl.agents.ppo.actor import PolicyActor, PolicyStep
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.ppo.loss import Batch
-from metarl.agents.ppo.policy import CLOCK_SIZE, Policy
+from metarl.agents.ppo.policy import CLOCK_SIZE, Policy, PolicyActor, PolicyStep
 from metarl.runtime.free_memory import bytes_kept_by, check_fits
 
 SIZES = (8, 2), (8, 6)  # steps and trials of two tiny batches; the difference of their memory is measured

@@ -1,4 +1,4 @@
-"""An actor-critic policy: its networks, and the normalisation of their inputs.
+"""An actor-critic policy, the normalisation of its inputs, and how it acts in rollouts.
 
 The input at a step is (observation, last action, last reward, done flag), as in RL² (Duan et al. 2016). At the start of
 an episode the flag is set, and the last action and reward are those that ended the previous one. Without memory, or if
@@ -7,54 +7,22 @@ the memory is wiped at each episode, the input contains nothing of the previous 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.action_distributions import ActionDistribution
-from metarl.agents.action_spaces import action_space_of
-from metarl.agents.networks.actor_critic import ActorCritic, Memory, PolicyInput
+from metarl.agents.action_distributions import ActionDistribution, ActionNoise, action_space_of
+from metarl.agents.networks.actor_critic import ActorCritic, PolicyInput
 from metarl.agents.networks.encoders import encoder_of
 from metarl.agents.networks.normalization import RunningNorm
-from metarl.checks import check_number, check_whole
-from metarl.errors import MetarlError
+from metarl.agents.ppo.settings import PolicySettings
+from metarl.core import returns
+from metarl.core.trials import Step
 
 CLOCK_SIZE = 3
 VALUE_SAMPLES = 500_000.0  # limit of the statistics of targets, which change as the agent learns
-
-
-@dataclass(frozen=True)
-class PolicySettings:
-    """Settings of an actor-critic."""
-
-    memory: Memory = "gru"
-    """memory of the policy; associative stores the result of each step under its input"""
-    wipe_memory: bool = False
-    """clear the memory at each new episode, a control that shows the effect of memory across episodes"""
-    hidden_size: int = 128
-    """units of the memory, or of the first layer without memory"""
-    head_size: int = 128
-    """units of the hidden layers of actor and critic"""
-    encoder_size: int = 128
-    """features that planes and pixels are encoded into; vectors have no encoder"""
-    initial_std: float = 0.6
-    """standard deviation of continuous actions at the start of training; actions lie in [-1, 1]"""
-
-    @property
-    def predicts_rewards(self) -> bool:
-        """Whether the network has a head that predicts rewards, for an auxiliary loss."""
-        return False
-
-    def __post_init__(self) -> None:
-        check_whole(self, "hidden_size", "head_size", "encoder_size", low=1)
-        check_number(self, "initial_std", above=0)
-        if self.memory not in (kinds := get_args(Memory)):
-            raise MetarlError(f"memory must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {self.memory!r}")
-        if self.wipe_memory and self.memory == "none":
-            raise MetarlError("there is no memory to wipe: memory is 'none', so leave out wipe_memory")
 
 
 class Previous(NamedTuple):
@@ -99,6 +67,74 @@ class Policy(nn.Module):
     def dist(self, dist_params: Tensor) -> ActionDistribution:
         """Return the action distribution for the actor's outputs [..., P]."""
         return self.actions.dist(dist_params, self.network.log_std)
+
+
+class PolicyStep(NamedTuple):
+    """The action of a policy at one step of B environments, and the quantities that training needs."""
+
+    action: Tensor  # [B, ...], for the environment
+    sample: Tensor  # [B, ...], the action before clipping
+    input: PolicyInput
+    features: Tensor  # float32 [B, F], the input of the heads
+    dist_params: Tensor  # float32 [B, P], the parameters of the action distribution
+    memory: Tensor  # [B, S], after this step
+
+
+class PolicyActor:
+    """A policy as an actor. Its memory persists within a trial."""
+
+    graphable = True
+
+    def __init__(self, policy: Policy, in_graph: bool = False) -> None:
+        """in_graph: whether steps are captured in a CUDA graph, which reads the weights at their addresses."""
+        self.policy = policy
+        self.in_graph = in_graph
+
+    def begin(self, num_envs: int, noise: ActionNoise) -> None:
+        """Start a trial in each of B environments, with an empty memory."""
+        network, device = self.policy.network, self.policy.network.log_std.device
+        self.noise = noise
+        self.stepper = network.stepper(self.in_graph)
+        self.memory = network.initial_memory(num_envs)
+        self.previous = Previous(
+            torch.zeros(num_envs, self.policy.actions.encoded_size, device=device),
+            torch.zeros(num_envs, device=device),
+            torch.zeros(num_envs, dtype=torch.bool, device=device),
+        )
+
+    def draw(self) -> Tensor:
+        like = self.memory.new_empty(len(self.memory), self.policy.actions.outputs)
+        return self.policy.actions.draw(self.noise, like)
+
+    def act(self, obs: Tensor, noise: Tensor | None) -> PolicyStep:
+        """Return one step; actions are sampled by `noise`, or are the mode if it is None."""
+        policy = self.policy
+        policy_input = policy.input(obs, self.previous)
+        features, dist_params, memory = policy.network.step(policy_input, self.memory, self.stepper)
+        action, sample = policy.actions.choose(policy.dist(dist_params), noise)
+        return PolicyStep(action, sample, policy_input, features, dist_params, memory)
+
+    def observe(self, acted: PolicyStep, step: Step) -> None:
+        if not self.policy.has_memory:
+            return
+        memory, rest = acted.memory, step.resting
+        previous = Previous(self.policy.actions.encode(acted.sample), step.reward, step.terminated | step.truncated)
+        if returns.may_hold(rest):  # an environment at rest keeps its memory and its last input
+            wide, before = rest.unsqueeze(1), self.previous
+            memory = torch.where(wide, self.memory, memory)
+            previous = Previous(
+                torch.where(wide, before.action, previous.action),
+                torch.where(rest, before.reward, previous.reward),
+                torch.where(rest, before.done, previous.done),
+            )
+        if self.policy.settings.wipe_memory:
+            keep = ~previous.done
+            memory = memory * keep.unsqueeze(1)
+            previous = Previous(previous.action * keep.unsqueeze(1), previous.reward * keep, previous.done & keep)
+        self.memory, self.previous = memory, previous
+
+    def end_episode(self) -> None:
+        self.noise.sync_draws()
 
 
 def clock(time: Tensor, episode: Tensor, horizon: int, episodes: int) -> Tensor:

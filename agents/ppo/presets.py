@@ -9,9 +9,9 @@ from typing import Any
 
 import gymnasium as gym
 
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.ppo import fine_tune
-from metarl.agents.ppo.actor import PolicyAgent
+from metarl.agents.ppo.agent import PolicyAgent
 from metarl.agents.ppo.fine_tune import FineTuneSettings
 from metarl.agents.ppo.learner import PPOLearner
 from metarl.agents.ppo.policy import Policy

@@ -3,10 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
-from metarl.agents.ppo.policy import PolicySettings
+from metarl.agents.networks.actor_critic import Memory
 from metarl.checks import check_number, check_whole
 from metarl.errors import MetarlError
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Settings of an actor-critic."""
+
+    memory: Memory = "gru"
+    """memory of the policy; associative stores the result of each step under its input"""
+    wipe_memory: bool = False
+    """clear the memory at each new episode, a control that shows the effect of memory across episodes"""
+    hidden_size: int = 128
+    """units of the memory, or of the first layer without memory"""
+    head_size: int = 128
+    """units of the hidden layers of actor and critic"""
+    encoder_size: int = 128
+    """features that planes and pixels are encoded into; vectors have no encoder"""
+    initial_std: float = 0.6
+    """standard deviation of continuous actions at the start of training; actions lie in [-1, 1]"""
+
+    @property
+    def predicts_rewards(self) -> bool:
+        """Whether the network has a head that predicts rewards, for an auxiliary loss."""
+        return False
+
+    def __post_init__(self) -> None:
+        check_whole(self, "hidden_size", "head_size", "encoder_size", low=1)
+        check_number(self, "initial_std", above=0)
+        if self.memory not in (kinds := get_args(Memory)):
+            raise MetarlError(f"memory must be {', '.join(kinds[:-1])} or {kinds[-1]}, got {self.memory!r}")
+        if self.wipe_memory and self.memory == "none":
+            raise MetarlError("there is no memory to wipe: memory is 'none', so leave out wipe_memory")
 
 
 @dataclass(frozen=True)

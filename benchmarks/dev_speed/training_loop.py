@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from metarl.agents.networks import gru_steps
+from metarl.agents.networks import gru
 from metarl.benchmarks.dev_speed.distributed_learner import DistributedLearner
 from metarl.benchmarks.dev_speed.side import ProfiledSide
 from metarl.benchmarks.dev_speed.stopwatch import Stopwatch
@@ -57,13 +57,13 @@ class TorchSteps(TrainingLoop):
     """
 
     def __init__(self, distribution: str, agent: str, **settings: Any) -> None:
-        if not gru_steps.COMPILED:
+        if not gru.COMPILED:
             raise MetarlError("the GRU has no compiled loops here: install metarl where there is a C compiler")
         super().__init__(distribution, agent, **settings)
 
     def work(self) -> int:
-        compiled, gru_steps.gru_loops = gru_steps.gru_loops, None
+        compiled, gru.gru_loops = gru.gru_loops, None
         try:
             return super().work()
         finally:
-            gru_steps.gru_loops = compiled
+            gru.gru_loops = compiled

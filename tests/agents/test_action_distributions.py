@@ -4,8 +4,7 @@ import torch
 from torch.distributions import Categorical as TorchCategorical
 from torch.distributions import Independent, Normal, kl_divergence
 
-from metarl.agents.action_distributions import Categorical, Gaussian
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise, Categorical, Gaussian
 
 
 def _gaussians():

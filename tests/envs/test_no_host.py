@@ -22,12 +22,11 @@ from torch.utils._pytree import tree_leaves
 
 import metarl
 from metarl import registry
-from metarl.agents.action_noise import ActionNoise
+from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.maml.actor import MetaActor
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings
-from metarl.agents.ppo.actor import PolicyActor
-from metarl.agents.ppo.policy import Policy
+from metarl.agents.ppo.policy import Policy, PolicyActor
 from metarl.agents.ppo.presets import RL2Settings
 from metarl.core.environment import Environment
 from metarl.core.rollout import _act_and_move

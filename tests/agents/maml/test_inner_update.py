@@ -1,4 +1,4 @@
-"""The inner step: through it, against finite differences; first order, the head alone, learned step_sizes."""
+"""The inner step: meta-gradients, compared with finite differences; first order; the head alone; learned step sizes."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ M, N = 2, 6
 
 
 def problem():
-    """Regression with a small network in float64: inner data differ from outer data, as they do in meta-learning."""
+    """Return a small network in float64, and regression losses on inner data and on different outer data."""
     torch.manual_seed(0)
     network = Network((3,), outputs=2, hidden_size=4, layers=1).double()
     g = torch.Generator().manual_seed(1)
@@ -36,10 +36,10 @@ def meta_gradient(network, losses, outer, step_sizes, steps=2, first_order=False
 
 @pytest.mark.parametrize("head_only", [False, True])
 @pytest.mark.parametrize("learned", [False, True])
-def test_meta_gradient_against_finite_differences(head_only, learned):
+def test_the_meta_gradient_equals_finite_differences(head_only, learned):
     network, losses, outer = problem()
     step_sizes = StepSizes(network, 0.3, learned, head_only).double()
-    ours = meta_gradient(network, losses, outer, step_sizes)
+    gradients = meta_gradient(network, losses, outer, step_sizes)
 
     def value() -> float:
         params = network.params(M)
@@ -48,18 +48,18 @@ def test_meta_gradient_against_finite_differences(head_only, learned):
         return float(outer(params).detach())
 
     weights = [*network.parameters(), *step_sizes.values]
-    for weight, gradient in zip(weights, ours, strict=True):
+    for weight, gradient in zip(weights, gradients, strict=True):
         flat, index = weight.data.view(-1), weight.numel() // 2
-        was, h = float(flat[index]), 1e-5
-        flat[index] = was + h
+        old, h = float(flat[index]), 1e-5
+        flat[index] = old + h
         up = value()
-        flat[index] = was - h
+        flat[index] = old - h
         down = value()
-        flat[index] = was
+        flat[index] = old
         assert abs((up - down) / (2 * h) - float(gradient.reshape(-1)[index])) < 1e-7
 
 
-def test_first_order_is_the_gradient_at_the_adapted_weights():
+def test_the_first_order_gradient_is_that_at_the_adapted_weights():
     network, losses, outer = problem()
     step_sizes = StepSizes(network, 0.3, learned=False, head_only=False).double()
     first = meta_gradient(network, losses, outer, step_sizes, first_order=True)
@@ -68,17 +68,17 @@ def test_first_order_is_the_gradient_at_the_adapted_weights():
         params = step_sizes.inner_update().step(params, losses)
     leaves = {name: value.detach().requires_grad_() for name, value in params.items()}
     at_adapted = torch.autograd.grad(outer(leaves), list(leaves.values()))
-    for ours, theirs in zip(first, at_adapted, strict=True):
-        torch.testing.assert_close(ours, theirs.sum(0))
+    for gradient, expected in zip(first, at_adapted, strict=True):
+        torch.testing.assert_close(gradient, expected.sum(0))
     second = meta_gradient(network, losses, outer, step_sizes)
     assert all(not torch.allclose(a, b, rtol=1e-3) for a, b in zip(first, second, strict=True))
 
 
-def test_tasks_at_once_equal_a_plain_loop_over_tasks():
-    """The same inner step with torch.nn modules and one task at a time."""
+def test_batched_inner_steps_equal_a_loop_over_tasks():
+    """The loop takes the inner step for one task at a time."""
     network, losses, _ = problem()
-    rule = StepSizes(network, 0.3, learned=False, head_only=False).double().inner_update()
-    batched = rule.step(network.params(M), losses)
+    inner_update = StepSizes(network, 0.3, learned=False, head_only=False).double().inner_update()
+    batched = inner_update.step(network.params(M), losses)
     for i in range(M):
         one = {name: value.detach()[None].requires_grad_() for name, value in network.meta.items()}
         loss = losses({name: value.expand(M, *value.shape[1:]) for name, value in one.items()})[i]
@@ -87,16 +87,16 @@ def test_tasks_at_once_equal_a_plain_loop_over_tasks():
             torch.testing.assert_close(batched[name][i], (value - 0.3 * grad)[0])
 
 
-def test_only_the_head_moves_in_anil():
+def test_with_head_only_the_other_weights_are_not_adapted():
     network, losses, _ = problem()
-    adapted = StepSizes(network, 0.3, learned=False, head_only=True).double().inner_update().step(network.params(M), losses)
-    moved = {name for name, value in adapted.items() if not torch.equal(value, network.params(M)[name])}
-    assert moved == {"head_weight", "head_bias"}
+    inner_update = StepSizes(network, 0.3, learned=False, head_only=True).double().inner_update()
+    adapted = inner_update.step(network.params(M), losses)
+    changed = {name for name, value in adapted.items() if not torch.equal(value, network.params(M)[name])}
+    assert changed == {"head_weight", "head_bias"}
 
 
-def test_no_rate_no_step():
+def test_weights_without_step_size_are_not_adapted():
     network, *_ = problem()
     params = network.params(M)
-    assert all(
-        torch.equal(a, b) for a, b in zip(InnerUpdate({}).apply(params, {}).values(), params.values(), strict=True)
-    )
+    adapted = InnerUpdate({}).apply(params, {})
+    assert all(torch.equal(adapted[name], value) for name, value in params.items())

@@ -1,4 +1,4 @@
-"""M networks at once against a plain loop over networks."""
+"""M networks at once, compared with a loop over networks."""
 
 import pytest
 import torch
@@ -9,17 +9,17 @@ from metarl.agents.maml.network import Network
 M, N = 3, 5
 
 
-def own_weights(network: Network) -> dict[str, torch.Tensor]:
-    """Different weights for each of M tasks."""
+def random_weights(network: Network) -> dict[str, torch.Tensor]:
+    """Return different weights for each of M tasks."""
     g = torch.Generator().manual_seed(1)
     return {name: p + 0.3 * torch.randn(p.shape, generator=g) for name, p in network.params(M).items()}
 
 
-def plain(network: Network, weights: dict[str, torch.Tensor]) -> nn.Sequential:
-    """One task's network as torch.nn builds it."""
+def torch_network(network: Network, weights: dict[str, torch.Tensor]) -> nn.Sequential:
+    """Return the network of one task, made of torch.nn modules."""
     modules: list[nn.Module] = []
 
-    def put(module: nn.Module, name: str, transposed: bool) -> None:
+    def append(module: nn.Module, name: str, transposed: bool) -> None:
         weight = weights[f"{name}_weight"]
         module.load_state_dict({"weight": weight.T if transposed else weight, "bias": weights[f"{name}_bias"]})
         modules.append(module)
@@ -27,29 +27,29 @@ def plain(network: Network, weights: dict[str, torch.Tensor]) -> nn.Sequential:
     if len(network.shape) == 3:
         for i, stride in enumerate((1, 2)):
             out, inputs = weights[f"convolution{i}_weight"].shape[:2]
-            put(nn.Conv2d(inputs, out, 3, stride=stride, padding=1), f"convolution{i}", False)
+            append(nn.Conv2d(inputs, out, 3, stride=stride, padding=1), f"convolution{i}", False)
             modules.append(nn.ReLU())
         modules.append(nn.Flatten())
     for name in (*(f"layer{i}" for i in range(network.layers)), "head"):
         inputs, out = weights[f"{name}_weight"].shape
-        put(nn.Linear(inputs, out), name, True)
+        append(nn.Linear(inputs, out), name, True)
         modules.append(nn.Tanh())
     return nn.Sequential(*modules[:-1])
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 6, 2)])
-def test_batched_equals_a_loop(shape):
+def test_batched_networks_equal_a_loop(shape):
     network = Network(shape, outputs=4, hidden_size=8, layers=2)
-    params = own_weights(network)
+    params = random_weights(network)
     x = torch.randn(M, N, *shape, generator=torch.Generator().manual_seed(2))
     batched = network(params, x)
     for i in range(M):
         rows = x[i].movedim(-1, 1) if len(shape) == 3 else x[i]
-        alone = plain(network, {name: value[i] for name, value in params.items()})(rows)
-        torch.testing.assert_close(batched[i], alone, rtol=1e-5, atol=1e-5)
+        single = torch_network(network, {name: value[i] for name, value in params.items()})(rows)
+        torch.testing.assert_close(batched[i], single, rtol=1e-5, atol=1e-5)
 
 
-def test_one_set_of_weights_serves_all():
+def test_one_set_of_weights_equals_equal_sets():
     network = Network((4,), outputs=2)
     x = torch.randn(1, 6, 4)
     torch.testing.assert_close(network(network.params(1), x)[0], network(network.params(6), x.movedim(1, 0))[:, 0])

@@ -1,7 +1,7 @@
-"""Each inner surrogate's meta-gradient against the exact one, in expectation: all outcomes are enumerated.
+"""The expected meta-gradient of each inner surrogate, compared with the exact one.
 
-The problems are softmax tables whose probabilities are such that a few rollouts stand for their distribution exactly, so that
-what is compared is the estimators' expectation, without sampling error.
+The problems are softmax tables whose distribution a few rollouts represent exactly. The comparison is therefore of the
+estimators' expectations, without sampling error.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ ALPHA = 1.5
 
 
 def bandit() -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], Tensor]:
-    """Three arms of probabilities 0.5, 0.3, 0.2; ten rollouts of one step stand for them."""
+    """Three arms of probabilities 0.5, 0.3, 0.2, represented by ten rollouts of one step."""
     theta = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64).log()
     reward = torch.tensor([0.2, 1.0, -0.7], dtype=torch.float64)
     pulls = torch.tensor([0] * 5 + [1] * 3 + [2] * 2)
@@ -32,7 +32,7 @@ def bandit() -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Ten
 
 
 def tree() -> tuple[Tensor, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor], Tensor]:
-    """Two steps: the first action leads to the state in which the second is taken; eight rollouts stand for the distribution."""
+    """Two steps, represented by eight rollouts; the first action determines the state of the second."""
     first = torch.tensor([0.5, 0.5], dtype=torch.float64)
     second = torch.tensor([[0.25, 0.75], [0.75, 0.25]], dtype=torch.float64)
     theta = torch.cat([first, second.flatten()]).log()
@@ -64,46 +64,47 @@ def exact_meta_gradient(problem) -> Tensor:
 
 
 def meta_gradient(problem, name: str) -> Tensor:
-    """Through our mask inner step on the enumerated rollouts; the outer objective is exact."""
+    """Return the meta-gradient through an inner step on the enumerated rollouts; the outer objective is exact."""
     theta, value, log_probs, returns = problem
     old = log_probs(theta).unsqueeze(0)
     weight = step_weights(torch.ones_like(old))
-    steps = old.shape[2]  # a loss is a mean over steps, a value a sum
-    rule = InnerUpdate({"theta": torch.tensor(ALPHA * steps, dtype=torch.float64)})
+    steps = old.shape[2]  # the loss is a mean over steps, the value a sum
+    inner_update = InnerUpdate({"theta": torch.tensor(ALPHA * steps, dtype=torch.float64)})
     theta = theta.clone().requires_grad_()
 
     def losses(params):
         log_prob = torch.stack([log_probs(row) for row in params["theta"]])
         return SURROGATES[name](log_prob, old, returns.unsqueeze(0), weight)
 
-    adapted = rule.step({"theta": theta.unsqueeze(0)}, losses, differentiable=True)["theta"]
+    adapted = inner_update.step({"theta": theta.unsqueeze(0)}, losses, differentiable=True)["theta"]
     (meta,) = torch.autograd.grad(value(adapted[0]), theta)
     return meta
 
 
 @pytest.mark.parametrize("problem", [bandit, tree])
 @pytest.mark.parametrize("name", SURROGATES)
-def test_every_inner_gradient_is_the_policy_gradient(problem, name):
+def test_inner_gradients_equal_the_policy_gradient(problem, name):
     theta, value, log_probs, returns = problem()
     theta = theta.clone().requires_grad_()
     (exact,) = torch.autograd.grad(value(theta), theta)
     old = log_probs(theta).detach().unsqueeze(0)
-    loss = SURROGATES[name](log_probs(theta).unsqueeze(0), old, returns.unsqueeze(0), step_weights(torch.ones_like(old)))
-    (ours,) = torch.autograd.grad(-loss.sum() * old.shape[2], theta)
-    torch.testing.assert_close(ours, exact)
+    weight = step_weights(torch.ones_like(old))
+    loss = SURROGATES[name](log_probs(theta).unsqueeze(0), old, returns.unsqueeze(0), weight)
+    (gradient,) = torch.autograd.grad(-loss.sum() * old.shape[2], theta)
+    torch.testing.assert_close(gradient, exact)
 
 
 @pytest.mark.parametrize("name", ["likelihood-ratio", "dice"])
-def test_on_a_bandit_the_ratio_and_dice_are_unbiased(name):
+def test_likelihood_ratio_and_dice_are_unbiased_on_a_bandit(name):
     torch.testing.assert_close(meta_gradient(bandit(), name), exact_meta_gradient(bandit()))
 
 
-def test_on_a_bandit_the_log_likelihood_is_biased_by_the_missing_outer_product():
+def test_the_bias_of_the_log_likelihood_on_a_bandit_is_the_missing_outer_product():
     problem = bandit()
     theta, value, log_probs, returns = problem
     ours, exact = meta_gradient(problem, "log-likelihood"), exact_meta_gradient(problem)
     assert (ours - exact).norm() > 0.1 * exact.norm()
-    # What is missing is E[grad log pi grad log pi^T r], known in closed form.
+    # The missing term is E[grad log pi grad log pi^T r], in closed form.
     scores = torch.autograd.functional.jacobian(log_probs, theta).select(1, 0)  # type: ignore[union-attr]
     missing = ALPHA * torch.einsum("ni,nj,n->ij", scores, scores, returns[:, 0]) / len(returns)
     (g,) = torch.autograd.grad(value(t := theta.clone().requires_grad_()), t)
@@ -112,7 +113,7 @@ def test_on_a_bandit_the_log_likelihood_is_biased_by_the_missing_outer_product()
     torch.testing.assert_close(exact - ours, missing @ at_adapted)
 
 
-def test_over_two_steps_dice_is_unbiased_and_the_ratio_less_biased_than_the_log_likelihood():
+def test_over_two_steps_dice_is_unbiased_and_the_likelihood_ratio_less_biased_than_the_log_likelihood():
     exact = exact_meta_gradient(tree())
     error = {name: float((meta_gradient(tree(), name) - exact).norm() / exact.norm()) for name in SURROGATES}
     assert error["dice"] < 1e-9
@@ -120,7 +121,7 @@ def test_over_two_steps_dice_is_unbiased_and_the_ratio_less_biased_than_the_log_
 
 
 @pytest.mark.parametrize("name", SURROGATES)
-def test_steps_at_rest_change_nothing(name):
+def test_losses_ignore_steps_at_rest(name):
     g = torch.Generator().manual_seed(0)
     log_prob, old, advantage = torch.randn(3, 2, 4, 6, generator=g)
     mask = torch.ones(2, 4, 6)

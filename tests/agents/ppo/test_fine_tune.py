@@ -54,9 +54,7 @@ def test_copies_train_independently(make, falling_robot) -> None:
     name = next(iter(before))
     assert not torch.equal(agent.weights[name][0], agent.weights[name][1])
     agent.begin(3)
-    assert all(
-        torch.equal(agent.weights[n], before[n]) for n in before
-    )  # a new trial has the pre-trained weights
+    assert all(torch.equal(agent.weights[n], before[n]) for n in before)  # a new trial has the pre-trained weights
 
 
 def test_episodes_may_end_early(make, falling_robot) -> None:

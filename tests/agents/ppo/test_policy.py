@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from gymnasium.spaces import Box
 
-from metarl.agents.action_noise import ActionNoise
-from metarl.agents.ppo.actor import PolicyActor, PolicyAgent
-from metarl.agents.ppo.policy import Policy, PolicySettings
+from metarl.agents.action_distributions import ActionNoise
+from metarl.agents.ppo.agent import PolicyAgent
+from metarl.agents.ppo.policy import Policy, PolicyActor
+from metarl.agents.ppo.settings import PolicySettings
 from metarl.core.trials import Step
 
 

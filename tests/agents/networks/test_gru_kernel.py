@@ -6,25 +6,25 @@ import pytest
 import torch
 from torch import Tensor
 
-from metarl.agents.networks import gru_steps
+from metarl.agents.networks import gru
 from metarl.agents.networks.recurrent import Recurrent
 
-compiled = pytest.mark.skipif(not gru_steps.COMPILED, reason="metarl was installed without a C compiler")
+compiled = pytest.mark.skipif(not gru.COMPILED, reason="metarl was installed without a C compiler")
 SHAPES = [(3, batch, hidden) for batch in (1, 3, 4, 7, 8, 17) for hidden in (8, 16, 24, 32, 40, 64, 128)]
 
 
 def forwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
     torch.manual_seed(0)
     us, gates = torch.rand(steps + 1, batch, hidden), torch.randn(steps, batch, 4 * hidden)
-    gru_steps.forwards(us, gates, gru_steps.pack(torch.randn(hidden, 3 * hidden) / hidden**0.5))
+    gru.forwards(us, gates, gru.pack(torch.randn(hidden, 3 * hidden) / hidden**0.5))
     return [us, gates]
 
 
 def backwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
     us, gates = forwards(steps, batch, hidden)
     dhs = torch.randn(steps + 1, batch, hidden)
-    w_hh = gru_steps.pack(torch.randn(3 * hidden, hidden) / hidden**0.5)
-    return [gru_steps.backwards(dhs, 2 * us[:-1] - 1, gates, w_hh), dhs]
+    w_hh = gru.pack(torch.randn(3 * hidden, hidden) / hidden**0.5)
+    return [gru.backwards(dhs, 2 * us[:-1] - 1, gates, w_hh), dhs]
 
 
 @compiled
@@ -32,7 +32,7 @@ def backwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
 @pytest.mark.parametrize("loop", [forwards, backwards])
 def test_compiled_loops_equal_torch(loop, steps: int, batch: int, hidden: int, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = loop(steps, batch, hidden)
-    monkeypatch.setattr(gru_steps, "gru_loops", None)
+    monkeypatch.setattr(gru, "gru_loops", None)
     torch.testing.assert_close(ours, loop(steps, batch, hidden), rtol=2e-5, atol=2e-5)
 
 
@@ -43,7 +43,7 @@ def test_sigmoid_is_accurate_for_all_numbers() -> None:
     x = torch.cat((torch.linspace(-80, 80, 2**13), far))
     gates = torch.zeros(len(x) // 8, 1, 4 * 8)
     gates[..., 8:16] = x.view(-1, 1, 8)
-    gru_steps.forwards(torch.zeros(len(gates) + 1, 1, 8), gates, torch.zeros(8, 3 * 8))
+    gru.forwards(torch.zeros(len(gates) + 1, 1, 8), gates, torch.zeros(8, 3 * 8))
     torch.testing.assert_close(
         gates[..., 8:16].flatten(), x.double().sigmoid().float(), rtol=1e-6, atol=1e-37, equal_nan=True
     )
@@ -55,9 +55,9 @@ def test_layer_calls_the_compiled_loops(monkeypatch: pytest.MonkeyPatch) -> None
     torch.manual_seed(0)
     net, x, state = Recurrent("gru", 5, 64), torch.randn(300, 7, 5), torch.randn(7, 64)
     calls, results = [], []
-    loops = gru_steps.gru_loops
+    loops = gru.gru_loops
     for present in (loops, None):
-        monkeypatch.setattr(gru_steps, "gru_loops", present)
+        monkeypatch.setattr(gru, "gru_loops", present)
         out, _ = net.sequence(x, state)
         calls.append(out)
         results.append([out, *torch.autograd.grad(out.square().sum(), list(net.parameters()))])
