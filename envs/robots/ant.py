@@ -7,8 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from metarl.envs.physics import BufferSizes, Physics
-from metarl.envs.robots.robot import Robot
-from metarl.envs.robots.terms import contact_cost
+from metarl.envs.robots.robot import Robot, contact_cost
 
 
 class Ant(Robot):

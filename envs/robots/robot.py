@@ -25,7 +25,6 @@ from metarl.envs.perturbations.switch import AFTER, after_parameters
 from metarl.envs.physics import DEFAULT_SIZES, INSTALL, BufferSizes, Physics, default_engine, make_physics
 from metarl.envs.robots.floor_contacts import CONTACT_FIELDS, compile_with_floor_pairs
 from metarl.envs.robots.simulation import RobotSimulation
-from metarl.envs.robots.terms import action_cost, alive
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
 
@@ -33,6 +32,24 @@ if TYPE_CHECKING:
     from metarl.tasks.world_config import WorldConfig
 
 SETTINGS = ("observation", "weights", "fall_ends", "frame_skip")
+
+
+# Reward terms: functions of the physics after an env step and of the clipped action, float [B]; costs are negative.
+
+
+def action_cost(physics: Physics, action: Tensor) -> Tensor:
+    """Return −Σ a² for actions in [-1, 1]."""
+    return -action.square().sum(1)
+
+
+def contact_cost(physics: Physics, action: Tensor) -> Tensor:
+    """Return −Σ clip(f, −1, 1)² over the contact forces and torques on all bodies (`cfrc_ext`), N and N m."""
+    return -physics.data("cfrc_ext").clamp(-1, 1).square().sum((1, 2))
+
+
+def alive(physics: Physics, action: Tensor) -> Tensor:
+    """Return 1 for every step, including the step of a fall."""
+    return action.new_ones(len(action))
 
 
 class Robot(World):
