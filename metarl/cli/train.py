@@ -1,4 +1,4 @@
-"""`metarl train AGENT DISTRIBUTION`."""
+"""`metarl train AGENT DISTRIBUTION`: meta-training into a run directory."""
 
 from __future__ import annotations
 

@@ -76,15 +76,15 @@ class Case:
         self.options = options
         self.max_steps = max_steps
         self._make = make
-        self._made: list[VectorEnv] = []
+        self._envs: list[VectorEnv] = []
 
     def make(self) -> VectorEnv:
-        self._made.append(self._make())
-        return self._made[-1]
+        self._envs.append(self._make())
+        return self._envs[-1]
 
     def close(self) -> None:
-        while self._made:
-            self._made.pop().close()
+        while self._envs:
+            self._envs.pop().close()
 
     def record(self, steps: int | None = None, seed: int | None = None, spoil: bool = False) -> Recording:
         """Return a recording of a new environment, by default of `first_end` + AFTER_END steps."""

@@ -206,10 +206,10 @@ class TaskSet:
             params = dict(zip(names, columns, strict=True)) if tasks else {name: empty[name] for name in names}
             loaded = TaskSet(params, parameters, data["distribution"], data["version"], data["split"])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise MetarlError(f"{path}: a damaged task set ({error!r}); make it anew") from None
+            raise MetarlError(f"{path}: a damaged task set ({error!r}); make it again") from None
         if loaded.hash != data.get("hash"):
             raise MetarlError(
-                f"{path}: the tasks do not match the hash in the file, so it was damaged or edited; make it anew, and "
+                f"{path}: the tasks do not match the hash in the file, so it was damaged or edited; make it again, and "
                 "write task sets with metarl.TaskSet(...).save(path)"
             )
         return loaded
@@ -243,7 +243,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise MetarlError(f"cannot read the task set {path}: {error.strerror}; check the path") from None
     except (ValueError, RecursionError) as error:
-        raise MetarlError(f"{path} is not JSON: not a task set, or cut short ({error}); make it anew") from None
+        raise MetarlError(f"{path} is not JSON: not a task set, or cut short ({error}); make it again") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise MetarlError(f"{path} is not a task set; give a file that TaskSet.save wrote")
     if data.get("format_version") != FORMAT_VERSION:

@@ -67,7 +67,7 @@ def write(path: Path, eval_sets: Mapping[str, Mapping[str, EvalResult]], meta: M
     temporary.replace(path)
 
 
-def read(path: Path, cure: str = "evaluate anew") -> EvalFile:
+def read(path: Path, cure: str = "evaluate again") -> EvalFile:
     """Return the contents of an eval file. Raise MetarlError, ending with `cure`, for a damaged or another file."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -85,4 +85,4 @@ class _AgentActor:
         self.agent.observe(step)
 
     def end_episode(self) -> None:
-        """An agent learns of the end of an episode from the step."""
+        """The step that `observe` is given marks the end of an episode."""

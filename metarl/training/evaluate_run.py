@@ -1,4 +1,4 @@
-"""Evaluation of a run on held-out tasks, together with its controls and other agents."""
+"""Evaluation of a run on held-out tasks, with its controls and other agents for comparison."""
 
 from __future__ import annotations
 

@@ -63,6 +63,6 @@ def _distribution(source: str | None, data: Mapping[str, Any]) -> TaskDistributi
     if named.version != data["version"]:
         raise MetarlError(
             f"{named.name} is now version {named.version}, and the run was trained on version {data['version']}: "
-            "install the old version, or train anew"
+            "install the old version, or train again"
         )
     return named

@@ -31,8 +31,8 @@ class TrainOptions:
     memory_gib: float | None = None
     """largest memory of an update in all processes (GiB); by default the free memory of the device"""
     cuda_graphs: bool = True
-    """on a GPU, capture the step of environment and policy as a CUDA graph; without it, steps run eagerly and more
-    slowly"""
+    """on a GPU, capture the step of environment and policy as a CUDA graph; steps run eagerly and more slowly with
+    --no-cuda-graphs"""
     checkpoint_every: int = 500_000
     """env steps between checkpoints"""
     evaluate_every: int = 1_000_000

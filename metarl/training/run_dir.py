@@ -53,9 +53,9 @@ class Run:
         try:
             config = json.loads(path.read_text())
         except (OSError, ValueError, RecursionError) as error:
-            raise MetarlError(f"{path} is damaged ({error}): restore it from a copy, or train anew") from error
+            raise MetarlError(f"{path} is damaged ({error}): restore it from a copy, or train again") from error
         if not isinstance(config, dict):
-            raise MetarlError(f"{path} is damaged (no JSON object): restore it from a copy, or train anew")
+            raise MetarlError(f"{path} is damaged (no JSON object): restore it from a copy, or train again")
         return config
 
     def write_config(self, config: Mapping[str, Any]) -> None:
@@ -127,7 +127,7 @@ class Table:
         if path.exists():
             with path.open("r+b") as file:
                 if path.stat().st_size < keep_bytes:
-                    raise MetarlError(f"{path} is shorter than its checkpoint says, so it was damaged: {_RESTORE_CURE}")
+                    raise MetarlError(f"{path} is shorter than in its checkpoint, so it was damaged: {_RESTORE_CURE}")
                 file.truncate(keep_bytes)
         elif keep_bytes:
             raise MetarlError(f"{path} is missing: {_RESTORE_CURE}")

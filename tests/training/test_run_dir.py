@@ -221,7 +221,7 @@ def test_a_config_with_wrong_values_is_refused(run: Path) -> None:
 def test_metrics_shorter_than_in_the_checkpoint_are_refused(tiny: Train, run: Path) -> None:
     for name in ("times.csv", "metrics.csv"):
         (run / name).write_bytes((run / name).read_bytes()[:-1])
-        with pytest.raises(metarl.MetarlError, match=f"{name} is shorter than its checkpoint says"):
+        with pytest.raises(metarl.MetarlError, match=f"{name} is shorter than in its checkpoint"):
             tiny(run, resume=True)
         (run / name).unlink()
         with pytest.raises(metarl.MetarlError, match=f"{name} is missing"):
