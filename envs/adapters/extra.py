@@ -1,4 +1,4 @@
-"""Packages that an adapter needs and metarl does not bring: imported where used, with an error that names the extra."""
+"""Imports of the optional packages of adapters, with an error that names the extra to install."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from types import ModuleType
 from metarl.errors import MetarlError
 
 
-def need(module: str, extra: str) -> ModuleType:
-    """The module; MetarlError that names the extra which brings it."""
+def import_extra(module: str, extra: str) -> ModuleType:
+    """Import and return a module. Raises MetarlError, which names the extra, if it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MetarlError(f"{module} is not installed ({error}): pip install 'metarl[{extra}]'") from error
+        raise MetarlError(f"{module} is not installed ({error}): pip install '.[{extra}]' in metarl's folder") from error

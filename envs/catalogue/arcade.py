@@ -1,4 +1,4 @@
-"""The larger games: the arcade (10x10 boards, seen as planes unless the name says pixels), Alchemy and RuleGrid."""
+"""The larger games: arcade games (10 x 10 boards, as planes or pixels), Symbolic Alchemy and RuleGrid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from metarl.envs.games.rule_grid.rulesets import Rulesets
 from metarl.tasks.samplers import Choice, Fixed, Integers, Permutation, Uniform, Union
 from metarl.tasks.task_distribution import TaskDistribution
 
-TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # something is worth having
+TWO_SIGNS = Choice(((1.0, 1.0), (1.0, -1.0), (-1.0, 1.0)))  # at least one value is positive
 TWO_GOALS = Choice(((1.0, -1.0), (-1.0, 1.0)))
 PIXELS = {"observation": "pixels"}
 
@@ -14,7 +14,7 @@ CATCH = {"controls": Permutation(3), "value": TWO_SIGNS, "speed": Integers(4, 8)
 BREAKOUT_VALUES = Choice(((1.0, 1.0, 1.0), (1.0, -1.0, 1.0), (-1.0, 1.0, 1.0), (1.0, 1.0, -1.0), (1.0, -1.0, -1.0)))
 BREAKOUT = {"controls": Permutation(3), "value": BREAKOUT_VALUES, "speed": Integers(4, 7), "reach": Integers(1, 2)}
 
-# The chemistry of Alchemy: 8 x 4 ways to look, 48 of potions to act, 109 graphs by number of bottlenecks
+# The chemistry of Alchemy: 8 x 4 appearances, 48 potion maps, and 109 graphs by their number of bottlenecks
 PERCEPTION = {"stone_map": Integers(0, 7), "rotation": Integers(0, 3), "potion_map": Integers(0, 47)}
 GRAPHS = Union(Fixed(0), Integers(1, 12), Integers(13, 60), Integers(61, 108))
 
@@ -22,7 +22,7 @@ ARCADE = (
     TaskDistribution(
         "Catch", world="Catch", parameters=CATCH, ood={"speed": Integers(9, 12)},
         horizon=80, episodes=3,
-        tests="find out which key does what and what is worth catching, from rewards alone",
+        tests="identify the actions' effects and the objects' values from rewards alone",
     ),
     TaskDistribution(
         "CatchGravity", world="Catch",
@@ -31,22 +31,22 @@ ARCADE = (
         },
         ood={"gravity": Integers(4, 6)},
         horizon=80, episodes=3,
-        tests="predict where a thing lands, having seen others fall",
+        tests="predict the landing column of a fruit from earlier falls",
     ),
     TaskDistribution(
         "CatchPixels", world="Catch", settings=PIXELS, parameters=CATCH, ood={"speed": Integers(9, 12)},
         horizon=80, episodes=3,
-        tests="Catch from the screen: the same tasks, to be seen first",
+        tests="solve the tasks of Catch from pixels",
     ),
     TaskDistribution(
         "Breakout", world="Breakout", parameters=BREAKOUT, ood={"speed": Choice((8,))},
         horizon=150, episodes=3,
-        tests="keep a ball in play with unknown keys and paddle, and learn which bricks to leave alone",
+        tests="keep a ball in play with unknown actions and paddle, and avoid bricks of negative value",
     ),
     TaskDistribution(
         "BreakoutPixels", world="Breakout", settings=PIXELS, parameters=BREAKOUT, ood={"speed": Choice((8,))},
         horizon=150, episodes=3,
-        tests="Breakout from the screen: the same tasks, to be seen first",
+        tests="solve the tasks of Breakout from pixels",
     ),
     TaskDistribution(
         "Pong", world="Pong",
@@ -55,14 +55,14 @@ ARCADE = (
         },
         ood={"opponent": Integers(5, 6)},
         horizon=200, episodes=3,
-        tests="find the keys, the paddle's size and where this opponent is weak",
+        tests="identify the actions' effects, the paddles' size and the opponent's speed",
     ),
     TaskDistribution(
         "Freeway", world="Freeway",
         parameters={"controls": Permutation(3), "speed": Integers(-5, 5, (8,)), "value": TWO_GOALS},
         ood={"speed": Integers(-8, -6, (8,)) | Integers(6, 8, (8,))},
         horizon=100, episodes=3,
-        tests="learn the traffic of eight lanes, and whether to arrive or to be hit",
+        tests="learn the traffic of eight lanes, and whether to seek or avoid cars",
     ),
     TaskDistribution(
         "Invaders", world="Invaders",
@@ -72,38 +72,38 @@ ARCADE = (
         },
         ood={"bombs": Uniform(0.25, 0.4), "march": Integers(5, 6)},
         horizon=150, episodes=3,
-        tests="find the keys before the bombs do, and which aliens to spare",
+        tests="identify the actions' effects under fire, and the aliens of negative value",
     ),
     TaskDistribution(
         "Alchemy", world="SymbolicAlchemy", parameters={**PERCEPTION, "graph": GRAPHS},
         horizon=20, episodes=10,
-        tests="experiment with potions, infer a causal graph, and plan with what is known",
+        tests="experiment with potions, infer a causal graph, and plan with it",
     ),
     TaskDistribution(
         "AlchemyBottlenecks", world="SymbolicAlchemy",
         parameters={**PERCEPTION, "graph": Union(*GRAPHS.samplers[:3])}, ood={"graph": GRAPHS.samplers[3]},
         horizon=20, episodes=10,
-        tests="Alchemy with up to two bottlenecks; ood: three",
+        tests="solve Alchemy with up to two bottlenecks; ood: three",
     ),
     TaskDistribution(
         "RuleGrid0", world="RuleGrid", parameters={"ruleset": Rulesets(0)}, ood={"ruleset": Rulesets(0, held_out=True)},
         horizon=60, episodes=5,
-        tests="find out what to do with which thing",
+        tests="identify the goal and its object",
     ),
     TaskDistribution(
         "RuleGrid1", world="RuleGrid", parameters={"ruleset": Rulesets(1)}, ood={"ruleset": Rulesets(1, held_out=True)},
         horizon=80, episodes=8,
-        tests="find out which thing turns into which, and what to do with it; ood: pairs of rule and goal never met",
+        tests="identify a production rule and the goal; ood: held-out pairs of rule and goal",
     ),
     TaskDistribution(
         "RuleGrid1Near", world="RuleGrid", settings={"view": "near"},
         parameters={"ruleset": Rulesets(1)}, ood={"ruleset": Rulesets(1, held_out=True)},
         horizon=80, episodes=8,
-        tests="RuleGrid1 seeing two cells far",
+        tests="solve RuleGrid1 with a view of two cells in each direction",
     ),
     TaskDistribution(
         "RuleGrid2", world="RuleGrid", parameters={"ruleset": Rulesets(2)}, ood={"ruleset": Rulesets(2, held_out=True)},
         horizon=120, episodes=10,
-        tests="find a chain of two rules, the second of which starts from what the first makes",
+        tests="identify a chain of two rules, in which the second uses the product of the first",
     ),
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""DarkKeyDoor: find a hidden key, then a hidden door."""
+"""DarkKeyDoor: a search for a hidden key, then for a hidden door."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ from torch import Tensor
 
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Outcome
-from metarl.envs.games.game import Colour, Game, Lanes, Settings
-from metarl.envs.games.grid import ACTIONS, GridSimulation, place
+from metarl.envs.games.game import Batch, Colour, Game, Settings
+from metarl.envs.games.grid import ACTIONS, GridSimulation, cell_parameter
 from metarl.tasks.parameter import Parameter
 
 
 class DarkKeyDoor(Game):
-    r"""A square room in the dark with a key and a door (Laskin et al. 2022, Algorithm Distillation).
+    r"""A dark square room with a key and a door (Laskin et al. 2022, Algorithm Distillation).
 
     Settings: `size` n (9).
 
-    Action, `Discrete(5)`: stay, up, right, down, left; walls keep one where one is.
+    Action, `Discrete(5)`: stay, up, right, down, left; a move into a wall has no effect.
 
-    Observation, 2n numbers: x one-hot, y one-hot. Whether one holds the key is known from the reward alone.
+    Observation, 2n numbers: x one-hot, y one-hot. Possession of the key is not observed.
 
-    Reward, each once an episode: term `key` +1 on reaching the key, term `door` +1 on reaching the door with the key
-    (in the same step where they share a cell). The episode ends at the door.
+    Reward, each once per episode: +1 on reaching the key (term `key`), +1 on reaching the door with the key (term
+    `door`; in the same step if they share a cell). The episode terminates at the door.
 
-    Start: any cell, drawn anew each episode. Parameters: `key` and `door` (x, y); `actions`, a permutation of what the
-    actions do.
+    Start: a random cell in each episode. Parameters: `key` and `door` (x, y); `actions`, a permutation of the actions'
+    effects.
     """
 
     name = "DarkKeyDoor"
     defaults = {"size": 9}
 
-    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
+    def task_parameters(self, settings: Settings) -> tuple[Parameter, ...]:
         size = settings["size"]
         return (
-            place("key", size, 0, "the cell of the key"),
-            place("door", size, size - 1, "the cell of the door"),
+            cell_parameter("key", size, 0, "cell of the key"),
+            cell_parameter("door", size, size - 1, "cell of the door"),
             ACTIONS,
         )
 
-    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> GridSimulation:
-        return DarkKeyDoorSimulation(parameters, lanes, settings["size"])
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], batch: Batch) -> GridSimulation:
+        return DarkKeyDoorSimulation(parameters, batch, settings["size"])
 
 
 class DarkKeyDoorSimulation(GridSimulation):
-    """B rooms; `held`: who has the key."""
+    """B rooms; `held`: bool [B], the walkers that have the key."""
 
     may_terminate = True
 
-    def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, size: int) -> None:
-        super().__init__(parameters, lanes, size, start=None)
-        self.held = self.nobody
+    def __init__(self, parameters: tuple[Parameter, ...], batch: Batch, size: int) -> None:
+        super().__init__(parameters, batch, size, start=None)
+        self.held = self.none_terminated
 
     def reset(self, mask: Tensor, random: CounterRNG) -> None:
         super().reset(mask, random)
@@ -58,10 +58,10 @@ class DarkKeyDoorSimulation(GridSimulation):
 
     def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         self.walk(action, active)
-        found = (self.cell == self.places["key"]) & ~self.held & active
-        self.held = self.held | found
+        taken = (self.cell == self.places["key"]) & ~self.held & active
+        self.held = self.held | taken
         opened = (self.cell == self.places["door"]) & self.held & active
-        self.reward_terms = {"key": found.float(), "door": opened.float()}
+        self.reward_terms = {"key": taken.float(), "door": opened.float()}
         return Outcome(torch.add(*self.reward_terms.values()), opened, self.no_flags)
 
     def marks(self, index: int) -> dict[str, tuple[int, Colour]]:

@@ -1,4 +1,4 @@
-"""Gaussian bandits: arms that pay a mean and noise."""
+"""GaussianBandit: arms with Gaussian rewards."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from torch import Tensor
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Outcome
 from metarl.envs.games.bandit import ArmsSimulation
-from metarl.envs.games.game import Game, Lanes, Settings, bars
+from metarl.envs.games.game import Batch, Game, Settings, bars
 from metarl.tasks.parameter import Parameter
 
 
 class GaussianBandit(Game):
-    r"""k arms; arm i pays $\mu_i + \sigma \epsilon$, $\epsilon \sim N(0, 1)$. Each pull is an episode of one step.
+    r"""A bandit with k arms; arm i yields the reward $\mu_i + \sigma \epsilon$, $\epsilon \sim N(0, 1)$.
+
+    Each pull is an episode of one step.
 
     Settings: `arms` k (5); `noise` $\sigma$ (1.0).
 
-    Action, `Discrete(k)`: the arm. Observation: the number 0, always. Reward (term `arm`): what the arm pays.
+    Action, `Discrete(k)`: the arm. Observation: the constant 0. Reward (term `arm`): that of the arm.
 
     Parameters: `means` $(\mu_1, ..., \mu_k)$.
     """
@@ -27,18 +29,18 @@ class GaussianBandit(Game):
     name = "GaussianBandit"
     defaults = {"arms": 5, "noise": 1.0}
 
-    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
-        return (Parameter("means", (settings["arms"],), doc="what each arm pays on average"),)
+    def task_parameters(self, settings: Settings) -> tuple[Parameter, ...]:
+        return (Parameter("means", (settings["arms"],), doc="mean reward of each arm"),)
 
-    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> GaussianSimulation:
-        return GaussianSimulation(parameters, lanes, settings["arms"], settings["noise"])
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], batch: Batch) -> GaussianSimulation:
+        return GaussianSimulation(parameters, batch, settings["arms"], settings["noise"])
 
 
 class GaussianSimulation(ArmsSimulation):
     """B Gaussian bandits."""
 
-    def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, arms: int, noise: float) -> None:
-        super().__init__(parameters, lanes, arms)
+    def __init__(self, parameters: tuple[Parameter, ...], batch: Batch, arms: int, noise: float) -> None:
+        super().__init__(parameters, batch, arms)
         self.noise = noise
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
@@ -52,8 +54,8 @@ class GaussianSimulation(ArmsSimulation):
         self.reward_terms = {"arm": reward}
         return Outcome(reward, active, self.no_flags)
 
-    def worth(self, index: int) -> np.ndarray:
+    def mean_rewards(self, index: int) -> np.ndarray:
         return self.means[index].cpu().numpy()
 
     def picture(self, index: int) -> np.ndarray:
-        return bars((self.worth(index) + 3) / 6, int(self.pulled[index]))
+        return bars((self.mean_rewards(index) + 3) / 6, int(self.pulled[index]))

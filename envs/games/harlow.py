@@ -1,4 +1,4 @@
-"""Harlow: two objects, one of which pays; learn to learn which."""
+"""Harlow: two objects, one of which is rewarded."""
 
 from __future__ import annotations
 
@@ -9,51 +9,56 @@ from torch import Tensor
 
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Outcome
-from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
+from metarl.envs.games.game import Batch, Game, GameSimulation, Settings
 from metarl.tasks.parameter import Parameter
 
-NEVER = 10**6
+NEVER = 10**6  # a reversal step beyond any horizon
 
 
 class Harlow(Game):
-    r"""Two new objects an episode, shown left and right in changing order; one pays (Harlow 1949; Wang et al. 2018).
+    r"""Two new objects in each episode, on sides that change randomly; one is better (Harlow 1949; Wang et al. 2018).
 
-    Settings: `features` F (6), numbers an object is seen as.
+    Settings: `features` F (6), the size of an object's feature vector.
 
     Action, `Discrete(2)`: left, right. Observation, 2F numbers in [-1, 1]: the features of the left and of the right
     object.
 
-    Reward (term `object`): 1 with probability `reliability` for the object that pays, with 1 - `reliability` for the
-    other, else 0. From step `reversal` on the other one pays. Episodes end only by the horizon.
+    Reward (term `object`): 1 with probability `reliability` for the better object and with 1 - `reliability` for the
+    other, else 0. From step `reversal` on, the other object is the better one. Episodes end only by the horizon.
 
-    Start: objects, sides and which one pays are drawn anew each episode. Parameters: `reliability`; `reversal`.
+    Start: random objects and sides in each episode. Parameters: `reliability`; `reversal`.
     """
 
     name = "Harlow"
     defaults = {"features": 6}
 
-    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
+    def task_parameters(self, settings: Settings) -> tuple[Parameter, ...]:
         return (
-            Parameter("reliability", low=0.5, high=1, neutral=1, doc="that the better object pays"),
+            Parameter("reliability", low=0.5, high=1, neutral=1, doc="probability of reward 1 for the better object"),
             Parameter(
-                "reversal", unit="step", low=0, neutral=NEVER, integer=True, doc="when the other becomes the better"
+                "reversal",
+                unit="step",
+                low=0,
+                neutral=NEVER,
+                integer=True,
+                doc="step at which the better object changes",
             ),
         )
 
-    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> HarlowSimulation:
-        return HarlowSimulation(parameters, lanes, settings["features"])
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], batch: Batch) -> HarlowSimulation:
+        return HarlowSimulation(parameters, batch, settings["features"])
 
 
 class HarlowSimulation(GameSimulation):
-    """B tables with two objects each; object 0 is the one that pays first."""
+    """B pairs of objects; object 0 is the better one before the reversal."""
 
-    def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, features: int) -> None:
-        super().__init__(parameters, lanes)
+    def __init__(self, parameters: tuple[Parameter, ...], batch: Batch, features: int) -> None:
+        super().__init__(parameters, batch)
         self.features = features
         self.observation_space = gym.spaces.Box(-1.0, 1.0, (2 * features,), np.float32)
         self.action_space = gym.spaces.Discrete(2)
-        self.objects = torch.zeros(lanes.num_envs, 2, features, device=lanes.device)
-        self.left = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)  # which object is left
+        self.objects = torch.zeros(batch.num_envs, 2, features, device=batch.device)
+        self.left = torch.zeros(batch.num_envs, dtype=torch.int64, device=batch.device)  # index of the left object
         self.time = torch.zeros_like(self.left)
 
     def reset(self, mask: Tensor, random: CounterRNG) -> None:
@@ -65,12 +70,12 @@ class HarlowSimulation(GameSimulation):
     def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
         chosen = self.left ^ action
         better = self._better()
-        lucky = random.uniform("pay") < self.task["reliability"]
-        reward = (((chosen == better) == lucky) & active).float()
+        reliable = random.uniform("pay") < self.task["reliability"]
+        reward = (((chosen == better) == reliable) & active).float()
         self.time = self.time + active
         self.left = torch.where(active, random.integers("sides", 2), self.left)
         self.reward_terms = {"object": reward}
-        return Outcome(reward, self.nobody, self.no_flags)
+        return Outcome(reward, self.none_terminated, self.no_flags)
 
     def observe(self) -> Tensor:
         swapped = self.left.bool()[:, None, None]
@@ -80,16 +85,16 @@ class HarlowSimulation(GameSimulation):
         return (self.time >= self.task["reversal"]).long()
 
     def text(self, index: int) -> str:
-        """Both objects, `*` beside the one that pays."""
+        """Return the names of both objects; `*` marks the better one."""
         better, left = int(self._better()[index]), int(self.left[index])
-        names = [f"{'*' if thing == better else ' '} object {'AB'[thing]}" for thing in (left, 1 - left)]
+        names = [f"{'*' if item == better else ' '} object {'AB'[item]}" for item in (left, 1 - left)]
         return " | ".join(names)
 
     def picture(self, index: int) -> np.ndarray:
-        """A row an object's features, left above right; a green square marks the one that pays."""
+        """Draw a row of features per object, left above right; a green square marks the better one."""
         left = int(self.left[index])
-        shown = self.objects[index].cpu().numpy()[[left, 1 - left]]
-        grey = ((shown + 1) / 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
+        features = self.objects[index].cpu().numpy()[[left, 1 - left]]
+        grey = ((features + 1) / 2 * 255).astype(np.uint8)[..., None].repeat(3, 2)
         mark = np.full((2, 1, 3), 235, np.uint8)
         mark[int(self._better()[index]) ^ left] = (60, 160, 90)
         return np.concatenate([mark, grey], 1)

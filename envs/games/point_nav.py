@@ -1,4 +1,4 @@
-"""PointNav: a point in the plane, moved towards a place that is not shown."""
+"""PointNav: a point in the plane, moved to a goal that is not observed."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor
 
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import NAN_ACTION, Appearance, Outcome
-from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
+from metarl.envs.games.game import Batch, Game, GameSimulation, Settings
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
 
-SPEED = 0.1  # a full step along each axis
-FELT = ("near", "inside")
-SHOWN = 1.6  # half the width of the pictures' view
+SPEED = 0.1  # displacement at an action of 1, along each axis
+REWARDS = ("near", "inside")
+VIEW = 1.6  # half the width of the pictures
 
 
 class PointNav(Game):
     r"""A point that moves by up to 0.1 along x and y (Rakelly et al. 2019, PEARL; wind: Dorfman et al. 2021, BOReL).
 
-    Settings: `radius` (0.0): the reward is felt only that near to the goal; 0 for everywhere. `reward` ("near" or
-    "inside"): what is felt, see below.
+    Settings: `radius` (0.0): the distance from the goal within which it is rewarded; 0 for a dense reward. `reward`
+    ("near" or "inside"): the reward within the radius, see below.
 
-    Action, `Box(-1, 1, (2,))`, saturated at +-1: $x' = x + 0.1 a + w$. Observation: x and y.
+    Action, `Box(-1, 1, (2,))`, clipped to +-1: $x' = x + 0.1 a + w$. Observation: x and y.
 
     Reward (term `goal`), with d the distance from the goal after the step: $-d$ if radius is 0; else, if
     $d \le$ radius, $1 - d$ ("near") or 1 ("inside"), and 0 elsewhere. Episodes end only by the horizon.
@@ -37,18 +37,18 @@ class PointNav(Game):
     name = "PointNav"
     defaults = {"radius": 0.0, "reward": "near"}
 
-    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
-        if settings["reward"] not in FELT:
-            raise unknown("reward of PointNav", settings["reward"], FELT)
+    def task_parameters(self, settings: Settings) -> tuple[Parameter, ...]:
+        if settings["reward"] not in REWARDS:
+            raise unknown("reward of PointNav", settings["reward"], REWARDS)
         if settings["radius"] < 0:
             raise MetarlError(f"the radius of PointNav must be at least 0, got {settings['radius']}")
         return (
-            Parameter("goal", (2,), neutral=(0.0, 1.0), doc="the place that rewards"),
-            Parameter("wind", (2,), unit="/step", doc="how far the wind carries the point in a step"),
+            Parameter("goal", (2,), neutral=(0.0, 1.0), doc="position of the goal"),
+            Parameter("wind", (2,), unit="/step", doc="displacement by the wind in each step"),
         )
 
-    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> PointNavSimulation:
-        return PointNavSimulation(parameters, lanes, settings)
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], batch: Batch) -> PointNavSimulation:
+        return PointNavSimulation(parameters, batch, settings)
 
 
 class PointNavSimulation(GameSimulation):
@@ -57,12 +57,12 @@ class PointNavSimulation(GameSimulation):
     appearance = Appearance(starts_alike=True)
     render_fps = 10
 
-    def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, settings: Settings) -> None:
-        super().__init__(parameters, lanes)
+    def __init__(self, parameters: tuple[Parameter, ...], batch: Batch, settings: Settings) -> None:
+        super().__init__(parameters, batch)
         self.radius, self.inside = settings["radius"], settings["reward"] == "inside"
         self.observation_space = gym.spaces.Box(-np.inf, np.inf, (2,), np.float32)
         self.action_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
-        self.point = torch.zeros(lanes.num_envs, 2, device=lanes.device)
+        self.point = torch.zeros(batch.num_envs, 2, device=batch.device)
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
         super().assign(task, mask)
@@ -77,25 +77,25 @@ class PointNavSimulation(GameSimulation):
         self.point = torch.where(active[:, None], self.point + move, self.point)
         reward = self._reward((self.point - self.goal).square().sum(1).sqrt()) * active
         self.reward_terms = {"goal": reward}
-        return Outcome(reward, self.nobody, nan * NAN_ACTION)
+        return Outcome(reward, self.none_terminated, nan * NAN_ACTION)
 
     def _reward(self, distance: Tensor) -> Tensor:
         if self.radius == 0:
             return -distance
-        felt = distance <= self.radius
-        return felt.float() if self.inside else (1.0 - distance) * felt
+        rewarded = distance <= self.radius
+        return rewarded.float() if self.inside else (1.0 - distance) * rewarded
 
     def observe(self) -> Tensor:
         return self.point.clone()
 
     def text(self, index: int) -> str:
-        """Where the point, the goal and the wind are."""
+        """Return the coordinates of the point, the goal and the wind."""
         (x, y), (gx, gy), (wx, wy) = (v[index].tolist() for v in (self.point, self.goal, self.wind))
         return f"point ({x:.2f}, {y:.2f})  goal ({gx:.2f}, {gy:.2f})  wind ({wx:.3f}, {wy:.3f})"
 
     def picture(self, index: int, pixels: int = 120) -> np.ndarray:
-        """The plane from above: the goal's disc and the point."""
-        axis = np.linspace(-SHOWN, SHOWN, pixels)
+        """Draw the plane from above, with the goal's disc and the point."""
+        axis = np.linspace(-VIEW, VIEW, pixels)
         plane = np.stack(np.meshgrid(axis, axis[::-1]), -1)
         picture = np.full((pixels, pixels, 3), 235, np.uint8)
         for centre, size, colour in (

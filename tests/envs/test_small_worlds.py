@@ -1,4 +1,4 @@
-"""The small worlds against their rules told again in plain Python, step by step."""
+"""The small worlds against plain implementations of their rules, step by step."""
 
 from typing import Any
 
@@ -8,25 +8,25 @@ import torch
 
 import metarl
 from metarl.core.trials import Step, Trials
-from metarl.envs.games.game import ruled
+from metarl.envs.games.game import with_grid_lines
 
 B = 6
 
 
-def lived(env: Trials, tasks, choose, seed: int = 0) -> tuple[list[torch.Tensor], list[torch.Tensor], list[Step]]:
-    """Observations acted on, actions and steps of one trial; choose(t) -> actions."""
+def rollout(env: Trials, tasks, policy, seed: int = 0) -> tuple[list[torch.Tensor], list[torch.Tensor], list[Step]]:
+    """Return the inputs, actions and steps of one trial, with the actions policy(t)."""
     obs = env.begin(tasks, seed)
-    seen, done, steps = [], [], []
+    inputs, actions, steps = [], [], []
     while not env.done:
-        action = choose(len(steps))
-        seen.append(obs)
-        done.append(action)
+        action = policy(len(steps))
+        inputs.append(obs)
+        actions.append(action)
         steps.append(env.step(action))
         obs = steps[-1].obs
-    return seen, done, steps
+    return inputs, actions, steps
 
 
-def at_random(env: Trials, seed: int = 0):
+def random_policy(env: Trials, seed: int = 0):
     g = torch.Generator().manual_seed(seed)
     space: Any = env.action_space
     if hasattr(space, "n"):
@@ -39,136 +39,137 @@ def cell(row: torch.Tensor) -> tuple[int, int]:
     return x, y
 
 
-def walked(place: tuple[int, int], action: int, size: int) -> tuple[int, int]:
+def next_cell(current: tuple[int, int], action: int, size: int) -> tuple[int, int]:
     dx, dy = ((0, 0), (0, 1), (1, 0), (0, -1), (-1, 0))[action]
-    x, y = place[0] + dx, place[1] + dy
-    return (x, y) if 0 <= x < size and 0 <= y < size else place
+    x, y = current[0] + dx, current[1] + dy
+    return (x, y) if 0 <= x < size and 0 <= y < size else current
 
 
 @pytest.mark.parametrize(("name", "size"), [("GridNavi", 5), ("GridNavi7", 7), ("DarkRoom", 9), ("DarkRoomHard", 17)])
-def test_grids_are_the_walk_they_say(name, size):
-    family = metarl.get(name)
-    env, tasks = family.make(B), family.tasks("train", B)
-    seen, actions, steps = lived(env, tasks, at_random(env))
+def test_grid_walks_equal_a_plain_implementation(name, size):
+    distribution = metarl.get(name)
+    env, tasks = distribution.make(B), distribution.tasks("train", B)
+    inputs, actions, steps = rollout(env, tasks, random_policy(env))
     start = (0, 0) if "Navi" in name else (size // 2, size // 2)
     for i in range(B):
-        goal, at, over = tuple(tasks.params["goal"][i].tolist()), start, False
+        goal, current, terminated = tuple(tasks.params["goal"][i].tolist()), start, False
         for t in range(len(steps)):
-            if t % family.horizon == 0 and len(steps) == family.horizon * family.episodes:
-                at, over = start, False
-            assert cell(seen[t][i]) == at
-            if over:
+            if t % distribution.horizon == 0 and len(steps) == distribution.horizon * distribution.episodes:
+                current, terminated = start, False
+            assert cell(inputs[t][i]) == current
+            if terminated:
                 assert steps[t].resting[i]
                 assert steps[t].reward[i] == 0
                 continue
-            at = walked(at, int(actions[t][i]), size)
-            assert cell(steps[t].final_obs[i]) == at
-            pay = (1.0 if at == goal else -0.1) if "Navi" in name else float(at == goal)
-            assert steps[t].reward[i] == np.float32(pay)
-            over = name == "DarkRoomHard" and at == goal
-            assert bool(steps[t].terminated[i]) == over
+            current = next_cell(current, int(actions[t][i]), size)
+            assert cell(steps[t].final_obs[i]) == current
+            reward = (1.0 if current == goal else -0.1) if "Navi" in name else float(current == goal)
+            assert steps[t].reward[i] == np.float32(reward)
+            terminated = name == "DarkRoomHard" and current == goal
+            assert bool(steps[t].terminated[i]) == terminated
 
 
-def test_the_goals_of_grid_navi_are_21_and_equally_frequent():
-    family = metarl.get("GridNavi")
-    goals, counts = np.unique(family.tasks("train", 21 * 10).params["goal"], axis=0, return_counts=True)
+def test_grid_navi_has_21_equally_frequent_goals():
+    distribution = metarl.get("GridNavi")
+    goals, counts = np.unique(distribution.tasks("train", 21 * 10).params["goal"], axis=0, return_counts=True)
     assert {tuple(g) for g in goals.tolist()} == {(x, y) for x in range(5) for y in range(5) if x > 1 or y > 1}
     assert (counts == 10).all()
 
 
-def test_key_then_door_each_once_and_permuted_actions():
-    family = metarl.get("DarkKeyDoorPermuted")
-    env = family.make(1)
+def test_dark_key_door_rewards_key_then_door_once_with_permuted_actions():
+    distribution = metarl.get("DarkKeyDoorPermuted")
+    env = distribution.make(1)
     actions = [4, 0, 1, 2, 3]  # stay is action 1
     for key, door in (((0, 0), (8, 8)), ((3, 3), (3, 3))):
         obs = env.begin({"key": key, "door": door, "actions": actions})
-        at, held, opened = cell(obs[0]), False, False
+        current, held, opened = cell(obs[0]), False, False
         while not opened:
-            target = door if held else key
-            wish = 2 if at[0] < target[0] else 4 if at[0] > target[0] else 1 if at[1] < target[1] else 3
-            if at == target:
-                wish = 0
-            step = env.step(torch.tensor([actions.index(wish)]))
-            at = walked(at, wish, 9)
-            assert cell(step.final_obs[0]) == at
-            found = at == key and not held
-            held |= found
-            opened = held and at == door
-            assert step.reward[0] == found + opened
+            x, y = door if held else key
+            effect = 2 if current[0] < x else 4 if current[0] > x else 1 if current[1] < y else 3
+            if current == (x, y):
+                effect = 0
+            step = env.step(torch.tensor([actions.index(effect)]))
+            current = next_cell(current, effect, 9)
+            assert cell(step.final_obs[0]) == current
+            taken = current == key and not held
+            held |= taken
+            opened = held and current == door
+            assert step.reward[0] == taken + opened
             assert bool(step.terminated[0]) == opened
 
 
-def test_bandits_pay_as_often_as_they_should():
+def test_bandit_rewards_have_their_probabilities():
     n = 4000
     env = metarl.get("Bandit5N10").make(n)
-    chances = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
+    p = np.array([0.0, 0.1, 0.5, 0.9, 1.0])
     for arm in range(5):
-        *_, steps = lived(env, {"probabilities": chances}, lambda t, arm=arm: torch.full((n,), arm), seed=arm)
+        *_, steps = rollout(env, {"probabilities": p}, lambda t, arm=arm: torch.full((n,), arm), seed=arm)
         assert len(steps) == 10
         assert all(step.terminated.all() for step in steps)
-        pays = torch.stack([step.reward for step in steps])
-        assert set(pays.unique().tolist()) <= {0.0, 1.0}
-        assert abs(float(pays.mean()) - chances[arm]) <= 4 * np.sqrt(chances[arm] * (1 - chances[arm]) / pays.numel())
-        if 0 < chances[arm] < 1:  # pulls of a lane are independent
-            assert abs(np.corrcoef(pays[0], pays[1])[0, 1]) < 4 / np.sqrt(n)
+        rewards = torch.stack([step.reward for step in steps])
+        assert set(rewards.unique().tolist()) <= {0.0, 1.0}
+        assert abs(float(rewards.mean()) - p[arm]) <= 4 * np.sqrt(p[arm] * (1 - p[arm]) / rewards.numel())
+        if 0 < p[arm] < 1:  # pulls of an environment are independent
+            assert abs(np.corrcoef(rewards[0], rewards[1])[0, 1]) < 4 / np.sqrt(n)
 
 
-def test_linked_arms_sum_to_one_and_gaussian_arms_have_their_moments():
+def test_linked_probabilities_sum_to_one_and_gaussian_rewards_have_their_moments():
     env = metarl.get("LinkedBandit2N100").make(2000)
-    for arm, chance in ((0, 0.3), (1, 0.7)):
-        *_, steps = lived(env, {"probability": 0.3}, lambda t, arm=arm: torch.full((2000,), arm))
-        assert abs(float(torch.stack([s.reward for s in steps]).mean()) - chance) < 0.005
+    for arm, probability in ((0, 0.3), (1, 0.7)):
+        *_, steps = rollout(env, {"probability": 0.3}, lambda t, arm=arm: torch.full((2000,), arm))
+        assert abs(float(torch.stack([s.reward for s in steps]).mean()) - probability) < 0.005
     env = metarl.get("GaussianBandit5N100").make(2000)
-    *_, steps = lived(env, {"means": [0, 1, 2, 3, 4.0]}, lambda t: torch.full((2000,), 3))
-    pays = torch.stack([s.reward for s in steps])
-    assert abs(float(pays.mean()) - 3) < 0.01
-    assert abs(float(pays.std()) - 1) < 0.01
+    *_, steps = rollout(env, {"means": [0, 1, 2, 3, 4.0]}, lambda t: torch.full((2000,), 3))
+    rewards = torch.stack([s.reward for s in steps])
+    assert abs(float(rewards.mean()) - 3) < 0.01
+    assert abs(float(rewards.std()) - 1) < 0.01
 
 
-def test_an_mdp_pays_and_moves_by_its_tables():
-    """All lanes on one task: empirical transitions and rewards of every state and action against the task's."""
+def test_tabular_mdp_has_the_transitions_and_rewards_of_its_task():
+    """Compare empirical transitions and rewards of every state and action, with all environments on one task."""
     n = 5000
-    family = metarl.get("MDPN10")
-    env, task = family.make(n), family.tasks("train", 1)
-    seen, actions, steps = lived(env, task, at_random(env))
-    assert (seen[0].argmax(1) == 0).all()
-    counts, pays = np.zeros((10, 5, 10)), np.zeros((10, 5))
-    for obs, action, step in zip(seen, actions, steps, strict=True):
-        at = (obs.argmax(1).numpy(), action.numpy())
-        np.add.at(counts, (*at, step.final_obs.argmax(1).numpy()), 1)
-        np.add.at(pays, at, step.reward.numpy().astype(float))
+    distribution = metarl.get("MDPN10")
+    env, task = distribution.make(n), distribution.tasks("train", 1)
+    inputs, actions, steps = rollout(env, task, random_policy(env))
+    assert (inputs[0].argmax(1) == 0).all()
+    counts, sums = np.zeros((10, 5, 10)), np.zeros((10, 5))
+    for obs, action, step in zip(inputs, actions, steps, strict=True):
+        pair = (obs.argmax(1).numpy(), action.numpy())
+        np.add.at(counts, (*pair, step.final_obs.argmax(1).numpy()), 1)
+        np.add.at(sums, pair, step.reward.numpy().astype(float))
     visits = counts.sum(2)
     assert visits.min() > 500
-    z = (pays / visits - task.params["rewards"][0]) * np.sqrt(visits)  # noise N(0, 1)
+    z = (sums / visits - task.params["rewards"][0]) * np.sqrt(visits)  # noise N(0, 1)
     assert np.abs(z).max() < 4.5
     expected = task.params["transitions"][0] * visits[..., None]
     chi = ((counts - expected) ** 2 / expected).sum(2)  # 9 degrees of freedom, 50 times
     assert abs(chi.mean() - 9) < 4 * np.sqrt(18 / 50)
 
 
-def test_points_move_and_feel():
-    for name, felt in (("PointNav", None), ("PointNavSparse", 0.2), ("PointNavWind", 0.03)):
-        family = metarl.get(name)
-        env, tasks = family.make(B), family.tasks("train", B)
+def test_point_nav_motion_and_rewards_equal_their_formulas():
+    for name, radius in (("PointNav", None), ("PointNavSparse", 0.2), ("PointNavWind", 0.03)):
+        distribution = metarl.get(name)
+        env, tasks = distribution.make(B), distribution.tasks("train", B)
         goal = tasks.params.get("goal", np.tile([0.0, 1.0], (B, 1)))
         wind = tasks.params.get("wind", np.zeros((B, 2)))
-        toward = torch.from_numpy(goal - wind * 10).float()
-        noise = at_random(env)
-        seen, actions, steps = lived(env, tasks, lambda t, g=toward, noise=noise: (g + noise(t)) * 0.5)
-        for obs, action, step in zip(seen, actions, steps, strict=True):
-            place = obs.numpy() + 0.1 * action.clamp(-1, 1).numpy() + wind
-            np.testing.assert_allclose(step.final_obs.numpy(), place, atol=1e-6)
+        towards = torch.from_numpy(goal - wind * 10).float()
+        noise = random_policy(env)
+        inputs, actions, steps = rollout(env, tasks, lambda t, g=towards, noise=noise: (g + noise(t)) * 0.5)
+        for obs, action, step in zip(inputs, actions, steps, strict=True):
+            position = obs.numpy() + 0.1 * action.clamp(-1, 1).numpy() + wind
+            np.testing.assert_allclose(step.final_obs.numpy(), position, atol=1e-6)
             d = np.linalg.norm(step.final_obs.numpy().astype(float) - goal, axis=1)
-            pay = -d if felt is None else np.where(d <= felt, 1.0 if name == "PointNavWind" else 1 - d, 0.0)
-            clear = felt is None or np.abs(d - felt) > 1e-6
-            np.testing.assert_allclose(step.reward.numpy()[clear], pay[clear], atol=1e-5)
+            inside = 1.0 if name == "PointNavWind" else 1 - d
+            expected = -d if radius is None else np.where(d <= radius, inside, 0.0)
+            clear = radius is None or np.abs(d - radius) > 1e-6
+            np.testing.assert_allclose(step.reward.numpy()[clear], expected[clear], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["TMazePassive", "TMazeActive"])
-@pytest.mark.parametrize("right", [True, False])
-def test_the_best_t_maze_walk_earns_exactly_one(name, right):
-    family = metarl.get(name)
-    env, length = family.make(B), 12
+@pytest.mark.parametrize("correct", [True, False])
+def test_shortest_t_maze_path_has_return_one_in_the_correct_arm(name, correct):
+    distribution = metarl.get(name)
+    env, length = distribution.make(B), 12
     obs = env.begin({"length": length})
     plan = [0] * length if name == "TMazePassive" else [2] + [0] * (length + 1)
     sides, total = obs[:, 0].clone(), torch.zeros(B)
@@ -177,42 +178,42 @@ def test_the_best_t_maze_walk_earns_exactly_one(name, right):
         if t == 0 and name == "TMazeActive":
             sides = step.obs[:, 0].clone()
         total += step.reward
-    step = env.step(torch.where((sides > 0) == right, 1, 3))
+    step = env.step(torch.where((sides > 0) == correct, 1, 3))
     total += step.reward
     assert sides.abs().eq(1).all()
     assert step.terminated.all()
-    assert (total == float(right)).all()
+    assert (total == float(correct)).all()
     assert env.done
 
 
-def test_dawdling_in_a_t_maze_costs_a_share_of_the_length_each_step():
+def test_each_late_step_in_a_t_maze_costs_one_over_the_length():
     env = metarl.get("TMazePassive").make(2)
     env.begin({"length": 4})
-    steps = [env.step(torch.tensor([1, 0])) for _ in range(5)]  # up leads nowhere in the corridor
+    steps = [env.step(torch.tensor([1, 0])) for _ in range(5)]  # up has no effect in the corridor
     assert torch.stack([s.reward for s in steps])[:, 0].tolist() == [-0.25] * 5
     assert torch.stack([s.reward for s in steps])[:, 1].tolist() == [0, 0, 0, 0, -0.25]
     assert steps[-1].terminated.all()
 
 
-def test_harlow_pays_for_one_object_wherever_it_lies_and_for_the_other_after_the_reversal():
+def test_harlow_rewards_one_object_on_either_side_and_the_other_after_the_reversal():
     n = 200
     env = metarl.get("HarlowReversal").make(n)
     obs = env.begin({"reliability": 1.0, "reversal": 7})
-    liked = obs[:, :6].clone()  # whatever lies left first
-    paid = []
+    chosen = obs[:, :6].clone()  # the object that is left at first
+    rewards = []
     for _ in range(20):
-        is_left = (obs[:, :6] == liked).all(1)
-        assert (is_left | (obs[:, 6:] == liked).all(1)).all()
+        is_left = (obs[:, :6] == chosen).all(1)
+        assert (is_left | (obs[:, 6:] == chosen).all(1)).all()
         step = env.step((~is_left).long())
-        paid.append(step.reward)
+        rewards.append(step.reward)
         obs = step.obs
-    pays = torch.stack(paid)
-    assert (pays[:7] == pays[0]).all()
-    assert (pays[7:] == 1 - pays[0]).all()
-    assert 60 < pays[0].sum() < 140
+    reward = torch.stack(rewards)
+    assert (reward[:7] == reward[0]).all()
+    assert (reward[7:] == 1 - reward[0]).all()
+    assert 60 < reward[0].sum() < 140
 
 
-def test_settings_are_checked():
+def test_invalid_settings_raise():
     samplers = {"goal": metarl.Integers(0, 4, shape=(2,))}
     for settings, match in (
         ({"sise": 5}, "did you mean 'size'"), ({"size": 5.0}, "is a int"), ({"size": 0}, "at least 1"),
@@ -224,17 +225,17 @@ def test_settings_are_checked():
     with pytest.raises(metarl.MetarlError, match="leave engine out"):
         metarl.get("GridNavi").make(engine="mujoco")
     linked = {"linked": True, "arms": 3}
-    chance = {"probability": metarl.Uniform(0.0, 1.0)}
+    samplers = {"probability": metarl.Uniform(0.0, 1.0)}
     with pytest.raises(metarl.MetarlError, match="linked arms are two"):
-        metarl.TaskDistribution("T", world="Bandit", parameters=chance, settings=linked).make()
+        metarl.TaskDistribution("T", world="Bandit", parameters=samplers, settings=linked).make()
 
 
-def test_a_picture_keeps_each_square_within_its_lines():
+def test_with_grid_lines_keeps_the_colour_of_each_cell():
     squares, line = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3), (200, 201, 202)
-    drawn = ruled(squares, (5, 4), line)
-    assert drawn.shape == (2 * 5 + 1, 3 * 4 + 1, 3)
-    assert (drawn[::5] == line).all()
-    assert (drawn[:, ::4] == line).all()
+    picture = with_grid_lines(squares, (5, 4), line)
+    assert picture.shape == (2 * 5 + 1, 3 * 4 + 1, 3)
+    assert (picture[::5] == line).all()
+    assert (picture[:, ::4] == line).all()
     for row, column in np.ndindex(2, 3):
-        inside = drawn[5 * row + 1 : 5 * (row + 1), 4 * column + 1 : 4 * (column + 1)]
+        inside = picture[5 * row + 1 : 5 * (row + 1), 4 * column + 1 : 4 * (column + 1)]
         assert (inside == squares[row, column]).all()

@@ -1,8 +1,9 @@
 """The chemistries of Alchemy as tables (Wang et al. 2021, "Alchemy: a benchmark and analysis toolkit").
 
-A stone is a corner of a cube, three coordinates of -1 or +1: vertex v has +1 on axis a if bit a of v is set. A potion
-moves a stone along one edge. Which edges there are, which potion moves along which axis, and how a corner looks, is the
-chemistry: 109 graphs x 48 potion maps x 8 stone maps x 4 rotations = 167,424.
+The latent state of a stone is a corner of a cube, with three coordinates of -1 or +1: vertex v has +1 on axis a if bit
+a of v is set. A potion moves a stone along an edge. A chemistry consists of the set of edges (graph), the axis and
+direction of each potion (potion map) and the appearance of each corner (stone map, rotation). There are 109 graphs x 48
+potion maps x 8 stone maps x 4 rotations = 167,424 chemistries.
 """
 
 from __future__ import annotations
@@ -17,33 +18,36 @@ STONE_MAPS, ROTATIONS, POTION_MAPS, GRAPHS = 8, 4, 48, 109
 GRAPHS_BY_BOTTLENECKS = (1, 12, 48, 48)  # with 0, 1, 2 and 3 conditions, in this order in `edges`
 CORNERS = np.array([[1 if v >> a & 1 else -1 for a in range(AXES)] for v in range(VERTICES)])  # [VERTICES, AXES]
 
-Condition = tuple[int, int, int]  # (axis, other, value): along `axis` a stone moves only where `other` has that value
+Condition = tuple[int, int, int]  # (axis, other, value): there are edges along `axis` only where `other` has this value
 
 
 @cache
 def values() -> np.ndarray:
-    """int64 [VERTICES]: what the cauldron pays: the sum of the coordinates, and 12 more where all are +1."""
+    """Return the reward of each stone in the cauldron, int64 [VERTICES].
+
+    It is the sum of the coordinates, plus 12 if all are +1.
+    """
     sums = CORNERS.sum(1)
     return sums + 12 * (sums == AXES)
 
 
 @cache
 def edges() -> np.ndarray:
-    """bool [GRAPHS, VERTICES, AXES]: whether a stone at this corner can move along this axis.
+    """Return whether there is an edge from each corner along each axis, bool [GRAPHS, VERTICES, AXES].
 
-    A graph is a set of conditions; those count under which every corner can still be reached from every other.
+    A graph is a set of conditions under which all corners remain connected.
     """
     slots = [(axis, other) for axis in range(AXES) for other in range(AXES) if other != axis]
-    found: dict[int, list[np.ndarray]] = {count: [] for count in range(len(slots) + 1)}
-    for wanted in product((0, -1, 1), repeat=len(slots)):
-        conditions = [(*slot, value) for slot, value in zip(slots, wanted, strict=True) if value]
-        graph = _open(conditions)
+    graphs: dict[int, list[np.ndarray]] = {count: [] for count in range(len(slots) + 1)}  # by number of conditions
+    for choice in product((0, -1, 1), repeat=len(slots)):
+        conditions = [(*slot, value) for slot, value in zip(slots, choice, strict=True) if value]
+        graph = _graph(conditions)
         if _connected(graph):
-            found[len(conditions)].append(graph)
-    return np.array([graph for count in sorted(found) for graph in found[count]])
+            graphs[len(conditions)].append(graph)
+    return np.array([graph for count in sorted(graphs) for graph in graphs[count]])
 
 
-def _open(conditions: list[Condition]) -> np.ndarray:
+def _graph(conditions: list[Condition]) -> np.ndarray:
     graph = np.ones((VERTICES, AXES), bool)
     for axis, other, value in conditions:
         graph[:, axis] &= CORNERS[:, other] == value
@@ -63,42 +67,44 @@ def _connected(graph: np.ndarray) -> bool:
 
 @cache
 def potions() -> tuple[np.ndarray, np.ndarray]:
-    """int64 [POTION_MAPS, COLOURS] each: the axis a potion of this colour moves along, and which way, -1 or +1.
+    """Return axis and direction (-1 or +1) of the potions of each colour, int64 [POTION_MAPS, COLOURS] each.
 
-    Colours 2 i and 2 i + 1 are opposites.
+    Colours 2 i and 2 i + 1 have opposite directions.
     """
     maps = list(product(permutations(range(AXES)), product((1, -1), repeat=AXES)))
     axis = [[axes[colour // 2] for colour in range(COLOURS)] for axes, _ in maps]
-    way = [[ways[colour // 2] * (1 - 2 * (colour % 2)) for colour in range(COLOURS)] for _, ways in maps]
-    return np.array(axis), np.array(way)
+    direction = [[signs[colour // 2] * (1 - 2 * (colour % 2)) for colour in range(COLOURS)] for _, signs in maps]
+    return np.array(axis), np.array(direction)
 
 
 @cache
 def moves() -> np.ndarray:
-    """int64 [GRAPHS, POTION_MAPS, VERTICES, COLOURS]: the corner a potion takes a stone to; the same where it does
-    nothing: because the stone is at that end already, or because there is no edge."""
-    axis, way = (table[None, :, None, :] for table in potions())
+    """Return the corner of a stone after a potion, int64 [GRAPHS, POTION_MAPS, VERTICES, COLOURS].
+
+    It is the same corner if the potion has no effect: at the end of the axis, or without an edge.
+    """
+    axis, direction = (table[None, :, None, :] for table in potions())
     vertex = np.arange(VERTICES)[None, None, :, None]
-    off = CORNERS[vertex, axis] != way
+    movable = CORNERS[vertex, axis] != direction
     passable = edges()[np.arange(GRAPHS)[:, None, None, None], vertex, axis]
-    return np.where(off & passable, vertex ^ 1 << axis, vertex)
+    return np.where(movable & passable, vertex ^ 1 << axis, vertex)
 
 
 @cache
 def looks() -> np.ndarray:
-    """int64 [STONE_MAPS, ROTATIONS, VERTICES, AXES] of -1, 0, 1: colour, size and roundness of a stone.
+    """Return colour, size and roundness (-1, 0 or 1) of each stone, int64 [STONE_MAPS, ROTATIONS, VERTICES, AXES].
 
-    A stone map mirrors the cube. A rotation leaves it (0) or turns it by 45 degrees about axis r - 1 and shrinks it, so
-    that corners of a face come to lie at (-1, 0), (0, -1), (0, 1) and (1, 0).
+    A stone map mirrors the cube. Rotation 0 is the identity; rotation r turns the cube by 45 degrees about axis r - 1
+    and shrinks it, so that the corners of a face move to (-1, 0), (0, -1), (0, 1) and (1, 0).
     """
     out = np.empty((STONE_MAPS, ROTATIONS, VERTICES, AXES), np.int64)
     for stone_map, rotation in product(range(STONE_MAPS), range(ROTATIONS)):
-        seen = CORNERS * CORNERS[stone_map]
+        features = CORNERS * CORNERS[stone_map]
         if rotation:
             a, b = (axis for axis in range(AXES) if axis != rotation - 1)
-            turned = seen.copy()
-            turned[:, a] = (seen[:, a] - seen[:, b]) // 2
-            turned[:, b] = (seen[:, a] + seen[:, b]) // 2
-            seen = turned
-        out[stone_map, rotation] = seen
+            rotated = features.copy()
+            rotated[:, a] = (features[:, a] - features[:, b]) // 2
+            rotated[:, b] = (features[:, a] + features[:, b]) // 2
+            features = rotated
+        out[stone_map, rotation] = features
     return out

@@ -1,8 +1,7 @@
-"""The board all arcade games share: 10x10 cells, one plane for each kind of object.
+"""The board of arcade games: 10 x 10 cells, with one plane for each kind of object.
 
-Things move by whole cells, at a rate in eighths of a cell a step. A plane holds 0 where nothing is; what moves so is
-drawn at half brightness, and the brighter the further it is on its way to the next cell, so that nothing is hidden that
-matters.
+Objects move by whole cells, at speeds in eighths of a cell per step. A plane is 0 in empty cells. The brightness of a
+moving object, at least one half, shows its progress to the next cell, so that the state is fully observable.
 """
 
 from __future__ import annotations
@@ -15,63 +14,69 @@ import torch
 from torch import Tensor
 
 SIZE = 10  # cells along a side
-EIGHTHS = 8  # parts of a cell in which speeds are counted
+EIGHTHS = 8  # units of speed per cell
 
 
 @dataclass(frozen=True)
 class Plane:
-    """One kind of object."""
+    """A kind of object."""
 
     name: str
-    colour: tuple[int, int, int]  # red, green, blue; lights that may meet in a pixel add up to 255 at most
-    letter: str  # of the object in text
+    colour: tuple[int, int, int]  # red, green, blue; colours that may overlap in a pixel sum to at most 255
+    letter: str  # the object in text
     sprite: str = "block"  # one of SPRITES in metarl.envs.games.arcade.screen
 
 
 def advance(phase: Tensor, speed: Tensor) -> tuple[Tensor, Tensor]:
-    """What `speed` eighths of a cell add up to: the phase after, in 0 to 7, and how many cells to move now."""
-    way = phase + speed
-    return way & (EIGHTHS - 1), way >> 3  # remainder and quotient of whole numbers, also below 0, in less time
+    """Advance by `speed` eighths of a cell: return the new phase, in 0 to 7, and the number of cells to move."""
+    total = phase + speed
+    return total & (EIGHTHS - 1), total >> 3  # faster than remainder and floor division, and valid below 0
 
 
 def brightness(phase: Tensor) -> Tensor:
-    """float32: 1/2 for something that just moved, up to 15/16 for what is about to."""
+    """Return the brightness of a moving object, float32: from 1/2 after a move to 15/16 before the next one."""
     return phase * (0.5 / EIGHTHS) + 0.5
 
 
 class Canvas(ABC):
-    """What B boards are drawn on, black at first. Rows count downwards."""
+    """B boards to draw on, initially black. Rows count downwards."""
 
     @abstractmethod
     def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
-        """Draw one object [B] or several [B, k] in these cells, each at its brightness (0: not there)."""
+        """Draw one object [B] or several [B, k] in the given cells; value: their brightness, 0 for absent ones."""
 
     def stamp(self, planes: Tensor, rows: Tensor, columns: Tensor, row: Tensor, column: Tensor, value: Tensor) -> None:
-        """Draw k objects, each of its plane [k], in cells rows and columns [k] away from one cell [B]; value [B, k]."""
+        """Draw k objects at fixed offsets from a cell of each board.
+
+        planes, rows, columns: [k], the objects' planes and offsets; row, column: [B]; value: [B, k].
+        """
         self.put(planes, row[:, None] + rows, column[:, None] + columns, value)
 
     @abstractmethod
     def lay(self, plane: int, first: int, values: Tensor) -> None:
-        """Draw whole rows of a plane from row `first` on: values [B, rows, SIZE]."""
+        """Draw whole rows of a plane from row `first` on; values: [B, rows, SIZE]."""
 
     def fill(self, plane: int, columns: Tensor, value: Tensor) -> None:
-        """Draw a plane of at most one object a cell: bit r of columns int64 [B, SIZE] says whether one is in row r.
+        """Draw a plane from bit masks.
 
-        value [B]: their brightness.
+        columns: int64 [B, SIZE], whose bit r is set if there is an object in row r; value: [B], their brightness.
         """
-        there = bits(columns.device).index_select(0, columns.view(-1)).view(-1, SIZE, SIZE)
-        self.lay(plane, 0, there.mT * value[:, None, None])
+        occupied = bits(columns.device).index_select(0, columns.view(-1)).view(-1, SIZE, SIZE)
+        self.lay(plane, 0, occupied.mT * value[:, None, None])
 
 
 class Planes(Canvas):
-    """`board`: float32 [B, SIZE, SIZE, C]. looks: whether it may ask for values, which is free on CPU."""
+    """Boards as planes: `board`, float32 [B, SIZE, SIZE, C].
 
-    def __init__(self, num_envs: int, planes: int, device: torch.device, looks: bool = False) -> None:
-        self._looks = looks
+    eager: whether control flow may depend on tensor values, which is free on CPU and impossible in a captured graph.
+    """
+
+    def __init__(self, num_envs: int, planes: int, device: torch.device, eager: bool = False) -> None:
+        self._eager = eager
         self.board = torch.zeros(num_envs, SIZE, SIZE, planes, device=device)
         self._flat = self.board.view(-1)
         self._first = torch.arange(0, num_envs * SIZE * SIZE * planes, SIZE * SIZE * planes, device=device)
-        self._strides = 1, SIZE * planes, planes  # of plane, row, column
+        self._strides = 1, SIZE * planes, planes  # of plane, row and column
 
     def put(self, plane: int | Tensor, row: int | Tensor, column: int | Tensor, value: Tensor | float = 1.0) -> None:
         start, offset = 0, None
@@ -81,7 +86,7 @@ class Planes(Canvas):
             else:
                 offset = number * stride if offset is None else torch.add(offset, number, alpha=stride)
         cells = self._first if offset is None else add_to_rows(self._first, offset)
-        flat = self._flat[start:]  # a number for all is where the board begins: nothing to add
+        flat = self._flat[start:]  # constant offsets are applied by slicing, which costs nothing
         if isinstance(value, Tensor):
             flat.scatter_(0, cells.view(-1), value.expand_as(cells).reshape(-1))
         else:
@@ -97,14 +102,14 @@ class Planes(Canvas):
         self.board[:, first : first + values.shape[1], :, plane] = values
 
     def fill(self, plane: int, columns: Tensor, value: Tensor) -> None:
-        if not self._looks:
+        if not self._eager:
             super().fill(plane, columns, value)
             return
-        filled = columns.view(-1).nonzero().squeeze(1)  # few, as a rule
-        if not len(filled):
+        occupied = columns.view(-1).nonzero().squeeze(1)  # usually few
+        if not len(occupied):
             return
-        env, column = filled // SIZE, filled % SIZE
-        values = bits(columns.device)[columns.view(-1)[filled]] * value[env][:, None]
+        env, column = occupied // SIZE, occupied % SIZE
+        values = bits(columns.device)[columns.view(-1)[occupied]] * value[env][:, None]
         _, by_row, by_column = self._strides
         top = torch.add(self._first[env], column, alpha=by_column)
         cells = top[:, None] + torch.arange(0, SIZE * by_row, by_row, device=top.device)
@@ -112,11 +117,11 @@ class Planes(Canvas):
 
 
 def add_to_rows(first: Tensor, offset: int | Tensor) -> Tensor:
-    """first [B] plus an offset for all, one each [B], or several each [B, k]."""
+    """Add to `first` [B] a common offset, one offset per row [B], or k offsets per row [B, k]."""
     return first + offset if not isinstance(offset, Tensor) or offset.dim() == 1 else first[:, None] + offset
 
 
 @functools.cache
 def bits(device: torch.device) -> Tensor:
-    """float32 [2^SIZE, SIZE]: the bits of each number, the lowest first."""
+    """Return the bits of each number below 2^SIZE, lowest first, float32 [2^SIZE, SIZE]."""
     return (torch.arange(1 << SIZE, device=device)[:, None] >> torch.arange(SIZE, device=device) & 1).float()

@@ -1,4 +1,4 @@
-"""Breakout: a ball, a paddle, and three rows of bricks worth hitting or not."""
+"""Breakout: a ball, a paddle, and three rows of bricks with positive or negative values."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.tasks.parameter import Parameter
 
 FLOOR = SIZE - 1  # the paddle's row
-TOP, ROWS = 1, 3  # the first row of bricks, and how many there are
-LAUNCH = TOP + ROWS  # the row a ball starts from, downwards
+TOP, ROWS = 1, 3  # the first row of bricks, and the number of rows
+LAUNCH = TOP + ROWS  # the row where a ball starts downwards
 
 
 class Breakout(ArcadeGame):
-    """Actions: left, stay, right. The ball moves diagonally; losing it ends the episode.
+    """A ball that removes bricks.
 
-    It bounces off walls, off the paddle, and off a brick, which is gone then and pays its row's value. Struck by the
-    paddle's left half it leaves to the left, by the right half to the right, by the middle as it came. When all bricks
-    are gone they come back.
+    Actions: left, stay, right. The ball moves diagonally; the episode terminates when it is lost.
+
+    The ball bounces off walls, off the paddle, and off bricks. A brick that is hit vanishes and yields its row's value.
+    The left half of the paddle reflects the ball to the left, the right half to the right; the middle keeps its
+    horizontal direction. When all bricks are gone, they reappear.
     """
 
     name = "Breakout"
@@ -34,9 +36,9 @@ class Breakout(ArcadeGame):
         Plane("lower brick", (30, 140, 30), "3"),
     )
     own_parameters = (
-        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="of the ball"),
-        Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="of the paddle to either side"),
-        Parameter("value", (ROWS,), low=-1, high=1, neutral=1, doc="of a brick in the upper, middle and lower row"),
+        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="speed of the ball"),
+        Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="paddle's reach to either side"),
+        Parameter("value", (ROWS,), low=-1, high=1, neutral=1, doc="reward of a brick, upper, middle and lower row"),
     )
     may_terminate = True
 
@@ -47,7 +49,7 @@ class Breakout(ArcadeGame):
             "paddle": torch.full_like(column, SIZE // 2),
             "row": torch.full_like(column, LAUNCH),
             "column": column,
-            "down": down,  # +1 or -1, the ball's heading
+            "down": down,  # +1 or -1, the ball's direction
             "right": 2 * random.integers("right", 2) - 1,
             "phase": torch.zeros_like(column),
             "bricks": torch.ones(len(column), ROWS, SIZE, dtype=torch.bool, device=column.device),
@@ -57,14 +59,14 @@ class Breakout(ArcadeGame):
         paddle = (state["paddle"] + action - 1).clamp_(0, FLOOR)
         phase, ticks = advance(state["phase"], task["speed"])
         down, right = state["down"], state["right"]
-        row = (state["row"] + down * ticks).clamp_(max=FLOOR)  # a lost ball goes no further
+        row = (state["row"] + down * ticks).clamp_(max=FLOOR)  # a lost ball stops
         column = state["column"] + right * ticks
 
         brick = (row - TOP).clamp(0, ROWS - 1)
         place = (brick * SIZE + column)[:, None]
         bricks = state["bricks"].flatten(1)
         hit = bricks.gather(1, place).squeeze(1) & (ticks > 0) & (row == brick + TOP)
-        earned = task["value"].gather(1, brick[:, None]).squeeze(1) * hit
+        reward = task["value"].gather(1, brick[:, None]).squeeze(1) * hit
         bricks = bricks.scatter(1, place, bricks.gather(1, place) & ~hit[:, None])
         bricks = bricks | ~bricks.any(1, keepdim=True)
         row, down = torch.where(hit, state["row"], row), torch.where(hit, -down, down)
@@ -75,14 +77,14 @@ class Breakout(ArcadeGame):
         row, down = row - struck.long(), torch.where(struck, -1, down)
         right = torch.where(struck & (offset != 0), offset.sign(), right)
 
-        # Turned at a wall before it gets there, so that where the ball heads is always a cell.
+        # The ball turns one cell before a wall, so that the cell ahead of it is always on the board.
         down = torch.where(row == 0, 1, down)
         right = torch.where(column == 0, 1, torch.where(column == SIZE - 1, -1, right))
         after = {
             "paddle": paddle, "row": row, "column": column, "down": down, "right": right, "phase": phase,
             "bricks": bricks.view_as(state["bricks"]),
         }  # fmt: skip
-        return Move(after, {"bricks": earned.float()}, at_floor & ~struck)
+        return Move(after, {"bricks": reward.float()}, at_floor & ~struck)
 
     def draw(self, state: State, canvas: Canvas) -> None:
         row, column = state["row"], state["column"]

@@ -1,4 +1,4 @@
-"""Catch: things of two kinds fall one at a time; a paddle on the bottom row catches what is worth it."""
+"""Catch: fruits of two kinds fall one at a time, and a paddle on the bottom row catches them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ FLOOR = SIZE - 1  # the paddle's row
 
 
 class Catch(ArcadeGame):
-    """Actions: left, stay, right. An episode lasts for its horizon; after each landing the next thing falls.
+    """A paddle that catches falling fruits.
 
-    A thing has fallen s t + g t (t - 1) / 2 eighths of a cell after t steps, and moves `wind` columns sideways with
-    each row, around the edges. Where it lands within `reach` columns of the paddle, its value is earned; what is missed
-    costs nothing.
+    Actions: left, stay, right. Episodes end only by the horizon; the next fruit falls after each landing.
+
+    After t steps, a fruit has fallen s t + g t (t - 1) / 2 eighths of a cell. It moves `wind` columns sideways per row,
+    around the edges. A fruit that lands within `reach` columns of the paddle yields its value; others yield 0.
     """
 
     name = "Catch"
@@ -29,11 +30,13 @@ class Catch(ArcadeGame):
         Plane("pear", (60, 220, 60), "p", "dot"),
     )
     own_parameters = (
-        Parameter("speed", unit="cells/8 a step", low=1, high=16, neutral=8, integer=True, doc="s, of a fall's start"),
-        Parameter("gravity", unit="cells/8 a step a step", low=0, high=8, integer=True, doc="g, what a fall gains"),
-        Parameter("wind", unit="columns a row", low=-2, high=2, integer=True, doc="drift of what falls, to the right"),
-        Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="of the paddle to either side"),
-        Parameter("value", (2,), low=-1, high=1, neutral=1, doc="of an apple and of a pear"),
+        Parameter(
+            "speed", unit="cells/8 a step", low=1, high=16, neutral=8, integer=True, doc="initial speed s of a fall"
+        ),
+        Parameter("gravity", unit="cells/8 a step a step", low=0, high=8, integer=True, doc="acceleration g of a fall"),
+        Parameter("wind", unit="columns a row", low=-2, high=2, integer=True, doc="drift of a fall, to the right"),
+        Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="paddle's reach to either side"),
+        Parameter("value", (2,), low=-1, high=1, neutral=1, doc="reward of an apple and of a pear"),
     )
 
     def start(self, task: Task, random: CounterRNG) -> State:
@@ -48,18 +51,18 @@ class Catch(ArcadeGame):
         column = (state["column"] + task["wind"] * rows) % SIZE
         caught = landed & ((column - paddle).abs() <= task["reach"])
         value = task["value"].gather(1, state["kind"][:, None]).squeeze(1)
-        going = {"column": column, "fallen": fallen, "pace": state["pace"] + task["gravity"], "kind": state["kind"]}
+        falling = {"column": column, "fallen": fallen, "pace": state["pace"] + task["gravity"], "kind": state["kind"]}
         drop = self._drop(task, random)
-        after = {name: torch.where(landed, drop[name], going[name]) for name in going}
+        after = {name: torch.where(landed, drop[name], falling[name]) for name in falling}
         return Move({"paddle": paddle, **after}, {"caught": (value * caught).float()})
 
     def _drop(self, task: Task, random: CounterRNG) -> State:
-        """The next thing, on the top row."""
+        """Draw the next fruit, on the top row."""
         column = random.integers("column", SIZE)
         return {
             "column": column,
             "fallen": torch.zeros_like(column),  # eighths of a cell
-            "pace": task["speed"],  # eighths of a cell a step
+            "pace": task["speed"],  # eighths of a cell per step
             "kind": random.integers("kind", 2),  # 0 apple, 1 pear
         }
 

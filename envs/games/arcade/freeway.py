@@ -1,4 +1,4 @@
-"""Freeway: a chicken crosses eight lanes, each with one car at a speed of its own."""
+"""Freeway: a chicken crosses eight traffic lanes, with one car in each."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, advance
 from metarl.envs.games.arcade.game import ArcadeGame, Move, State, Task
 from metarl.tasks.parameter import Parameter
 
-LANES = SIZE - 2  # rows 1 to 8; the chicken starts from row 9 and wants to row 0, or perhaps not
+LANES = SIZE - 2  # rows 1 to 8; the chicken starts in row 9 and arrives in row 0
 HOME = SIZE - 1
 PATH = SIZE // 2  # the chicken's column
 
 
 class Freeway(ArcadeGame):
-    """Actions: up, stay, down. An episode lasts for its horizon; a chicken that arrives or is hit starts anew.
+    """A chicken that crosses a road.
 
-    Cars drive around the edges. `value` is what arriving and being hit earn.
+    Actions: up, stay, down. Episodes end only by the horizon; a chicken that arrives or is hit restarts. Cars move at
+    constant speeds, around the edges. `value` holds the rewards of an arrival and of a hit.
     """
 
     name = "Freeway"
@@ -27,9 +28,9 @@ class Freeway(ArcadeGame):
     own_parameters = (
         Parameter(
             "speed", (LANES,), unit="cells/8 a step", low=-EIGHTHS, high=EIGHTHS, neutral=EIGHTHS, integer=True,
-            doc="of the car in each lane from the top, to the right",
+            doc="speed of the car in each lane, from the top, to the right",
         ),
-        Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="of arriving and of being hit"),
+        Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="reward of an arrival and of a hit"),
     )  # fmt: skip
 
     def start(self, task: Task, random: CounterRNG) -> State:

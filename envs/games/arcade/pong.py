@@ -14,11 +14,13 @@ EDGE = SIZE - 1  # the agent's column; the opponent's is 0
 
 
 class Pong(ArcadeGame):
-    """Actions: up, stay, down. An episode lasts for its horizon; after each point a ball starts from the middle.
+    """A duel of two paddles.
 
-    A paddle strikes a ball within `reach` rows of it: off its upper half the ball leaves upwards, off its lower half
-    downwards, off its middle as it came. The opponent follows the ball's row at its own speed. `value` is what a
-    ball past the opponent and a ball past the agent earn.
+    Actions: up, stay, down. Episodes end only by the horizon; after each point, a ball starts in the middle.
+
+    A paddle reflects a ball within `reach` rows: its upper half reflects upwards, its lower half downwards; the middle
+    keeps the vertical direction. The opponent follows the ball's row at its own speed. The agent receives `value[0]` if
+    a ball passes the opponent, and `value[1]` if it passes the agent.
     """
 
     name = "Pong"
@@ -30,10 +32,10 @@ class Pong(ArcadeGame):
         Plane("ahead", (95, 95, 95), ".", "mark"),
     )
     own_parameters = (
-        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="of the ball"),
-        Parameter("opponent", unit="cells/8 a step", low=0, high=8, neutral=4, integer=True, doc="its speed"),
-        Parameter("reach", unit="rows", low=0, high=4, neutral=1, integer=True, doc="of both paddles to either side"),
-        Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="of a ball past the opponent, past the agent"),
+        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="speed of the ball"),
+        Parameter("opponent", unit="cells/8 a step", low=0, high=8, neutral=4, integer=True, doc="opponent's speed"),
+        Parameter("reach", unit="rows", low=0, high=4, neutral=1, integer=True, doc="paddles' reach to either side"),
+        Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="reward of a ball past the opponent, the agent"),
     )
 
     def start(self, task: Task, random: CounterRNG) -> State:
@@ -49,15 +51,15 @@ class Pong(ArcadeGame):
         phase, ticks = advance(state["phase"], task["speed"])
         right = state["right"]
         row, column = state["row"] + state["down"] * ticks, state["column"] + right * ticks
-        past = torch.where(column == EDGE, paddle, opponent)  # the paddle a ball at either edge must get past
-        offset = row - past
+        defender = torch.where(column == EDGE, paddle, opponent)  # the paddle at the ball's edge
+        offset = row - defender
         at_edge = (column == 0) | (column == EDGE)
         struck = at_edge & (offset.abs() <= task["reach"])
         point = at_edge & ~struck
         right = torch.where(struck, -right, right)
-        column = column + right * struck  # struck before it reaches the edge
+        column = column + right * struck  # a struck ball does not stay in the paddle's column
         down = torch.where(struck & (offset != 0), offset.sign(), state["down"])
-        # Turned at a wall before it gets there, so that where the ball heads is always a cell.
+        # The ball turns one cell before a wall, so that the cell ahead of it is always on the board.
         down = torch.where((row == 0) & (down < 0) | (row == SIZE - 1) & (down > 0), -down, down)
 
         won = point & (column == 0)
@@ -69,7 +71,7 @@ class Pong(ArcadeGame):
         return Move(after, {name: term.float() for name, term in terms.items()})
 
     def _serve(self, random: CounterRNG) -> State:
-        """A ball in the middle, towards either side."""
+        """Draw a ball in the middle that moves to either side."""
         row = 1 + random.integers("row", SIZE - 2)
         right = random.integers("right", 2)
         return {

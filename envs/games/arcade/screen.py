@@ -1,6 +1,6 @@
-"""Pixels: planes seen as coloured light. Each plane has a sprite, and where objects meet their lights add up.
+"""Pixel observations: each plane has a sprite and a colour, and the colours of overlapping objects are added.
 
-A row of a cell is 12 bytes, so 3 words of 32 bits: an object is drawn by adding 12 words to a black screen.
+A row of a cell is 12 bytes, or 3 words of 32 bits: an object is drawn by the addition of 12 words to a black screen.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from torch import Tensor
 from metarl.envs.games.arcade.board import EIGHTHS, SIZE, Canvas, Plane, add_to_rows
 
 CELL = 4  # pixels along a side of a cell
-LEVELS = 2 * EIGHTHS  # of brightness, beside black
-WORDS = CELL * 3 // 4  # in a row of a cell: a byte for red, green and blue of each pixel
+LEVELS = 2 * EIGHTHS  # levels of brightness above black
+WORDS = CELL * 3 // 4  # words in a row of a cell, with a byte for red, green and blue of each pixel
 
-SPRITES = {  # which of a cell's pixels shine; where things meet, three colours of one sprite can be told apart
+SPRITES = {  # the pixels of a cell that are lit
     "block": ("####", "####", "####", "####"),
     "bar": ("####", "####", "....", "...."),
     "post": (".##.", ".##.", ".##.", ".##."),
@@ -25,7 +25,10 @@ SPRITES = {  # which of a cell's pixels shine; where things meet, three colours 
 
 
 class Screen(Canvas):
-    """`pixels()`: uint8 [B, SIZE * CELL, SIZE * CELL, 3]. light: from `lights`."""
+    """Boards as pixels: `pixels()`, uint8 [B, SIZE * CELL, SIZE * CELL, 3].
+
+    light: the result of `lights`.
+    """
 
     def __init__(self, num_envs: int, light: Tensor) -> None:
         self._light = light
@@ -49,7 +52,7 @@ class Screen(Canvas):
 
 
 def lights(planes: tuple[Plane, ...], device: torch.device) -> Tensor:
-    """int32 [C, LEVELS + 1, CELL, WORDS]: each plane's object in its cell, at each level of brightness."""
+    """Return the cell of each plane's object at each level of brightness, int32 [C, LEVELS + 1, CELL, WORDS]."""
     shapes = torch.tensor([[[pixel == "#" for pixel in row] for row in SPRITES[p.sprite]] for p in planes])
     colours = torch.tensor([p.colour for p in planes])
     full = (shapes[..., None] * colours[:, None, None]).reshape(len(planes), 1, CELL, CELL * 3)

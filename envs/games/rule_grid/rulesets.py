@@ -1,7 +1,7 @@
-"""The grammar of RuleGrid: production rules and a goal over coloured things, drawn so that the goal can be reached.
+"""The grammar of RuleGrid: production rules and a goal over coloured objects, sampled such that the goal is reachable.
 
-A ruleset is a vector of integers: RULES times (type, a, b, c), the goal (type, a, b), and the ITEMS things that lie
-about at the start, sorted. Things are 1 to 16, a shape and a colour; 0 is none.
+A ruleset is a vector of integers: RULES times (type, a, b, c), the goal (type, a, b), and the ITEMS objects that are in
+the room at the start, sorted. Objects are 1 to 16, a shape and a colour; 0 is none.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ SHAPES = ("ball", "cube", "key", "star")
 COLOURS = ("red", "green", "blue", "yellow")
 THINGS = len(SHAPES) * len(COLOURS)
 RULES, ITEMS = 2, 6
-GOAL = 4 * RULES  # where the goal stands in a ruleset
-LAID = GOAL + 3  # where the things that lie about do
+GOAL = 4 * RULES  # index of the goal in a ruleset
+LAID = GOAL + 3  # index of the objects in the room
 LENGTH = LAID + ITEMS
 
-NEAR, HOLD, DROP, STEP = 1, 2, 3, 4  # rules; see RuleGrid
-MEET, TAKE, STAND, CORNER = 1, 2, 3, 4  # goals
+NEAR, HOLD, DROP, STEP = 1, 2, 3, 4  # types of rules; see RuleGrid
+MEET, TAKE, STAND, CORNER = 1, 2, 3, 4  # types of goals
 TYPES = 4
 
 
@@ -31,10 +31,11 @@ def shape_of(thing: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Rulesets(Sampler):
-    """Rulesets of a depth: how many rules lie between what there is at the start and what the goal asks for.
+    """Rulesets of a depth, the number of rules between the objects at the start and the object of the goal.
 
-    A quarter of the pairs (type of the last rule, type of the goal) is held out: of the rulesets drawn when `held_out`,
-    and of no others. At depth 0, where there is no rule, pairs are (shape asked for, type of the goal).
+    A quarter of the pairs (type of the last rule, type of the goal) is held out: it occurs only with `held_out`, and
+    then no other pair does. At depth 0, which has no rules, the pairs are (shape of the goal's object, type of the
+    goal).
     """
 
     depth: int
@@ -47,11 +48,11 @@ class Rulesets(Sampler):
             raise self.wrong(f"depth must be 0 to {RULES}, got {self.depth!r}")
 
     def sample(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        kept = [np.empty((0, LENGTH), np.int64)]
-        while sum(map(len, kept)) < n:
+        accepted = [np.empty((0, LENGTH), np.int64)]
+        while sum(map(len, accepted)) < n:
             drawn = self._draw(rng, 2 * n + 8)
-            kept.append(drawn[self._held(drawn) == self.held_out])
-        return np.concatenate(kept)[:n]
+            accepted.append(drawn[self._is_held_out(drawn) == self.held_out])
+        return np.concatenate(accepted)[:n]
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         high = np.full(LENGTH, THINGS)
@@ -59,22 +60,22 @@ class Rulesets(Sampler):
         return np.zeros(LENGTH, np.int64), high
 
     def _inside(self, x: np.ndarray) -> np.ndarray:
-        return (self._held(x.astype(np.int64)) == self.held_out) & (self._depth(x) == self.depth)
+        return (self._is_held_out(x.astype(np.int64)) == self.held_out) & (self._depth(x) == self.depth)
 
     def _depth(self, x: np.ndarray) -> np.ndarray:
         return (x[:, range(0, GOAL, 4)] > 0).sum(1)
 
-    def _held(self, x: np.ndarray) -> np.ndarray:
-        """bool [n]: whether a ruleset's pair is held out."""
+    def _is_held_out(self, x: np.ndarray) -> np.ndarray:
+        """Return whether the pair of each ruleset is held out, bool [n]."""
         first = shape_of(x[:, GOAL + 1]) if self.depth == 0 else x[:, 4 * (self.depth - 1)]
         return (first + x[:, GOAL]) % TYPES == 0
 
     def _draw(self, rng: np.random.Generator, n: int) -> np.ndarray:
-        """Rulesets in which the goal asks for `wanted`, the last rule's product, and each rule for the one before's."""
+        """Draw n rulesets, backwards: `target`, the goal's object, is the last rule's product, and so on."""
         things = rng.permuted(np.tile(np.arange(1, THINGS + 1), (n, 1)), axis=1).T
-        wanted, partner, *others = things
+        target, partner, *others = things
         out = np.zeros((n, LENGTH), np.int64)
-        laid, product = [partner], wanted
+        laid, product = [partner], target
         for rule in reversed(range(self.depth)):
             kind = rng.integers(1, TYPES + 1, n)
             a, b, *others = others
@@ -83,8 +84,9 @@ class Rulesets(Sampler):
             product = a
         goal = rng.integers(1, TYPES + 1, n)
         out[:, GOAL] = goal
-        ends = np.stack([wanted, np.where(goal == MEET, partner, 0)])
-        swap = (goal == MEET) & (self.depth == 0)  # either may be named first: the smaller, so that a task has one name
-        out[:, GOAL + 1 : LAID] = np.where(swap, np.sort(ends, 0), ends).T
+        operands = np.stack([target, np.where(goal == MEET, partner, 0)])
+        # Without rules, the operands of MEET are interchangeable: they are sorted, so that a task has one encoding.
+        swap = (goal == MEET) & (self.depth == 0)
+        out[:, GOAL + 1 : LAID] = np.where(swap, np.sort(operands, 0), operands).T
         out[:, LAID:] = np.sort(np.stack([product, *laid, *others][:ITEMS]), 0).T
         return out

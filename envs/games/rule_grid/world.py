@@ -1,4 +1,4 @@
-"""RuleGrid: a room of things that turn into others by rules one must find out, to reach a goal one must find out."""
+"""RuleGrid: a room of objects that change by hidden rules, with a hidden goal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Appearance, Outcome
-from metarl.envs.games.game import Game, GameSimulation, Lanes, Settings
+from metarl.envs.games.game import Batch, Game, GameSimulation, Settings
 from metarl.envs.games.rule_grid import rulesets
 from metarl.envs.games.rule_grid.rulesets import (  # fmt: skip
     COLOURS,
@@ -36,17 +36,17 @@ from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter
 
 VIEWS = ("full", "near")
-SIGHT = 2  # cells in each direction, of the near view
-TIME = 0.01  # what a step costs
-KINDS = 1 + THINGS  # of what may lie in a cell, nothing included
-WALL = -1  # what lies beyond a wall
+SIGHT = 2  # range of the near view in each direction, cells
+TIME = 0.01  # cost of a step
+KINDS = 1 + THINGS  # possible contents of a cell, including nothing
+WALL = -1  # content of the cells behind a wall
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 PICK, PUT = 4, 5
 PAINTS = np.array([(220, 60, 60), (60, 190, 60), (80, 110, 240), (225, 205, 60)], np.uint8)
 
 
 class _Rule(NamedTuple):
-    """A rule of every environment; int64 [B] each."""
+    """One rule of every environment, int64 [B] each."""
 
     kind: Tensor
     a: Tensor
@@ -55,25 +55,26 @@ class _Rule(NamedTuple):
 
 
 class RuleGrid(Game):
-    r"""A square room of coloured things (after the idea of XLand-MiniGrid, Nikulin et al. 2023; rules of our own).
+    r"""A square room of coloured objects (the idea is that of XLand-MiniGrid, Nikulin et al. 2023; the rules differ).
 
-    Settings: `size` (7) cells along a side; `view`, "full" (the room) or "near" (5x5 about the agent).
+    Settings: `size` (7), cells along a side; `view`, "full" (the room) or "near" (5x5 cells around the agent).
 
-    Action, `Discrete(6)`: up, right, down, left; pick up the thing one stands on, into the empty pocket; put down what
-    is in the pocket, on an empty cell.
+    Action, `Discrete(6)`: up, right, down, left; pick up the object in the agent's cell, if the pocket is empty; put
+    down the object in the pocket, if the cell is empty.
 
-    Rules (type, a, b, c), applied in order after each action: 1 near: a put down beside b, or b beside a: both vanish,
-    c lies there. 2 hold: a picked up becomes c. 3 drop: a put down becomes c. 4 step: a walked upon becomes c.
+    Rules (type, a, b, c), applied in order after each action: 1 near: a put down beside b, or b beside a: both vanish
+    and c appears in the agent's cell. 2 hold: a picked up becomes c. 3 drop: a put down becomes c. 4 step: a stepped
+    upon becomes c.
 
-    Goals (type, a, b): 1 meet: a put down beside b, or b beside a; 2 take: a picked up; 3 stand: one stands on a;
-    4 corner: a put down in a corner. What is picked up or put down counts after the rules.
+    Goals (type, a, b): 1 meet: a put down beside b, or b beside a; 2 take: a picked up; 3 stand: the agent stands on a;
+    4 corner: a put down in a corner. Goals refer to objects after the rules are applied.
 
-    Observation, planes [side, side, 17]: the agent (near: what lies outside of the room); 4 shapes and 4 colours of
-    what lies there; 4 and 4 of what is in the pocket, the same in every cell.
+    Observation, planes [side, side, 17]: the agent (near view: cells outside of the room); 4 shapes and 4 colours of
+    the object in the cell; 4 and 4 of the object in the pocket, the same in every cell.
 
-    Reward: +1 at the goal (term `goal`), which ends the episode; -0.01 a step (term `time`).
+    Reward: +1 at the goal (term `goal`), which terminates the episode; -0.01 per step (term `time`).
 
-    Start: agent and things in random cells. What lies about is the task's, by the game's own rules.
+    Start: agent and objects in random cells. By the rules of the game, the objects depend on the task.
 
     Parameters: `ruleset`, see `metarl.envs.games.rule_grid.rulesets`.
     """
@@ -81,40 +82,40 @@ class RuleGrid(Game):
     name = "RuleGrid"
     defaults = {"size": 7, "view": "full"}
 
-    def understood(self, settings: Settings) -> tuple[Parameter, ...]:
+    def task_parameters(self, settings: Settings) -> tuple[Parameter, ...]:
         if settings["view"] not in VIEWS:
             raise unknown("view of RuleGrid", settings["view"], VIEWS)
         if settings["size"] < 4:
             raise MetarlError(f"RuleGrid: size must be at least 4, got {settings['size']}")
         neutral = [0] * GOAL + [STAND, 1, 0] + list(range(1, ITEMS + 1))
-        doc = f"{RULES} rules (type, a, b, c), goal (type, a, b), {ITEMS} things that lie about"
+        doc = f"{RULES} rules (type, a, b, c), goal (type, a, b), {ITEMS} objects in the room"
         return (Parameter("ruleset", (LENGTH,), low=0, high=THINGS, neutral=neutral, integer=True, doc=doc),)
 
-    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], lanes: Lanes) -> RuleGridSimulation:
-        return RuleGridSimulation(parameters, lanes, settings["size"], settings["view"] == "near")
+    def simulation(self, settings: Settings, parameters: tuple[Parameter, ...], batch: Batch) -> RuleGridSimulation:
+        return RuleGridSimulation(parameters, batch, settings["size"], settings["view"] == "near")
 
 
 class RuleGridSimulation(GameSimulation):
     """B rooms."""
 
     may_terminate = True
-    appearance = Appearance(shows_task=True, seldom_changes=True)  # a task has six things of sixteen
+    appearance = Appearance(shows_task=True, seldom_changes=True)  # a task has six of the sixteen objects
 
-    def __init__(self, parameters: tuple[Parameter, ...], lanes: Lanes, size: int, near: bool) -> None:
-        super().__init__(parameters, lanes)
+    def __init__(self, parameters: tuple[Parameter, ...], batch: Batch, size: int, near: bool) -> None:
+        super().__init__(parameters, batch)
         self.size, self.near = size, near
         side = 2 * SIGHT + 1 if near else size
-        self._seen = _seen().to(lanes.device)
-        self.observation_space = gym.spaces.Box(0.0, 1.0, (side, side, self._seen.shape[1]), np.float32)
+        self._planes = _plane_table().to(batch.device)
+        self.observation_space = gym.spaces.Box(0.0, 1.0, (side, side, self._planes.shape[1]), np.float32)
         self.action_space = gym.spaces.Discrete(len(MOVES) + 2)
-        self._next, self._walled = (table.to(lanes.device) for table in _paths(size))
-        self._sight, self._outside = (table.to(lanes.device) for table in _sight(size))
-        self._corners = torch.zeros(size * size, dtype=torch.bool, device=lanes.device)
+        self._next, self._blocked = (table.to(batch.device) for table in _move_tables(size))
+        self._sight, self._outside = (table.to(batch.device) for table in _sight_tables(size))
+        self._corners = torch.zeros(size * size, dtype=torch.bool, device=batch.device)
         self._corners[[0, size - 1, size * (size - 1), size * size - 1]] = True
-        self.cell = torch.zeros(lanes.num_envs, dtype=torch.int64, device=lanes.device)
+        self.cell = torch.zeros(batch.num_envs, dtype=torch.int64, device=batch.device)
         self.pocket = torch.zeros_like(self.cell)
-        self.room = torch.zeros(lanes.num_envs, size * size, dtype=torch.int64, device=lanes.device)
-        self._first = torch.full((lanes.num_envs, 1), KINDS, device=lanes.device)
+        self.room = torch.zeros(batch.num_envs, size * size, dtype=torch.int64, device=batch.device)
+        self._agent_mark = torch.full((batch.num_envs, 1), KINDS, device=batch.device)  # sets the first plane
 
     def assign(self, task: Mapping[str, Tensor], mask: Tensor) -> None:
         super().assign(task, mask)
@@ -130,77 +131,78 @@ class RuleGridSimulation(GameSimulation):
         self.room = torch.where(mask[:, None], room, self.room)
 
     def step(self, action: Tensor, active: Tensor, random: CounterRNG) -> Outcome:
-        ways = self._next.index_select(0, self.cell)
-        cell = ways.gather(1, action.clamp(max=len(MOVES))[:, None])
-        at = cell.squeeze(1)
-        beside = self._next.index_select(0, at)[:, : len(MOVES)]
-        walled = self._walled.index_select(0, at)
-        lies_before = lies = self.room.gather(1, cell).squeeze(1)
-        around_before = around = self.room.gather(1, beside).masked_fill_(walled, WALL)
-        stepped = at != self.cell
-        picked = (action == PICK) & (self.pocket == 0) & (lies > 0)
-        put = (action == PUT) & (self.pocket > 0) & (lies == 0)
-        pocket = torch.where(picked, lies, self.pocket.masked_fill(put, 0))
-        lies = torch.where(put, self.pocket, lies.masked_fill(picked, 0))
+        next_cells = self._next.index_select(0, self.cell)
+        cell_column = next_cells.gather(1, action.clamp(max=len(MOVES))[:, None])
+        cell = cell_column.squeeze(1)
+        neighbours = self._next.index_select(0, cell)[:, : len(MOVES)]
+        blocked = self._blocked.index_select(0, cell)
+        here_before = here = self.room.gather(1, cell_column).squeeze(1)  # the object in the agent's cell
+        around_before = around = self.room.gather(1, neighbours).masked_fill_(blocked, WALL)
+        stepped = cell != self.cell
+        picked = (action == PICK) & (self.pocket == 0) & (here > 0)
+        put = (action == PUT) & (self.pocket > 0) & (here == 0)
+        pocket = torch.where(picked, here, self.pocket.masked_fill(put, 0))
+        here = torch.where(put, self.pocket, here.masked_fill(picked, 0))
         for kind, a, b, c in self._rules:
             pocket = torch.where((kind == HOLD) & picked & (pocket == a), c, pocket)
-            turned = ((kind == DROP) & put | (kind == STEP) & stepped) & (lies == a)
-            met, which = _meeting(around, lies, a, b)
-            met = met & put & (kind == NEAR)
-            around = around.scatter(1, which, around.gather(1, which).masked_fill_(met[:, None], 0))
-            lies = torch.where(turned | met, c, lies)
-        reached = self._reached(around, at, lies, pocket, picked, put, stepped) & active
+            changed = ((kind == DROP) & put | (kind == STEP) & stepped) & (here == a)
+            adjacent, side = _adjacent(around, here, a, b)
+            merged = adjacent & put & (kind == NEAR)
+            around = around.scatter(1, side, around.gather(1, side).masked_fill_(merged[:, None], 0))
+            here = torch.where(changed | merged, c, here)
+        reached = self._reached(around, cell, here, pocket, picked, put, stepped) & active
 
-        self.cell = torch.where(active, at, self.cell)
+        self.cell = torch.where(active, cell, self.cell)
         self.pocket = torch.where(active, pocket, self.pocket)
         around = torch.where(active[:, None], around, around_before)
-        lies = torch.where(active, lies, lies_before)
-        # What lies here is written last: a way that a wall blocks leads here.
-        self.room = self.room.scatter(1, beside, around).scatter_(1, cell, lies[:, None])
+        here = torch.where(active, here, here_before)
+        # The agent's cell is written last, because it also stands for neighbours behind a wall.
+        self.room = self.room.scatter(1, neighbours, around).scatter_(1, cell_column, here[:, None])
         self.reward_terms = {"goal": reached.float(), "time": -TIME * active.float()}
         return Outcome(self.reward_terms["goal"] + self.reward_terms["time"], reached, self.no_flags)
 
     def _reached(
-        self, around: Tensor, at: Tensor, lies: Tensor, pocket: Tensor, picked: Tensor, put: Tensor, stepped: Tensor
+        self, around: Tensor, cell: Tensor, here: Tensor, pocket: Tensor, picked: Tensor, put: Tensor, stepped: Tensor
     ) -> Tensor:
+        """Return which environments have reached their goal, bool [B]."""
         kind, a, b = self._goal
-        met, _ = _meeting(around, lies, a, b)
+        adjacent, _ = _adjacent(around, here, a, b)
         return (
-            (kind == MEET) & put & met
+            (kind == MEET) & put & adjacent
             | (kind == TAKE) & picked & (pocket == a)
-            | (kind == STAND) & (put | stepped) & (lies == a)
-            | (kind == CORNER) & put & (lies == a) & self._corners.index_select(0, at)
+            | (kind == STAND) & (put | stepped) & (here == a)
+            | (kind == CORNER) & put & (here == a) & self._corners.index_select(0, cell)
         )
 
     def observe(self) -> Tensor:
-        rows = self._near() if self.near else self.room.scatter_add(1, self.cell[:, None], self._first)
+        rows = self._near_view() if self.near else self.room.scatter_add(1, self.cell[:, None], self._agent_mark)
         rows = torch.add(rows, self.pocket[:, None], alpha=2 * KINDS)
-        return self._seen.index_select(0, rows.flatten()).view(self.num_envs, *self.observation_space.shape)
+        return self._planes.index_select(0, rows.flatten()).view(self.num_envs, *self.observation_space.shape)
 
-    def _near(self) -> Tensor:
-        """int64 [B, cells seen]: what lies there, KINDS where that is outside of the room."""
+    def _near_view(self) -> Tensor:
+        """Return the contents of the cells around the agent, int64 [B, cells]; KINDS outside of the room."""
         cells, outside = self._sight.index_select(0, self.cell), self._outside.index_select(0, self.cell)
         return self.room.gather(1, cells).masked_fill_(outside, KINDS)
 
     def text(self, index: int) -> str:
-        """Things by their shape's letter, lower case but where the agent is: upper case, or @ on an empty cell."""
+        """Return objects by their shape's first letter; in the agent's cell, upper case, or @ without an object."""
         letters = [".", *(shape[0] for shape in SHAPES for _ in COLOURS)]
         row = [letters[thing] for thing in self.room[index].tolist()]
-        here = int(self.cell[index])
-        row[here] = row[here].upper() if row[here] != "." else "@"
+        agent = int(self.cell[index])
+        row[agent] = row[agent].upper() if row[agent] != "." else "@"
         return "\n".join("".join(row[i : i + self.size]) for i in range(0, len(row), self.size))
 
     def picture(self, index: int) -> np.ndarray:
-        """Nine pixels by nine a cell: things by shape and colour, the agent a white frame, the pocket in the frame."""
+        """Draw cells of 9 x 9 pixels: objects by shape and colour, the agent as a frame in the colour of its pocket."""
         out = np.full((9 * self.size, 9 * self.size, 3), 30, np.uint8)
         things = self.room[index].tolist()
-        here, pocket = int(self.cell[index]), int(self.pocket[index])
+        agent, pocket = int(self.cell[index]), int(self.pocket[index])
         for cell, thing in enumerate(things):
             square = out[9 * (cell // self.size) :, 9 * (cell % self.size) :][:9, :9]
             square[-1], square[:, -1] = 60, 60
             if thing:
                 square[2:7, 2:7][_stamp(thing)] = PAINTS[(thing - 1) % len(COLOURS)]
-            if cell == here:
+            if cell == agent:
                 square[0], square[7], square[:8, 0], square[:8, 7] = 255, 255, 255, 255
                 if pocket:
                     square[0, :8] = PAINTS[(pocket - 1) % len(COLOURS)]
@@ -218,38 +220,43 @@ def _stamp(thing: int) -> np.ndarray:
     return np.array([[pixel == "#" for pixel in row] for row in drawings[shape]])
 
 
-def _meeting(around: Tensor, lies: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether the thing here is one of a and b and the other lies around [B, 4], and on which side [B, 1]."""
-    other = torch.where(lies == a, b, a)
-    found, which = (around == other[:, None]).max(1)
-    return found & ((lies == a) | (lies == b)) & (lies > 0) & (other > 0), which[:, None]
+def _adjacent(around: Tensor, here: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Return whether one of a and b is `here` [B] and the other in `around` [B, 4], and its side [B, 1]."""
+    other = torch.where(here == a, b, a)
+    present, side = (around == other[:, None]).max(1)
+    return present & ((here == a) | (here == b)) & (here > 0) & (other > 0), side[:, None]
 
 
-def _seen() -> Tensor:
-    """float32 [KINDS * 2 * KINDS, planes]: a cell as it is seen, by what is in the pocket, whether the first plane is
-    set, and what lies there, in this order."""
+def _plane_table() -> Tensor:
+    """Return the planes of a cell, float32 [KINDS * 2 * KINDS, planes].
+
+    The row is given by the object in the pocket, the first plane's value and the object in the cell, in this order.
+    """
     things = torch.zeros(KINDS, len(SHAPES) + len(COLOURS))
     for thing in range(THINGS):
         things[1 + thing, thing // len(COLOURS)] = 1
         things[1 + thing, len(SHAPES) + thing % len(COLOURS)] = 1
-    pocket, first, lies = torch.cartesian_prod(torch.arange(KINDS), torch.arange(2), torch.arange(KINDS)).unbind(1)
-    return torch.cat([first[:, None].float(), things[lies], things[pocket]], 1)
+    pocket, first, here = torch.cartesian_prod(torch.arange(KINDS), torch.arange(2), torch.arange(KINDS)).unbind(1)
+    return torch.cat([first[:, None].float(), things[here], things[pocket]], 1)
 
 
-def _paths(size: int) -> tuple[Tensor, Tensor]:
-    """int64 [cells, 5]: where each move leads, the fifth nowhere; bool [cells, 4]: whether a wall is in the way."""
-    leads, walled = [], []
+def _move_tables(size: int) -> tuple[Tensor, Tensor]:
+    """Return the cell after each move, and whether a wall blocks it: int64 [cells, 5] and bool [cells, 4].
+
+    The fifth move stays in the cell.
+    """
+    after, blocked = [], []
     for cell in range(size * size):
         row, column = divmod(cell, size)
         to = [(row + down, column + right) for down, right in MOVES]
-        on = [0 <= r < size and 0 <= c < size for r, c in to]
-        leads.append([r * size + c if ok else cell for (r, c), ok in zip(to, on, strict=True)] + [cell])
-        walled.append([not ok for ok in on])
-    return torch.tensor(leads), torch.tensor(walled)
+        inside = [0 <= r < size and 0 <= c < size for r, c in to]
+        after.append([r * size + c if ok else cell for (r, c), ok in zip(to, inside, strict=True)] + [cell])
+        blocked.append([not ok for ok in inside])
+    return torch.tensor(after), torch.tensor(blocked)
 
 
-def _sight(size: int) -> tuple[Tensor, Tensor]:
-    """The cells that are seen from each, row by row, int64 [cells, seen]; and which of them are outside of the room."""
+def _sight_tables(size: int) -> tuple[Tensor, Tensor]:
+    """Return the cells in sight of each cell, row by row, int64 [cells, n], and which are outside of the room, bool."""
     span, cells = torch.arange(-SIGHT, SIGHT + 1), torch.arange(size * size)[:, None, None]
     row, column = torch.broadcast_tensors(cells // size + span[:, None], cells % size + span)
     outside = (row < 0) | (row >= size) | (column < 0) | (column >= size)

@@ -1,4 +1,4 @@
-"""What an adapter says where its package is not installed."""
+"""Errors of adapters whose package is not installed."""
 
 import sys
 
@@ -6,19 +6,19 @@ import pytest
 
 import metarl
 from metarl import registry
-from metarl.envs.adapters.extra import need
+from metarl.envs.adapters.extra import import_extra
 
 
 @pytest.mark.parametrize(
     ("address", "module", "extra"),
     [("minigrid:DOOR_KEY", "minigrid", "minigrid"), ("atari:BREAKOUT", "ale_py", "atari")],
 )
-def test_the_error_names_the_extra(monkeypatch, address, module, extra):
-    monkeypatch.setitem(sys.modules, module, None)  # as if it were not there
-    family = registry.find("distribution", f"metarl.envs.adapters.{address}")
+def test_missing_package_raises_with_the_extra(monkeypatch, address, module, extra):
+    monkeypatch.setitem(sys.modules, module, None)  # makes the import fail
+    distribution = registry.find("distribution", f"metarl.envs.adapters.{address}")
     with pytest.raises(metarl.MetarlError, match=rf"pip install 'metarl\[{extra}\]'"):
-        family.make()
+        distribution.make()
 
 
-def test_what_is_there_is_imported():
-    assert need("json", "nothing").loads("1") == 1
+def test_import_extra_returns_the_module():
+    assert import_extra("json", "nothing").loads("1") == 1

@@ -1,22 +1,22 @@
-"""Freeway against its rules told plainly."""
+"""Freeway against a plain implementation of its rules."""
 
 import numpy as np
 
 
 class Rules:
-    def __init__(self, task, dice):
+    def __init__(self, task, random):
         self.task = task
         self.row = 9
-        self.begun = dice.counted.integers("cars", 10, (8,))[0].tolist()
+        self.starts = random.rng.integers("cars", 10, (8,))[0].tolist()
         self.age = 0
 
     def cars(self):
-        """Lane, column and eighths of the way to the next, from how long they have driven."""
-        for lane, (start, speed) in enumerate(zip(self.begun, self.task["speed"], strict=True), 1):
+        """Yield lane, column and progress to the next column in eighths, from the time since the start."""
+        for lane, (start, speed) in enumerate(zip(self.starts, self.task["speed"], strict=True), 1):
             cells, eighths = divmod(abs(speed) * self.age, 8)
             yield lane, (start + (cells if speed > 0 else -cells)) % 10, eighths
 
-    def step(self, action, dice):
+    def step(self, action, random):
         self.age += 1
         self.row = min(9, self.row + (-1, 0, 1)[self.task["controls"][action]])
         if self.row == 0:
@@ -35,5 +35,5 @@ class Rules:
         return board
 
 
-def test_freeway(agrees):
-    assert agrees("Freeway", Rules, odds=[0.7, 0.15, 0.15])["reward"] == {-1.0, 0.0, 1.0}
+def test_freeway_equals_its_rules(compare_with_rules):
+    assert compare_with_rules("Freeway", Rules, odds=[0.7, 0.15, 0.15])["reward"] == {-1.0, 0.0, 1.0}
