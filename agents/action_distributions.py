@@ -127,7 +127,7 @@ class ActionNoise:
 
 
 class ActionSpace(ABC):
-    """An action space: the outputs that a policy's network needs for it, and the actions made of them."""
+    """An action space: the outputs that a policy's network needs for it, and the actions that follow from them."""
 
     outputs: int  # P, the network's outputs: parameters of the action distribution
     encoded_size: int  # size of an encoded action, an input of agents with memory

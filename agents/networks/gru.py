@@ -127,7 +127,7 @@ class _GRU(torch.autograd.Function):
         )
 
 
-# The sequential part: compiled code for a chunk of steps, or a loop of torch operations ---------------------------------
+# The sequential part: compiled code for a chunk of steps, or a loop of torch operations -------------------------------
 
 
 def compiled(like: Tensor) -> bool:

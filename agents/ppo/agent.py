@@ -1,4 +1,4 @@
-"""A trained policy as an agent (contract 8)."""
+"""A trained policy as an agent."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from metarl.benchmarks.dev_speed.vector_env import VectorEnvironment
 from metarl.errors import MetarlError
 from metarl.tasks.task_distribution import TaskDistribution
 
-INSTALL = "pip install 'metarl[bench]'"
+INSTALL = "pip install '.[bench]'"
 
 
 def env_pool(distribution: TaskDistribution, num_envs: int, threads: int) -> Side:

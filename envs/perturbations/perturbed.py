@@ -19,7 +19,7 @@ class Perturbed:
     """The perturbations of B environments.
 
     `task` holds the current value of every parameter, [B, *shape]; `goal_task` is the result of `Goal.prepared`.
-    `acts`, `senses` and `switches` say whether anything changes actions, observations, or values in time.
+    `acts`, `senses` and `switches`: whether there are channels of actions, channels of observations, and second values.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ from metarl.envs.physics.contract import DEFAULT_SIZES, BufferSizes, Physics
 from metarl.errors import MetarlError, unknown
 
 ENGINES = {"mujoco": ("cpu",), "warp": ("cuda", "cpu")}  # engine -> devices it supports
-INSTALL = "pip install 'metarl[gpu]'"
+INSTALL = "pip install '.[gpu]' in metarl's folder"
 
 __all__ = ["DEFAULT_SIZES", "ENGINES", "INSTALL", "BufferSizes", "Physics", "default_engine", "make_physics"]
 

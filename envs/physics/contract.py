@@ -101,7 +101,7 @@ class Physics(ABC):
 
     def overflowed(self) -> Tensor:
         """Return bool [B], the simulations whose contacts or constraints exceeded a buffer in the last step."""
-        raise NotImplementedError(f"the engine {self.engine!r} drops no contacts: ask may_overflow first")
+        raise NotImplementedError(f"the engine {self.engine!r} drops no contacts: check may_overflow first")
 
     def trouble(self) -> str | None:
         """Return a warning about contacts or constraints dropped since the last call, with the cure, or None.

@@ -1,6 +1,6 @@
 """Physics on an NVIDIA GPU: MuJoCo Warp, float32. On CPU the same kernels run, for tests.
 
-A step advances all worlds and then restores the state of the inactive ones, because the host does not know which worlds
+A step advances all worlds and then restores the state of the inactive ones, because the host cannot read which worlds
 are active. Nothing here synchronises the device, so that a step can be captured in a CUDA graph with its surroundings.
 """
 

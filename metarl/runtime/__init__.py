@@ -1,4 +1,4 @@
-"""How computations run: devices, threads, processes, CUDA graphs and memory. Algorithms live elsewhere.
+"""How computations run: devices, threads, processes, CUDA graphs and memory. It contains no algorithms.
 
 Nothing here imports another part of metarl but `metarl.errors`. In reading order:
 
@@ -8,5 +8,5 @@ Nothing here imports another part of metarl but `metarl.errors`. In reading orde
 - `distributed.py`: sums, means and shards over processes that train together; the identity in one process.
 - `cuda_graphs.py`: a step as one CUDA graph, and the fallback to eager execution.
 - `free_memory.py`, `malloc.py`, `peak_memory.py`: free memory, memory kept by the process, the most memory taken.
-- `machine.py`: processor, cores and versions, for reports.
+- `machine.py`, `timing.py`: processor, cores and versions, and rates of work, for reports.
 """

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any
 
 import torch
 
 from metarl.errors import MetarlError
 
 
-class _World(Protocol):
-    def unfit(self, device: str) -> str | None: ...
-
-
-class Simulated(Protocol):
-    """A task distribution, as far as the choice of a device depends on it."""
-
-    @property
-    def simulated_world(self) -> _World: ...
-
-
-def pick_device(device: str, *distributions: Simulated) -> str:
-    """Return "cpu" or "cuda"; "auto" becomes a GPU where there is one that can simulate these distributions.
+def pick_device(device: str, *distributions: Any) -> str:
+    """Return "cpu" or "cuda"; "auto" becomes a GPU where there is one that can simulate these TaskDistributions.
 
     Raises MetarlError where cuda is requested and cannot be used.
     """
@@ -32,7 +21,7 @@ def pick_device(device: str, *distributions: Simulated) -> str:
     return "cpu" if device == "cpu" or reason else "cuda"
 
 
-def explain(device: str, *distributions: Simulated) -> str | None:
+def explain(device: str, *distributions: Any) -> str | None:
     """Return a line that says which device "auto" became, and why; None where the device was named."""
     if device != "auto":
         return None
@@ -40,7 +29,7 @@ def explain(device: str, *distributions: Simulated) -> str | None:
     return f"device: {picked} ({_against_cuda(distributions) or torch.cuda.get_device_name()})"
 
 
-def _against_cuda(distributions: Sequence[Simulated]) -> str | None:
+def _against_cuda(distributions: Sequence[Any]) -> str | None:
     return _no_cuda() or next(filter(None, (d.simulated_world.unfit("cuda") for d in distributions)), None)
 
 

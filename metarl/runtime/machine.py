@@ -12,7 +12,7 @@ from typing import Any
 
 from metarl.runtime import threads
 
-PACKAGES = ("metarl", "mujoco", "torch", "gymnasium", "numpy", "stable-baselines3", "sb3-contrib", "envpool")
+PACKAGES = ("metarl-suite", "mujoco", "torch", "gymnasium", "numpy", "stable-baselines3", "sb3-contrib", "envpool")
 
 
 def describe() -> dict[str, Any]:

@@ -30,6 +30,10 @@ class ConfiguredWorld(Protocol):
         """Return every parameter that a task may set."""
         ...
 
+    def build(self, config: WorldConfig, num_envs: int, device: Any, engine: str | None) -> Any:
+        """Return a simulation."""
+        ...
+
     def make(self, distribution: Any, num_envs: int, device: str, engine: str | None, task_visible: bool) -> Any:
         """Return a tensor environment for trials of the distribution."""
         ...

@@ -21,7 +21,7 @@ class TrainOptions:
     resume: bool = False
     """continue the run in run_dir from its last checkpoint, if there is one; --steps may be larger than before"""
     device: str = "auto"
-    """auto, cpu or cuda; robots on cuda need the extra gpu: pip install 'metarl[gpu]'"""
+    """auto, cpu or cuda; robots on cuda need the extra gpu: pip install '.[gpu]' in metarl's folder"""
     threads: int | None = None
     """CPU threads of physics and networks in each process, by default all cores; the last digits of results depend on
     it"""

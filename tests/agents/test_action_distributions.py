@@ -9,10 +9,10 @@ from metarl.agents.action_distributions import ActionNoise, Categorical, Gaussia
 
 def _gaussians():
     g = torch.Generator().manual_seed(0)
-    mean, other = torch.randn(2, 5, 3, generator=g)
+    mean, other_mean = torch.randn(2, 5, 3, generator=g)
     a, b = torch.tensor([-0.5, 0.1, 0.3]), torch.tensor([0.2, -0.4, 0.0])
-    ours = Gaussian(mean, a), Gaussian(other, b)
-    return *ours, *(Independent(Normal(x.mean, x.log_std.exp().expand_as(x.mean)), 1) for x in ours)
+    pair = Gaussian(mean, a), Gaussian(other_mean, b)
+    return *pair, *(Independent(Normal(x.mean, x.log_std.exp().expand_as(x.mean)), 1) for x in pair)
 
 
 def _categoricals():
@@ -22,22 +22,22 @@ def _categoricals():
 
 
 def test_gaussian_log_prob_sums_over_action_dimensions():
-    ours, other, theirs, _ = _gaussians()
-    torch.testing.assert_close(ours.log_prob(other.mean), theirs.log_prob(other.mean))
+    first, second, torch_first, _ = _gaussians()
+    torch.testing.assert_close(first.log_prob(second.mean), torch_first.log_prob(second.mean))
 
 
 def test_gaussian_entropy_and_kl():
-    ours, other, theirs, their_other = _gaussians()
-    torch.testing.assert_close(ours.entropy().expand(5), theirs.entropy())
-    torch.testing.assert_close(ours.kl(other), kl_divergence(theirs, their_other))
+    first, second, torch_first, torch_second = _gaussians()
+    torch.testing.assert_close(first.entropy().expand(5), torch_first.entropy())
+    torch.testing.assert_close(first.kl(second), kl_divergence(torch_first, torch_second))
 
 
 def test_categorical_log_prob_entropy_and_kl():
-    ours, other, theirs, their_other = _categoricals()
+    first, second, torch_first, torch_second = _categoricals()
     action = torch.tensor([0, 1, 2, 3, 0, 1])
-    torch.testing.assert_close(ours.log_prob(action), theirs.log_prob(action))
-    torch.testing.assert_close(ours.entropy(), theirs.entropy())
-    torch.testing.assert_close(ours.kl(other), kl_divergence(theirs, their_other))
+    torch.testing.assert_close(first.log_prob(action), torch_first.log_prob(action))
+    torch.testing.assert_close(first.entropy(), torch_first.entropy())
+    torch.testing.assert_close(first.kl(second), kl_divergence(torch_first, torch_second))
 
 
 def test_samples_follow_the_distribution():

@@ -5,7 +5,7 @@ import torch
 
 import metarl
 from metarl.errors import MetarlError
-from metarl.runtime.devices import pick_device, said
+from metarl.runtime.devices import explain, pick_device
 
 ROBOT, GAME = metarl.get("HalfCheetahVel"), metarl.get("GridNavi")
 
@@ -37,31 +37,31 @@ def extra(monkeypatch):
 
 def test_auto_takes_the_gpu_and_says_so(gpu, extra):
     assert pick_device("auto", ROBOT, GAME) == "cuda"
-    assert said("auto", ROBOT) == "device: cuda (H200)"
+    assert explain("auto", ROBOT) == "device: cuda (H200)"
 
 
 def test_auto_without_a_gpu(no_gpu, monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert pick_device("auto", ROBOT) == "cpu"
-    assert said("auto", ROBOT) == "device: cpu (no CUDA device is at hand)"
+    assert explain("auto", ROBOT) == "device: cpu (no CUDA device is at hand)"
     monkeypatch.setattr(torch.version, "cuda", None)
-    assert "was built without CUDA" in (said("auto") or "")
+    assert "was built without CUDA" in (explain("auto") or "")
 
 
 def test_auto_without_the_extra(gpu, no_extra):
     assert pick_device("auto", GAME) == "cuda"
     assert pick_device("auto", GAME, ROBOT) == "cpu"
-    assert "pip install 'metarl[gpu]'" in (said("auto", GAME, ROBOT) or "")
+    assert "pip install '.[gpu]'" in (explain("auto", GAME, ROBOT) or "")
 
 
 def test_what_is_asked_for_is_not_argued_with(gpu, extra):
     assert pick_device("cpu", ROBOT) == "cpu"
     assert pick_device("cuda", ROBOT) == "cuda"
-    assert said("cpu") is said("cuda") is None
+    assert explain("cpu") is explain("cuda") is None
 
 
 def test_cuda_that_cannot_be_had(gpu, no_extra, monkeypatch):
-    with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install 'metarl\[gpu\]'; or .* cpu"):
+    with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install '.\[gpu\]'; or .* cpu"):
         pick_device("cuda", ROBOT)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MetarlError, match="or use --device cpu"):

@@ -32,8 +32,8 @@ def test_blocks_made_again_and_again_are_mapped_once():
 
 def test_it_is_done_once_and_harms_nowhere(monkeypatch):
     for system in ("darwin", "win32", sys.platform):
-        malloc.keep.cache_clear()
+        malloc.keep_freed_memory.cache_clear()
         monkeypatch.setattr(sys, "platform", system)
         malloc.keep_freed_memory()
         malloc.keep_freed_memory()
-        assert malloc.keep.cache_info().hits == 1
+        assert malloc.keep_freed_memory.cache_info().hits == 1

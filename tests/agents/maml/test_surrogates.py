@@ -102,15 +102,15 @@ def test_likelihood_ratio_and_dice_are_unbiased_on_a_bandit(name):
 def test_the_bias_of_the_log_likelihood_on_a_bandit_is_the_missing_outer_product():
     problem = bandit()
     theta, value, log_probs, returns = problem
-    ours, exact = meta_gradient(problem, "log-likelihood"), exact_meta_gradient(problem)
-    assert (ours - exact).norm() > 0.1 * exact.norm()
+    biased, exact = meta_gradient(problem, "log-likelihood"), exact_meta_gradient(problem)
+    assert (biased - exact).norm() > 0.1 * exact.norm()
     # The missing term is E[grad log pi grad log pi^T r], in closed form.
     scores = torch.autograd.functional.jacobian(log_probs, theta).select(1, 0)  # type: ignore[union-attr]
     missing = ALPHA * torch.einsum("ni,nj,n->ij", scores, scores, returns[:, 0]) / len(returns)
     (g,) = torch.autograd.grad(value(t := theta.clone().requires_grad_()), t)
     after = (theta + ALPHA * g).requires_grad_()
     (at_adapted,) = torch.autograd.grad(value(after), after)
-    torch.testing.assert_close(exact - ours, missing @ at_adapted)
+    torch.testing.assert_close(exact - biased, missing @ at_adapted)
 
 
 def test_over_two_steps_dice_is_unbiased_and_the_likelihood_ratio_less_biased_than_the_log_likelihood():

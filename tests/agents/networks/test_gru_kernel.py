@@ -31,9 +31,9 @@ def backwards(steps: int, batch: int, hidden: int) -> list[Tensor]:
 @pytest.mark.parametrize(("steps", "batch", "hidden"), SHAPES)
 @pytest.mark.parametrize("loop", [forwards, backwards])
 def test_compiled_loops_equal_torch(loop, steps: int, batch: int, hidden: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours = loop(steps, batch, hidden)
+    results = loop(steps, batch, hidden)
     monkeypatch.setattr(gru, "gru_loops", None)
-    torch.testing.assert_close(ours, loop(steps, batch, hidden), rtol=2e-5, atol=2e-5)
+    torch.testing.assert_close(results, loop(steps, batch, hidden), rtol=2e-5, atol=2e-5)
 
 
 @compiled

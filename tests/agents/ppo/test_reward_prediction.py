@@ -24,9 +24,9 @@ def loss_of(learner: PPOLearner, batch):
 
 def test_the_initial_values_of_other_weights_are_the_same(fragile_guess):
     without, with_it = (make_learner(fragile_guess, reward_coef=coef) for coef in (0.0, 0.5))
-    theirs = dict(with_it.policy.named_parameters())
+    parameters = dict(with_it.policy.named_parameters())
     assert not any("rewards" in name for name, _ in without.policy.named_parameters())
-    assert all(torch.equal(value, theirs[name]) for name, value in without.policy.named_parameters())
+    assert all(torch.equal(value, parameters[name]) for name, value in without.policy.named_parameters())
     assert "reward_loss" not in without.update()
     assert "reward_loss" in with_it.update()
 

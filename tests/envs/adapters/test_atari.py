@@ -10,7 +10,7 @@ import metarl
 from metarl import registry
 from metarl.core.environment import Environment
 
-ale_py = pytest.importorskip("ale_py", reason="pip install 'metarl[atari]'")
+ale_py = pytest.importorskip("ale_py", reason="pip install '.[atari]'")
 ADDRESS = "metarl.envs.adapters.atari:"
 
 

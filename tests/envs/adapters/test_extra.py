@@ -16,7 +16,7 @@ from metarl.envs.adapters.extra import import_extra
 def test_missing_package_raises_with_the_extra(monkeypatch, address, module, extra):
     monkeypatch.setitem(sys.modules, module, None)  # makes the import fail
     distribution = registry.find("distribution", f"metarl.envs.adapters.{address}")
-    with pytest.raises(metarl.MetarlError, match=rf"pip install 'metarl\[{extra}\]'"):
+    with pytest.raises(metarl.MetarlError, match=rf"pip install '.\[{extra}\]'"):
         distribution.make()
 
 

@@ -10,7 +10,7 @@ import torch
 from metarl import registry
 from metarl.core.environment import Environment
 
-pytest.importorskip("minigrid", reason="pip install 'metarl[minigrid]'")
+pytest.importorskip("minigrid", reason="pip install '.[minigrid]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MiniGrid warns on import
 ADDRESS = "metarl.envs.adapters.minigrid:"
 
