@@ -13,4 +13,6 @@ def import_extra(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MetarlError(f"{module} is not installed ({error}): pip install '.[{extra}]' in metarl's folder") from error
+        raise MetarlError(
+            f"{module} is not installed ({error}): pip install '.[{extra}]' in metarl's folder"
+        ) from error
