@@ -1,4 +1,4 @@
-"""Agents: meta-RL algorithms, their controls, and reference agents without learned weights. In reading order:
+"""Agents: meta-RL algorithms, their controls, and references without learned weights. In reading order:
 
 - action_distributions.py: `Gaussian` and `Categorical`, the random numbers of sampling (`ActionNoise`), and how a
   policy acts in a Box (`Continuous`) or a Discrete space (`Discrete`).

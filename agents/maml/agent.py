@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from metarl.agents.action_distributions import ActionNoise
-from metarl.agents.maml import non_finite
-from metarl.agents.maml.actor import MetaActor
-from metarl.agents.maml.adaptation_batch import compute_advantages
+from metarl.agents.maml.advantages import compute_advantages
+from metarl.agents.maml.inner_update import first_broken
 from metarl.agents.maml.network import Params
-from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.policy import MetaActor, MetaPolicy
 from metarl.core.rng import generator
 from metarl.core.trials import Step
 from metarl.errors import MetarlError
@@ -134,7 +133,7 @@ class MetaAgent:
         compute_advantages(batch, policy.baseline, settings.gamma, settings.gae_lambda)
         with torch.enable_grad():
             adapted = policy.adapt(self.params, batch)
-        broken = non_finite.first_broken(adapted)
+        broken = first_broken(adapted)
         if broken is not None:
             raise MetarlError(
                 f"the gradient step of environment {broken} is not finite: lower inner_lr, as in "

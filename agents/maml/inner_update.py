@@ -1,14 +1,62 @@
-"""The inner loop: one gradient step of all tasks at once (Finn et al. 2017, section 2.2)."""
+r"""The inner loop: surrogate losses, and one gradient step of all tasks at once (Finn et al. 2017, section 2.2).
+
+The gradient of a surrogate is the policy gradient. Surrogates differ in their second derivatives, which matter because
+the outer loop differentiates through the inner gradient. Their arguments are the log-probabilities under the current
+weights and at sampling time, advantages, and step weights (0 at rest), all [M, N, T]; the result is the loss of each
+task [M]. `tests/agents/maml/test_surrogates.py` compares the meta-gradients with exact ones.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from metarl.agents.maml.advantages import per_task_mean
 from metarl.agents.maml.network import HEAD, Network, Params
+
+Surrogate = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+SurrogateName = Literal["log-likelihood", "likelihood-ratio", "dice"]
+
+
+def log_likelihood(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tensor) -> Tensor:
+    r"""Return the mean of $-\log\pi_\theta(a_t|s_t)\,A_t$ (Finn et al. 2017, equation 4).
+
+    Its gradient is unbiased. Its Jacobian lacks $\nabla\log\pi\,\nabla\log\pi^\top A$: pre-update sampling gets no
+    credit.
+    """
+    return -per_task_mean(log_prob, advantage * weight)
+
+
+def likelihood_ratio(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tensor) -> Tensor:
+    r"""Return the mean of $-\frac{\pi_\theta(a_t|s_t)}{\pi_{old}(a_t|s_t)} A_t$: low-variance curvature (LVC).
+
+    See Rothfuss et al. 2019, equation 7. Its Jacobian keeps the outer product of each step with itself, and lacks the
+    products of different steps. This bias is zero in a bandit, and over longer horizons less than that of the
+    log-likelihood.
+    """
+    return -per_task_mean((log_prob - old_log_prob).exp(), advantage * weight)
+
+
+def dice(log_prob: Tensor, old_log_prob: Tensor, advantage: Tensor, weight: Tensor) -> Tensor:
+    r"""Return the mean of $-(\rho_{\le t} - \rho_{<t}) A_t$.
+
+    Here $\rho_{\le t} = \prod_{k \le t} \pi_\theta(a_k|s_k)/\pi_{old}(a_k|s_k)$. This is DiCE (Foerster et al. 2018)
+    for advantages, Loaded DiCE (Farquhar et al. 2019, equation 12 with lambda = 1). It is unbiased to every order, and
+    has a higher variance.
+    """
+    ratio = ((log_prob - old_log_prob) * (weight > 0)).cumsum(-1).exp()
+    before = ratio.roll(1, -1)
+    before = before.slice_scatter(ratio.new_ones(*ratio.shape[:-1], 1), -1, 0, 1)
+    return -per_task_mean(ratio - before, advantage * weight)
+
+
+SURROGATES: dict[str, Surrogate] = {
+    "log-likelihood": log_likelihood, "likelihood-ratio": likelihood_ratio, "dice": dice,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,3 +114,9 @@ class StepSizes(nn.Module):
         """Return the inner step with the current step sizes."""
         sizes = list(self.values) if self.learned else [self.fixed] * len(self.names)
         return InnerUpdate(dict(zip(self.names, sizes, strict=True)), first_order)
+
+
+def first_broken(params: Params) -> int | None:
+    """Return the index of the first task whose weights [M, ...] are not finite; None if all are finite."""
+    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in params.values()]).all(0)
+    return None if bool(finite.all()) else int((~finite).nonzero()[0])

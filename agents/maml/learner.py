@@ -10,15 +10,14 @@ from torch import Tensor
 
 from metarl.agents.action_distributions import ActionNoise
 from metarl.agents.maml import memory_budget, non_finite
-from metarl.agents.maml.actor import MetaActor
-from metarl.agents.maml.adaptation_batch import AdaptationBatch, compute_advantages
+from metarl.agents.maml.advantages import AdaptationBatch, BaselineData, compute_advantages
 from metarl.agents.maml.agent import MetaAgent
-from metarl.agents.maml.baselines import BaselineData
+from metarl.agents.maml.inner_update import first_broken
 from metarl.agents.maml.network import Params
 from metarl.agents.maml.outer_ppo import OuterPPO
 from metarl.agents.maml.outer_reptile import OuterReptile
 from metarl.agents.maml.outer_trpo import OuterTRPO
-from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.policy import MetaActor, MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings
 from metarl.core.agent import Learner
 from metarl.core.environment import Environment
@@ -51,7 +50,8 @@ class MetaLearner(Learner):
         self.settings = settings
         self.seed = seed
         self.tasks = distributed.shard("meta_batch_size", settings.meta_batch_size)  # the tasks of this process
-        self.rows = self.tasks.each(settings.rollouts)
+        self.rollouts = settings.rollouts  # of a task
+        self.rows = self.tasks.each(self.rollouts)
         self.env = Trials(Environment(distribution, self.rows.count, device), settings.inner_steps + 1)
         with torch.random.fork_rng():
             torch.manual_seed(derive_seed(seed, "weights"))
@@ -83,7 +83,7 @@ class MetaLearner(Learner):
         tasks = tasks[self.tasks.rows]
         noise = ActionNoise(generator(self.seed, "actions", self.updates, device=self.env.device), self.rows)
         seed, keys = derive_seed(self.seed, "trial", self.updates), self.rows.keys(self.env.device)
-        obs = self.env.begin(tasks.repeat(self.settings.rollouts), seed, keys)
+        obs = self.env.begin(tasks.repeat(self.rollouts), seed, keys)
 
         meta_batch = MetaBatch(tasks, [], [], [])
         actor, params = self.shared_actor, self.policy.initial_params(len(tasks))
@@ -98,7 +98,8 @@ class MetaLearner(Learner):
                 return meta_batch
             obs = episode.next_obs
             params = {name: value.detach() for name, value in self.policy.adapt(params, batch).items()}
-            non_finite.check_inner(params, tasks)
+            if (i := first_broken(params)) is not None:
+                raise non_finite.task_error("inner", tasks, i)
             actor = self.adapted_actor
             actor.begin(params, noise)
 

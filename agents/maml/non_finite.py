@@ -7,27 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metarl.agents.maml.adaptation_batch import AdaptationBatch
-from metarl.agents.maml.network import Params
+from metarl.agents.maml.advantages import AdaptationBatch
 from metarl.agents.maml.objective import replay, surrogate
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.errors import MetarlError
 from metarl.tasks.task_set import TaskSet
 
 CURE = "the last checkpoint is intact; start a new training with a lower inner_lr or outer_lr"
-
-
-def check_inner(params: Params, tasks: TaskSet) -> None:
-    """Raise MetarlError, with the first such task, if adapted weights [M, ...] are not finite."""
-    i = first_broken(params)
-    if i is not None:
-        raise task_error("inner", tasks, i)
-
-
-def first_broken(params: Params) -> int | None:
-    """Return the index of the first task whose weights [M, ...] are not finite; None if all are finite."""
-    finite = torch.stack([value.flatten(1).isfinite().all(1) for value in params.values()]).all(0)
-    return None if bool(finite.all()) else int((~finite).nonzero()[0])
 
 
 def task_error(loop: str, tasks: TaskSet, i: int) -> MetarlError:

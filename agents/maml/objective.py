@@ -8,9 +8,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from metarl.agents.action_distributions import ActionDistribution
-from metarl.agents.maml.adaptation_batch import AdaptationBatch
+from metarl.agents.maml.advantages import AdaptationBatch, per_task_mean
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.surrogates import per_task_mean
 from metarl.runtime import distributed
 
 

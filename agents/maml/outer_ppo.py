@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from metarl.agents.maml import non_finite
-from metarl.agents.maml.adaptation_batch import AdaptationBatch
+from metarl.agents.maml.advantages import AdaptationBatch
 from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.runtime import distributed

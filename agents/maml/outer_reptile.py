@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from metarl.agents.maml import non_finite
-from metarl.agents.maml.adaptation_batch import AdaptationBatch
+from metarl.agents.maml.advantages import AdaptationBatch
+from metarl.agents.maml.inner_update import first_broken
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.runtime import distributed
 from metarl.tasks.task_set import TaskSet
@@ -31,7 +32,8 @@ class OuterReptile:
         params = policy.initial_params(len(tasks))
         for batch in batches:
             params = {name: value.detach() for name, value in policy.adapt(params, batch).items()}
-            non_finite.check_inner(params, tasks)
+            if (i := first_broken(params)) is not None:
+                raise non_finite.task_error("inner", tasks, i)
         adapted = {name: value.mean(0) for name, value in params.items()}
         distributed.average_(list(adapted.values()))
         squared_norm = 0.0

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from metarl.agents.action_distributions import ActionDistribution
 from metarl.agents.maml import non_finite
-from metarl.agents.maml.adaptation_batch import AdaptationBatch
+from metarl.agents.maml.advantages import AdaptationBatch, per_task_mean
 from metarl.agents.maml.objective import ReplayResult, divergence, penalties, replay, surrogate
 from metarl.agents.maml.policy import MetaPolicy
-from metarl.agents.maml.surrogates import per_task_mean
 from metarl.runtime import distributed
 from metarl.tasks.task_set import TaskSet
 

@@ -9,10 +9,10 @@ from typing import Any
 import gymnasium as gym
 
 from metarl.agents.maml.agent import MetaAgent
+from metarl.agents.maml.inner_update import SurrogateName
 from metarl.agents.maml.learner import MetaLearner
 from metarl.agents.maml.policy import MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings, Outer
-from metarl.agents.maml.surrogates import SurrogateName
 from metarl.agents.maml.tuned import TUNED
 from metarl.core.agent import AgentType, Control
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from metarl.agents.maml.surrogates import SURROGATES, SurrogateName
+from metarl.agents.maml.inner_update import SURROGATES, SurrogateName
 from metarl.checks import check_number, check_whole
 from metarl.errors import MetarlError, unknown
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from metarl.agents.maml.adaptation_batch import AdaptationBatch
+from metarl.agents.maml.advantages import AdaptationBatch
 from metarl.agents.maml.objective import clipped_surrogate, penalties, replay
 from metarl.benchmarks.dev_speed.meta_iteration import MetaIteration
 from metarl.benchmarks.dev_speed.side import Side

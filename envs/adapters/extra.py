@@ -14,5 +14,5 @@ def import_extra(module: str, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as error:
         raise MetarlError(
-            f"{module} is not installed ({error}): pip install '.[{extra}]' in metarl's folder"
+            f"{module} is not installed ({error}): pip install '.[{extra}]' in its folder"
         ) from error

@@ -39,6 +39,7 @@ class Physics(ABC):
     dtype: torch.dtype  # of the state: float64 for mujoco.batch, float32 for MuJoCo Warp
     frame_skip: int  # physics substeps per env step
     dt: float  # duration of an env step, s
+    qpos0: Tensor  # [nq], the initial positions of the model
     qpos: Tensor  # [B, nq]
     qvel: Tensor  # [B, nv]
     ctrl: Tensor  # [B, nu]

@@ -48,6 +48,7 @@ class CpuPhysics(Physics):
         self.frame_skip = frame_skip
         self.dt = frame_skip * model.opt.timestep
         self.batch = Batch(model, num_envs, nthread=min(physics_threads(), num_envs))
+        self.qpos0 = self.default("qpos0")
         self.qpos, self.qvel, self.ctrl = (torch.from_numpy(self.batch.bind(n)) for n in ("qpos", "qvel", "ctrl"))
         # After a plain step, derived fields belong to the state before the last substep; `stage` updates them.
         self._derived = {name: torch.from_numpy(_writable(self.batch.bind(name))) for name in derived}

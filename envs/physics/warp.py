@@ -76,6 +76,7 @@ class WarpPhysics(Physics):
             contacts, constraints = buffer_sizes
             self.device_data = mjw.make_data(model, num_envs, nconmax=contacts, njmax=constraints)
             self._set_options("sensordata" in derived)
+        self.qpos0 = self.default("qpos0")
         self.qpos, self.qvel, self.ctrl = (self._view(name) for name in ("qpos", "qvel", "ctrl"))
         self._derived = {name: self._view(name) for name in derived}
         views = (self._view(name) for name in _STATE_FIELDS)

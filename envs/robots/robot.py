@@ -89,7 +89,7 @@ class Robot(World):
     def start(self, physics: Physics, random: CounterRNG) -> tuple[Tensor, Tensor]:
         """Draw start states: qpos [B, nq] and qvel [B, nv]."""
         nq, nv = physics.qpos.shape[1], physics.qvel.shape[1]
-        qpos = physics.default("qpos0") + self.qpos_noise * _plus_minus_1(random, "start position", nq)
+        qpos = physics.qpos0 + self.qpos_noise * _plus_minus_1(random, "start position", nq)
         for i in self._quaternions:
             qpos[:, i : i + 4] /= vector_norm(qpos[:, i : i + 4], dim=1, keepdim=True)
         if self.qvel_sampler == "uniform":

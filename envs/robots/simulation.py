@@ -119,7 +119,7 @@ class RobotSimulation(Simulation):
         return self.physics.capture(work)
 
     def trouble(self) -> str | None:
-        warning = self.physics.trouble()
+        warning = self.physics.trouble() if self.physics.may_overflow else None
         return None if warning is None else f"{self.robot.name}: {warning}"
 
     def _flags(self, nan: Tensor | None, active: Tensor) -> Tensor:

@@ -96,13 +96,16 @@ def test_a_capture_that_fails_falls_back_to_eager_steps_with_the_same_results() 
     assert len(warned) == 1
 
 
+def _counting(function: Any, calls: list[int]) -> Any:
+    def call(*args: Any) -> Any:
+        calls[0] += 1
+        return function(*args)
+
+    return call
+
+
 def count_calls(owners: list[Any], name: str) -> list[int]:
     calls = [0]
     for owner in owners:
-
-        def call(*args: Any, function: Any = getattr(owner, name)) -> Any:
-            calls[0] += 1
-            return function(*args)
-
-        setattr(owner, name, call)
+        setattr(owner, name, _counting(getattr(owner, name), calls))
     return calls

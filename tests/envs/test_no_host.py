@@ -23,8 +23,7 @@ from torch.utils._pytree import tree_leaves
 import metarl
 from metarl import registry
 from metarl.agents.action_distributions import ActionNoise
-from metarl.agents.maml.actor import MetaActor
-from metarl.agents.maml.policy import MetaPolicy
+from metarl.agents.maml.policy import MetaActor, MetaPolicy
 from metarl.agents.maml.settings import MAMLSettings
 from metarl.agents.ppo.policy import Policy, PolicyActor
 from metarl.agents.ppo.presets import RL2Settings
@@ -108,6 +107,7 @@ class Shapes(Physics):
         self.model, self.num_envs, self.frame_skip, self.device = model, num_envs, frame_skip, device
         self.dtype, self.dt = torch.float32, frame_skip * model.opt.timestep
         self.state = mujoco.MjData(model)
+        self.qpos0 = self.default("qpos0")
         self.qpos, self.qvel, self.ctrl = (self.data(name) for name in ("qpos", "qvel", "ctrl"))
 
     def data(self, name: str) -> Tensor:

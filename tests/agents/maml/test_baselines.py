@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from metarl.agents.maml.baselines import BaselineData, LinearBaseline, ValueBaseline
+from metarl.agents.maml.advantages import BaselineData, LinearBaseline, ValueBaseline
 
 
 def random_data():

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from metarl import MetarlError
+from metarl.agents.maml.advantages import step_weights
 from metarl.agents.maml.learner import MetaBatch, MetaLearner
 from metarl.agents.maml.objective import clipped_surrogate, divergence, penalties, replay, surrogate
 from metarl.agents.maml.outer_trpo import Curvature, conjugate_gradient
 from metarl.agents.maml.presets import E_MAML, FOMAML, MAML, PROMP, REPTILE
-from metarl.agents.maml.surrogates import step_weights
 
 SMALL = {"num_envs": 12, "meta_batch_size": 3, "hidden_size": 5, "layers": 1}
 

@@ -8,7 +8,7 @@ import torch
 import metarl
 from metarl import MetarlError
 from metarl.agents.maml import learner
-from metarl.agents.maml.adaptation_batch import compute_advantages
+from metarl.agents.maml.advantages import compute_advantages
 from metarl.cli.main import main
 
 UPDATE = 2 * 8 * 20  # env steps: two batches of 8 rollouts of 20 steps

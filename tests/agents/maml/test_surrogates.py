@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from metarl.agents.maml.inner_update import InnerUpdate
-from metarl.agents.maml.surrogates import SURROGATES, step_weights
+from metarl.agents.maml.advantages import step_weights
+from metarl.agents.maml.inner_update import SURROGATES, InnerUpdate
 
 ALPHA = 1.5
 
