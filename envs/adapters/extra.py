@@ -13,6 +13,4 @@ def import_extra(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MetarlError(
-            f"{module} is not installed ({error}): pip install '.[{extra}]' in its folder"
-        ) from error
+        raise MetarlError(f"{module} is not installed ({error}): pip install '.[{extra}]' in its folder") from error

@@ -7,7 +7,7 @@ In reading order:
 - `games.py`: bandits, MDPs, grid worlds, navigation and memory, with known optimal or near-optimal policies.
 - `arcade.py`: the arcade games, Symbolic Alchemy and RuleGrid.
 
-`metarl list` prints the distributions from here. The text `tests` of a distribution completes the phrase "to ...".
+`metarl list` prints the distributions from here. The text `tests` of a distribution is the ability it tests.
 """
 
 from metarl.envs.catalogue.arcade import ARCADE

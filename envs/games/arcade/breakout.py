@@ -36,7 +36,7 @@ class Breakout(ArcadeGame):
         Plane("lower brick", (30, 140, 30), "3"),
     )
     own_parameters = (
-        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="speed of the ball"),
+        Parameter("speed", unit="cells/8 per step", low=1, high=8, neutral=8, integer=True, doc="speed of the ball"),
         Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="paddle's reach to either side"),
         Parameter("value", (ROWS,), low=-1, high=1, neutral=1, doc="reward of a brick, upper, middle and lower row"),
     )

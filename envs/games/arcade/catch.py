@@ -31,10 +31,10 @@ class Catch(ArcadeGame):
     )
     own_parameters = (
         Parameter(
-            "speed", unit="cells/8 a step", low=1, high=16, neutral=8, integer=True, doc="initial speed s of a fall"
+            "speed", unit="cells/8 per step", low=1, high=16, neutral=8, integer=True, doc="initial speed s of a fall"
         ),
-        Parameter("gravity", unit="cells/8 a step a step", low=0, high=8, integer=True, doc="acceleration g of a fall"),
-        Parameter("wind", unit="columns a row", low=-2, high=2, integer=True, doc="drift of a fall, to the right"),
+        Parameter("gravity", unit="cells/8 per step^2", low=0, high=8, integer=True, doc="acceleration g of a fall"),
+        Parameter("wind", unit="columns per row", low=-2, high=2, integer=True, doc="drift of a fall, to the right"),
         Parameter("reach", unit="columns", low=0, high=4, neutral=1, integer=True, doc="paddle's reach to either side"),
         Parameter("value", (2,), low=-1, high=1, neutral=1, doc="reward of an apple and of a pear"),
     )

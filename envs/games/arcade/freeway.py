@@ -27,7 +27,7 @@ class Freeway(ArcadeGame):
     planes = (Plane("chicken", (250, 220, 60), "c", "dot"), Plane("car", (0, 30, 190), "#"))
     own_parameters = (
         Parameter(
-            "speed", (LANES,), unit="cells/8 a step", low=-EIGHTHS, high=EIGHTHS, neutral=EIGHTHS, integer=True,
+            "speed", (LANES,), unit="cells/8 per step", low=-EIGHTHS, high=EIGHTHS, neutral=EIGHTHS, integer=True,
             doc="speed of the car in each lane, from the top, to the right",
         ),
         Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="reward of an arrival and of a hit"),

@@ -51,9 +51,9 @@ class Invaders(ArcadeGame):
         Plane("bomb", (95, 95, 0), "*", "foot"),
     )
     own_parameters = (
-        Parameter("march", unit="cells/8 a step", low=0, high=8, neutral=2, integer=True, doc="speed of the block"),
-        Parameter("fall", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="speed of the bombs"),
-        Parameter("bombs", unit="a step", low=0, high=1, neutral=0.1, doc="probability of a new bomb"),
+        Parameter("march", unit="cells/8 per step", low=0, high=8, neutral=2, integer=True, doc="speed of the block"),
+        Parameter("fall", unit="cells/8 per step", low=1, high=8, neutral=8, integer=True, doc="speed of the bombs"),
+        Parameter("bombs", unit="per step", low=0, high=1, neutral=0.1, doc="probability of a new bomb"),
         Parameter("value", (2,), low=-1, high=1, neutral=1, doc="reward of a squid and of a crab"),
     )
     may_terminate = True

@@ -32,8 +32,8 @@ class Pong(ArcadeGame):
         Plane("ahead", (95, 95, 95), ".", "mark"),
     )
     own_parameters = (
-        Parameter("speed", unit="cells/8 a step", low=1, high=8, neutral=8, integer=True, doc="speed of the ball"),
-        Parameter("opponent", unit="cells/8 a step", low=0, high=8, neutral=4, integer=True, doc="opponent's speed"),
+        Parameter("speed", unit="cells/8 per step", low=1, high=8, neutral=8, integer=True, doc="speed of the ball"),
+        Parameter("opponent", unit="cells/8 per step", low=0, high=8, neutral=4, integer=True, doc="opponent's speed"),
         Parameter("reach", unit="rows", low=0, high=4, neutral=1, integer=True, doc="paddles' reach to either side"),
         Parameter("value", (2,), low=-1, high=1, neutral=(1, -1), doc="reward of a ball past the opponent, the agent"),
     )
