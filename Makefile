@@ -30,7 +30,7 @@ test-slow: setup ## the tests marked slow
 lint: setup ## ruff: rules and format; import-linter: imports point one way
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/lint-imports --no-cache --quiet
+	$(BIN)/lint-imports --no-cache
 
 types: setup ## pyright
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --project pyproject.toml  # not one of a folder above

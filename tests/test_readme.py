@@ -16,8 +16,7 @@ from metarl.cli.listing import distribution_markdown
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
 README, ADD_YOUR_OWN, BENCHMARK, AGENTS = (
-    (ROOT / name).read_text()
-    for name in ("README.md", "docs/add_your_own.md", "docs/benchmark.md", "docs/agents.md")
+    (ROOT / name).read_text() for name in ("README.md", "docs/add_your_own.md", "docs/benchmark.md", "docs/agents.md")
 )
 
 

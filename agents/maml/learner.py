@@ -106,6 +106,7 @@ class MetaLearner(Learner):
     def _add(self, meta_batch: MetaBatch, params: Params, episode: Rollout) -> AdaptationBatch:
         """Add an episode of all environments to the meta-batch, with its advantages."""
         s, policy = self.settings, self.policy
+        assert episode.obs is not None  # "obs" is kept
         time_first = (
             episode.obs,
             episode.acted.sample,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 
 from metarl.benchmarks.dev_speed import games, maml, robots
+from metarl.benchmarks.dev_speed.robot_options import RobotSpeedOptions
 from metarl.cli.main import parse
 from metarl.errors import MetarlError, unknown
 
 PROG = "python -m metarl.benchmarks.dev_speed"
 COMMANDS = {
-    "robots": (robots.RobotSpeedOptions, robots.run),
+    "robots": (RobotSpeedOptions, robots.run),
     "games": (games.GameSpeedOptions, games.run),
     "maml": (maml.MamlSpeedOptions, maml.run),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from rich.box import SIMPLE_HEAD
@@ -14,11 +14,9 @@ from rich.table import Table
 from metarl import registry
 from metarl.benchmarks.commands.speed import write_json
 from metarl.benchmarks.dev_speed.on_device import Measured, measure_sizes
+from metarl.benchmarks.dev_speed.robot_options import RobotSpeedOptions
 from metarl.runtime.devices import pick_device
 from metarl.runtime.machine import describe
-
-if TYPE_CHECKING:
-    from metarl.benchmarks.dev_speed.robots import RobotSpeedOptions
 
 FLOORS = {("environment", "bare"): 0.85, ("varied", "environment"): 0.90, ("rl2", "environment"): 0.50}
 """(side, reference) -> smallest acceptable ratio of their rates"""

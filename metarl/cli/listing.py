@@ -53,7 +53,7 @@ def distribution_rows() -> list[tuple[str, ...]]:
 
 
 def distribution_markdown() -> str:
-    """Return the README's table of all built-in and installed distributions."""
+    """Return the table of docs/distributions.md: all built-in and installed distributions."""
     rows = [COLUMNS, ("---",) * len(COLUMNS), *distribution_rows()]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 

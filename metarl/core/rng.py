@@ -69,14 +69,17 @@ class CounterRNG:
     def normal(self, purpose: int | str, shape: tuple[int, ...] = (), dtype: torch.dtype = torch.float32) -> Tensor:
         """Return [B, *shape], standard normal and finite (at most 8.6), by Box and Muller (1958).
 
-        Computed in float64, because devices differ in the last bit of log and cos: they agree after rounding to float32.
+        Computed in float64: devices differ in the last bit of log and cos, and agree after rounding to float32.
         """
         u, v = random_uniform(self.state, _salt(purpose), (2, *shape), torch.float64).unbind(1)
         radius = (1.0 - u).log_().mul_(-2.0).sqrt_()
         return radius.mul_((v * (2.0 * math.pi)).cos_()).to(_floating(dtype))
 
     def integers(self, purpose: int | str, high: int | Tensor, shape: tuple[int, ...] = ()) -> Tensor:
-        """Return int64 [B, *shape] in [0, high), uniform to within high / 2^63. high: an int >= 1, or int64 that broadcasts."""
+        """Return int64 [B, *shape] in [0, high), uniform to within high / 2^63.
+
+        high is an int >= 1, or an int64 tensor that broadcasts.
+        """
         if not isinstance(high, Tensor) and not 1 <= high < 2**63:
             raise MetarlError(f"integers in [0, high) need 1 <= high < 2**63, got {high}")
         high = high if isinstance(high, Tensor) else operator.index(high)
@@ -85,8 +88,8 @@ class CounterRNG:
 
 # SplitMix64 ----------------------------------------------------------------------------------------------------------
 # The finaliser of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators"), chained:
-# each part is mixed before the next is added. Integer tensor operations only, so that all processors agree; int64 tensors
-# hold the 64 bits.
+# each part is mixed before the next is added. Only integer tensor operations are used, so that all processors agree;
+# int64 tensors hold the 64 bits.
 
 _GAMMA = 0x9E3779B97F4A7C15  # the odd integer nearest 2^64 / golden ratio: SplitMix64's increment
 _ALL = 2**64 - 1

@@ -235,8 +235,7 @@ def test_seeds_of_two_folders_are_merged(invent: Invent, tmp_path: Path) -> None
     assert merged.evals[WHERE, "rl2", "test"].seeds == tuple(range(6))
     assert not merged.unfinished
     single = load_results([invent(tmp_path / "single")])
-    returns = [results.evals[WHERE, "rl2", "test"].returns for results in (merged, single)]
-    assert np.array_equal(*returns)
+    assert np.array_equal(merged.evals[WHERE, "rl2", "test"].returns, single.evals[WHERE, "rl2", "test"].returns)
     run(ReportOptions((str(a), str(b)), out=str(tmp_path / "report")))
     assert (tmp_path / "report" / "report.html").exists()
 

@@ -14,7 +14,8 @@ from metarl.benchmarks.dev_speed.on_device import (
     Measured,
     measure_sizes,
 )
-from metarl.benchmarks.dev_speed.robots import RobotSpeedOptions, run
+from metarl.benchmarks.dev_speed.robot_options import RobotSpeedOptions
+from metarl.benchmarks.dev_speed.robots import run
 from metarl.benchmarks.dev_speed.sizes import ratios
 from metarl.benchmarks.dev_speed.variation import with_varied_physics
 from metarl.errors import MetarlError

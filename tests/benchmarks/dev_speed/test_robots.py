@@ -19,7 +19,8 @@ from metarl.agents.networks import gru
 from metarl.benchmarks.dev_speed import peers
 from metarl.benchmarks.dev_speed.bare import BarePhysics, StockPhysics
 from metarl.benchmarks.dev_speed.report import TARGETS, Report
-from metarl.benchmarks.dev_speed.robots import RobotSpeedOptions, plans, run
+from metarl.benchmarks.dev_speed.robot_options import RobotSpeedOptions
+from metarl.benchmarks.dev_speed.robots import plans, run
 from metarl.benchmarks.dev_speed.tensor_env import TensorEnvironment
 from metarl.benchmarks.dev_speed.training_loop import PARTS, TrainingLoop
 from metarl.benchmarks.dev_speed.variation import ASSIGNMENTS, NewTasks, with_neutral_physics, with_varied_physics
