@@ -106,7 +106,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return {name: value.double() for name, value in state.items() if isinstance(value, torch.Tensor)}
 
 
-def assert_close(a: Path, b: Path, tolerance: float = 1e-3) -> None:
+def assert_close(a: Path, b: Path, tolerance: float) -> None:
     """Assert that two runs are equal up to rounding and its consequences."""
     left, right = read_table(a / "metrics.csv"), read_table(b / "metrics.csv")
     assert left["env_steps"] == right["env_steps"]
@@ -124,27 +124,34 @@ slow = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("agent", "distribution", "steps", "settings"),
+    ("agent", "distribution", "steps", "settings", "tolerance"),
     [
-        ("rl2", "CartPoleSign", 800, RL2),  # episodes end at different steps, and the noise must not differ
-        pytest.param("promp", "PointGoalSparse", 2000, MAML, marks=slow),
-        pytest.param("rl2", "GridNavi", 1000, [*RL2, "--target-kl", "0.01"], marks=slow),  # discrete actions
-        pytest.param("ppo", "CartPoleSign", 1500, RL2, marks=slow),
-        # Only two updates, because conjugate gradients in single precision amplify rounding errors.
-        pytest.param("maml", "CartPoleSign", 300, MAML, marks=slow),
-        pytest.param("reptile", "CartPoleSign", 1000, MAML, marks=slow),
-        pytest.param("e-maml", "CartPoleSign", 1000, [*MAML, "--baseline", "value"], marks=slow),
-        pytest.param("meta-sgd", "CartPoleSign", 1000, MAML, marks=slow),
+        ("rl2", "CartPoleSign", 800, RL2, 1e-3),  # episodes end at different steps, and the noise must not differ
+        pytest.param("promp", "PointGoalSparse", 2000, MAML, 1e-3, marks=slow),
+        pytest.param("rl2", "GridNavi", 1000, [*RL2, "--target-kl", "0.01"], 1e-3, marks=slow),  # discrete actions
+        pytest.param("ppo", "CartPoleSign", 1500, RL2, 1e-3, marks=slow),
+        # Only two updates, because conjugate gradients in single precision amplify rounding errors: the weights differ
+        # by 1e-6 after the first update and by 4e-3 after the second.
+        pytest.param("maml", "CartPoleSign", 300, MAML, 1e-2, marks=slow),
+        pytest.param("reptile", "CartPoleSign", 1000, MAML, 1e-3, marks=slow),
+        pytest.param("e-maml", "CartPoleSign", 1000, [*MAML, "--baseline", "value"], 1e-3, marks=slow),
+        pytest.param("meta-sgd", "CartPoleSign", 1000, MAML, 1e-3, marks=slow),
     ],
 )
 def test_two_processes_equal_one(
-    launch: Callable[..., Launched], tmp_path: Path, agent: str, distribution: str, steps: int, settings: list[str]
+    launch: Callable[..., Launched],
+    tmp_path: Path,
+    agent: str,
+    distribution: str,
+    steps: int,
+    settings: list[str],
+    tolerance: float,
 ) -> None:
     assert main(train(tmp_path / "one", agent, distribution, steps, settings)) == 0
     both = launch(train(tmp_path / "two", agent, distribution, steps, settings))
     assert both.end() == [0, 0], both.texts()
     assert len(read_table(tmp_path / "one" / "metrics.csv")["update"]) > 1
-    assert_close(tmp_path / "one", tmp_path / "two")
+    assert_close(tmp_path / "one", tmp_path / "two", tolerance)
     assert "trained; the run is in" in both.texts()[0]
     assert both.texts()[1] == ""
 
@@ -186,7 +193,7 @@ def test_a_run_is_resumed_with_another_number_of_processes(launch: Callable[...,
     assert main([*arguments[1], "--steps", "720"]) == 0
     three = launch([*arguments[1], "--resume"], processes=3)
     assert three.end() == [0, 0, 0], three.texts()
-    assert_close(tmp_path / "one", tmp_path / "many")
+    assert_close(tmp_path / "one", tmp_path / "many", 1e-3)
     assert json.loads((tmp_path / "many" / "config.json").read_text())["processes"] == 3
 
 
