@@ -69,7 +69,7 @@ def load(run_dir: str | Path, deterministic: bool = True, **changed: Any) -> Age
 
     changed: settings of the agent to change, such as wipe_memory=True (RL²) or trial_shots=20 (MAML).
     """
-    from metarl.training.load import LoadedRun
+    from metarl.training.load_agent import LoadedRun
 
     return LoadedRun(run_dir).agent(deterministic, **changed)
 
@@ -95,7 +95,7 @@ def evaluate(
     too.
     """
     from metarl.training.evaluate_run import evaluate_run
-    from metarl.training.load import LoadedRun
+    from metarl.training.load_agent import LoadedRun
 
     return evaluate_run(
         LoadedRun(run_dir), split, tasks, replicates, against, deterministic, out, episodes, settings or {}

@@ -1,4 +1,4 @@
-"""What every room's tests share: one thread, a registry put back after each test, and a robot that falls."""
+"""Fixtures of all tests: one thread, a registry restored after each test, and a robot that falls."""
 
 from collections.abc import Callable, Iterator
 
@@ -33,7 +33,7 @@ POLE = """
 
 
 class Pole(Robot):
-    """A pole on a cart that nobody holds up; it has fallen 0.2 rad from upright."""
+    """A pole on a cart without control; it has fallen at 0.2 rad from upright."""
 
     name = "TestPole"
     mjcf = POLE

@@ -11,9 +11,9 @@ from metarl.agents.maml.policy import MetaPolicy
 from metarl.runtime.free_memory import check_fits
 
 ROW, OBSERVED, ACTED = 100, 50, 30  # bytes per env step, per number of an observation, per output of the network
-# Bytes per hidden unit_bytes: with tasks in groups that fit the cache (CPU), and all at once (GPU).
+# Bytes per hidden unit: with tasks in groups that fit the cache (CPU), and all at once (GPU).
 IN_GROUPS, AT_ONCE = 10, 26
-CURVATURE = 34  # bytes per hidden unit_bytes for the graph that TRPO keeps
+CURVATURE = 34  # bytes per hidden unit for the graph that TRPO keeps
 NO_GRAPH, FIRST_ORDER = 0.5, 0.75  # factors for Reptile, and without second derivatives
 
 

@@ -2,7 +2,7 @@
 
 Read in this order:
 
-1. `benchmark.py`: train, evaluate and compare agents on a suite. `make_references.py` prepares a suite for it.
+1. `benchmark.py`: train, evaluate and compare agents on a suite. `references.py` prepares a suite for it.
 2. `report.py`: write the report of one or several folders.
 3. `verify.py`: repeat one evaluation and compare.
 4. `curve.py`, `watch.py`: training curves and videos of single runs.

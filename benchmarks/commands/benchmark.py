@@ -8,7 +8,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder
 from metarl.benchmarks.results.load_results import REFERENCES
 from metarl.benchmarks.results.references import RANDOM
 from metarl.benchmarks.suites import suite as suites
@@ -86,10 +86,10 @@ def suite_methods(suite: Suite, agents: tuple[str, ...]) -> dict[str, Method]:
 def begin(
     suite: Suite, methods: dict[str, Method], seeds: int, out: str | None,
     distributions: tuple[str, ...] = (), steps: int | None = None,
-) -> Folder:  # fmt: skip
+) -> BenchmarkFolder:  # fmt: skip
     """Make or continue the benchmark's folder, and copy the suite's stored references to it."""
     out = out or f"runs/benchmark-{suite.name}"
-    folder = Folder.begin(out, suite, methods, seeds, distributions, steps)
+    folder = BenchmarkFolder.begin(out, suite, methods, seeds, distributions, steps)
     if suite.reference_file.exists() and not (folder.path / REFERENCES).exists():
         write_atomically(folder.path / REFERENCES, suite.reference_file.read_bytes())
     return folder

@@ -17,9 +17,9 @@ from rich.table import Table as RichTable
 from metarl.benchmarks.report import tables
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.figures import figures
+from metarl.benchmarks.report.markdown_csv import as_csv, markdown
 from metarl.benchmarks.report.page import page
 from metarl.benchmarks.report.sentences import answers, notices, verdicts
-from metarl.benchmarks.report.text import as_csv, markdown
 from metarl.benchmarks.results import rliable
 from metarl.benchmarks.results.load_results import load_results
 from metarl.cli.command import Command

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder, RunKey
 from metarl.benchmarks.results.load_results import load_eval
 from metarl.checks import check_number, check_whole
 from metarl.cli.command import Command
@@ -43,7 +43,7 @@ def verify(options: VerifyOptions) -> str:
     from metarl.benchmarks.job.evaluate import evaluate_method
     from metarl.runtime import threads
 
-    folder = Folder.open(options.folder)
+    folder = BenchmarkFolder.open(options.folder)
     run_key = _run_key(folder, options)
     if not folder.finished(run_key):
         raise MetarlError(f"{run_key} has not finished: `metarl benchmark` continues it")
@@ -68,7 +68,7 @@ def verify(options: VerifyOptions) -> str:
     return f"{about} are the same" + (", bit for bit" if difference == 0 else f" within {options.tolerance:g}")
 
 
-def _run_key(folder: Folder, options: VerifyOptions) -> RunKey:
+def _run_key(folder: BenchmarkFolder, options: VerifyOptions) -> RunKey:
     """Return the run key of the options; MetarlError where the folder has none."""
     names = list(folder.methods)
     method = options.method or next((n for n in names if folder.methods[n].trains), names[0])

@@ -81,7 +81,7 @@ class Recorder:
 def watch(options: WatchOptions) -> Path:
     """Evaluate the agent on the task and write the video; returns its path."""
     from metarl.training import evaluate
-    from metarl.training.load import LoadedRun
+    from metarl.training.load_agent import LoadedRun
 
     loaded = LoadedRun(options.run_dir)
     distribution = loaded.distribution

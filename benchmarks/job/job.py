@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from metarl import registry
-from metarl.benchmarks.job import scratch
+from metarl.benchmarks.job import learn_from_scratch
+from metarl.benchmarks.job.benchmark_folder import FAILED, BenchmarkFolder, RunKey
 from metarl.benchmarks.job.evaluate import evaluate_method, training_settings
-from metarl.benchmarks.job.folder import FAILED, Folder, RunKey
-from metarl.benchmarks.suites.scratch import SCRATCH
+from metarl.benchmarks.suites.scratch_settings import SCRATCH
 from metarl.benchmarks.suites.suite import SuiteEntry
 from metarl.runtime import threads
 from metarl.runtime.machine import describe
@@ -39,7 +39,7 @@ class Job:
     steps: int  # env steps of training; 0 without training
 
 
-def jobs(folder: Folder) -> Iterator[Job]:
+def jobs(folder: BenchmarkFolder) -> Iterator[Job]:
     """Yield the jobs that are not finished, in the order of the plan."""
     pending: dict[tuple[str, str, int], list[RunKey]] = {}
     for run_key in folder.run_keys():
@@ -51,7 +51,7 @@ def jobs(folder: Folder) -> Iterator[Job]:
         yield Job(label, owner, seed, tuple(run_keys), entry.budget(method) if method.trains else 0)
 
 
-def run_job(folder: Folder, job: Job, device: str) -> dict[str, str]:
+def run_job(folder: BenchmarkFolder, job: Job, device: str) -> dict[str, str]:
     """Run a job on one thread; returns {run key: reason} of the run keys that failed.
 
     A failed evaluation does not affect the job's other run keys; a failed training fails all of them.
@@ -79,7 +79,7 @@ def run_job(folder: Folder, job: Job, device: str) -> dict[str, str]:
     return failures
 
 
-def _train(folder: Folder, job: Job, entry: SuiteEntry, device: str) -> Run:
+def _train(folder: BenchmarkFolder, job: Job, entry: SuiteEntry, device: str) -> Run:
     method = folder.methods[job.owner]
     path = folder.run_dir(RunKey(job.entry, job.owner, job.seed))
     options = TrainOptions(
@@ -90,7 +90,7 @@ def _train(folder: Folder, job: Job, entry: SuiteEntry, device: str) -> Run:
     return train.train(method.agent_type, entry.distribution, training_settings(method, entry), options, sources)
 
 
-def _evaluate(folder: Folder, run_key: RunKey, entry: SuiteEntry, run: Run | None) -> None:
+def _evaluate(folder: BenchmarkFolder, run_key: RunKey, entry: SuiteEntry, run: Run | None) -> None:
     method = folder.methods[run_key.method]
     start = time.perf_counter()
     with torch.random.fork_rng():  # an external agent may use the global generator
@@ -103,11 +103,13 @@ def _evaluate(folder: Folder, run_key: RunKey, entry: SuiteEntry, run: Run | Non
     _write(folder, run_key, entry, results, {"training": _training(run), "seconds": seconds})
 
 
-def _learn_from_scratch(folder: Folder, run_key: RunKey, entry: SuiteEntry) -> None:
+def _learn_from_scratch(folder: BenchmarkFolder, run_key: RunKey, entry: SuiteEntry) -> None:
     """Learn single tasks; the tests during the training are the evaluation."""
     method = folder.methods[run_key.method]
     with torch.random.fork_rng():
-        curves = scratch.learn(method, entry, folder.tasks(entry, SCRATCH), run_key.seed, folder.run_dir(run_key))
+        curves = learn_from_scratch.learn(
+            method, entry, folder.tasks(entry, SCRATCH), run_key.seed, folder.run_dir(run_key)
+        )
     training = {
         "env_steps": curves.env_steps[-1] * len(curves.result.tasks), "seconds": curves.seconds, "device": "cpu",
         "settings": dict(method.settings), "marks": curves.env_steps,
@@ -116,7 +118,11 @@ def _learn_from_scratch(folder: Folder, run_key: RunKey, entry: SuiteEntry) -> N
 
 
 def _write(
-    folder: Folder, run_key: RunKey, entry: SuiteEntry, results: Mapping[str, EvalResult], more: Mapping[str, Any]
+    folder: BenchmarkFolder,
+    run_key: RunKey,
+    entry: SuiteEntry,
+    results: Mapping[str, EvalResult],
+    more: Mapping[str, Any],
 ) -> None:
     """Write the eval file of a run key, which makes it finished."""
     path, method = folder.at(run_key), folder.methods[run_key.method]
@@ -143,7 +149,7 @@ def _training(run: Run | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _fail(folder: Folder, run_key: RunKey, error: Exception) -> str:
+def _fail(folder: BenchmarkFolder, run_key: RunKey, error: Exception) -> str:
     """Write the failure of a run key; returns the reason."""
     reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     folder.fail(run_key, reason, traceback.format_exc())

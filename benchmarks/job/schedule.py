@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder
 from metarl.benchmarks.job.job import Job, jobs
 from metarl.benchmarks.job.worker import to_line
 from metarl.errors import MetarlError
@@ -35,7 +35,7 @@ SINGLE = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THRE
 class Schedule:
     """The state of a benchmark that is being run, shared by the threads that each serve one worker process."""
 
-    folder: Folder
+    folder: BenchmarkFolder
     device: str
     log: Callable[[str], None]
     lock: int  # file descriptor of the folder's lock
@@ -64,7 +64,7 @@ class Schedule:
                 self.log(f"  failed: {run_key}: {reason}")
 
 
-def run_jobs(folder: Folder, device: str, processes: int | None, log: Callable[[str], None]) -> dict[str, str]:
+def run_jobs(folder: BenchmarkFolder, device: str, processes: int | None, log: Callable[[str], None]) -> dict[str, str]:
     """Run all jobs that are not finished; returns {run key: reason} of the run keys that failed.
 
     Raises Interrupted after Ctrl-C.

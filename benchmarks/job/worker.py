@@ -14,7 +14,7 @@ import sys
 import threading
 from dataclasses import asdict
 
-from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder, RunKey
 from metarl.benchmarks.job.job import Job, run_job
 from metarl.training.train import Interrupted
 
@@ -50,7 +50,7 @@ def _read_lines() -> queue.Queue[str]:
 def _main(path: str, device: str) -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what an agent prints goes to the log
-    lines, folder = _read_lines(), Folder.open(path)
+    lines, folder = _read_lines(), BenchmarkFolder.open(path)
     while True:
         job = from_line(lines.get())
         try:

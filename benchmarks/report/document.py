@@ -11,7 +11,7 @@ import numpy as np
 
 from metarl.benchmarks.report.comparisons import comparisons, gap, headline
 from metarl.benchmarks.report.eval_sets import eval_set_data
-from metarl.benchmarks.report.scratch import scratch_data
+from metarl.benchmarks.report.scratch_section import scratch_data
 from metarl.benchmarks.results.references import AnchorReturns
 from metarl.benchmarks.results.results import Results
 from metarl.benchmarks.statistics.bootstrap import FEWEST_SEEDS, LEVEL, REPETITIONS

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder, RunKey
 from metarl.benchmarks.results import references, score_anchors
 from metarl.benchmarks.results.merge import merge_plans
 from metarl.benchmarks.results.results import Results, SeedResults
@@ -23,7 +23,7 @@ CURE = "delete it and give the command of the benchmark again, which repeats thi
 
 def load_results(paths: Sequence[str | Path]) -> Results:
     """Return all results of one or several folders of a suite; MetarlError where they contradict each other."""
-    folders = [Folder.open(path) for path in paths]
+    folders = [BenchmarkFolder.open(path) for path in paths]
     first, warnings = folders[0], []
     for other in folders[1:]:
         if other.plan["suite"] != first.plan["suite"]:
@@ -42,7 +42,7 @@ def load_results(paths: Sequence[str | Path]) -> Results:
     return results
 
 
-def _read_evals(folders: Sequence[Folder], results: Results) -> dict[str, set[str]]:
+def _read_evals(folders: Sequence[BenchmarkFolder], results: Results) -> dict[str, set[str]]:
     """Fill in evals, metas, failures and unfinished; returns the worlds of each distribution's results."""
     worlds: dict[str, set[str]] = {}
     parts: dict[tuple[str, str, str], dict[int, SeedResults]] = {}
@@ -78,7 +78,7 @@ class RunEval(NamedTuple):
     meta: Mapping[str, Any]
 
 
-def load_eval(folder: Folder, run_key: RunKey) -> RunEval:
+def load_eval(folder: BenchmarkFolder, run_key: RunKey) -> RunEval:
     """Read the eval file of a run key; MetarlError where its run key or its tasks are not those of the plan."""
     path = folder.at(run_key) / EVAL
     file = read(path, CURE)
@@ -111,5 +111,5 @@ def _world_warnings(worlds: Mapping[str, set[str]]) -> list[str]:
     ]
 
 
-def _source(folder: Folder) -> dict[str, Any]:
+def _source(folder: BenchmarkFolder) -> dict[str, Any]:
     return {"folder": str(folder.path), "command": folder.plan["command"]}

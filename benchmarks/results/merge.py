@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder
 from metarl.benchmarks.suites.method import Method
 from metarl.benchmarks.suites.suite import Suite
 from metarl.errors import MetarlError
 
 
-def merge_plans(folders: Sequence[Folder]) -> tuple[Suite, dict[str, Method]]:
+def merge_plans(folders: Sequence[BenchmarkFolder]) -> tuple[Suite, dict[str, Method]]:
     """Return the suite with the distributions of all folders, and the methods of all folders.
 
     Raises MetarlError where the folders differ in suite, tasks, training budgets or a method's settings.
@@ -31,7 +31,7 @@ def merge_plans(folders: Sequence[Folder]) -> tuple[Suite, dict[str, Method]]:
     return replace(first.full_suite, entries=entries), _merge_methods(folders)
 
 
-def _check_same_tasks(first: Folder, other: Folder) -> None:
+def _check_same_tasks(first: BenchmarkFolder, other: BenchmarkFolder) -> None:
     """Raise MetarlError, with the first eval set that differs, unless both have the same frozen tasks."""
     for label in {**first.plan["hashes"], **other.plan["hashes"]}:
         ours, theirs = (folder.plan["hashes"].get(label, {}) for folder in (first, other))
@@ -44,7 +44,7 @@ def _check_same_tasks(first: Folder, other: Folder) -> None:
                 )
 
 
-def _check_same_budgets(first: Folder, other: Folder) -> None:
+def _check_same_budgets(first: BenchmarkFolder, other: BenchmarkFolder) -> None:
     """Raise MetarlError where a method is trained for longer in one folder than in the other."""
     by_label = {entry.label: entry for entry in other.suite.entries}
     for entry in first.suite.entries:
@@ -59,7 +59,7 @@ def _check_same_budgets(first: Folder, other: Folder) -> None:
                 )
 
 
-def _merge_methods(folders: Sequence[Folder]) -> dict[str, Method]:
+def _merge_methods(folders: Sequence[BenchmarkFolder]) -> dict[str, Method]:
     """Return the methods of all folders; MetarlError where two of one name differ."""
     methods: dict[str, Method] = {}
     for folder in folders:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metarl.benchmarks.job.folder import RunKey
+from metarl.benchmarks.job.benchmark_folder import RunKey
 from metarl.benchmarks.results.references import ScoreAnchors
 from metarl.benchmarks.results.scores import Scale, Scores
 from metarl.benchmarks.suites.method import Method

@@ -32,8 +32,8 @@ class Method:
     control: bool = False
     """a comparison for other methods; two controls are not compared with each other"""
     scratch: bool = False
-    """learn single tasks from scratch instead of playing trials (see `Scratch`); the agent is then an algorithm of
-    stable-baselines3 or one with the same interface, package.module:Name"""
+    """learn single tasks from scratch instead of playing trials (see `ScratchSettings`); the agent is then an algorithm
+    of stable-baselines3 or one with the same interface, package.module:Name"""
 
     @cached_property
     def agent_type(self) -> AgentType:

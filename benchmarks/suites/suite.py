@@ -11,7 +11,7 @@ from typing import Any
 
 from metarl import registry
 from metarl.benchmarks.suites.method import Method
-from metarl.benchmarks.suites.scratch import SCRATCH, Scratch
+from metarl.benchmarks.suites.scratch_settings import SCRATCH, ScratchSettings
 from metarl.checks import check_whole
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.task_distribution import TaskDistribution
@@ -58,7 +58,7 @@ class SuiteEntry:
     """episodes of a trial in training and in the eval sets, K; None: the distribution's own number"""
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """method -> its agent's settings on this entry, in place of those tuned for the distribution"""
-    scratch: Scratch | None = None
+    scratch: ScratchSettings | None = None
     """settings of learning single tasks from scratch; None: none are learned"""
 
     def __post_init__(self) -> None:
@@ -234,7 +234,7 @@ def _entry(data: Mapping[str, Any], folder: Path) -> SuiteEntry:
     steps, scratch = data["steps"], data.get("scratch")
     rest: dict[str, Any] = {
         **data, "eval_sets": eval_sets, "steps": steps if isinstance(steps, Mapping) else {"default": steps},
-        "scratch": scratch and Scratch(**scratch),
+        "scratch": scratch and ScratchSettings(**scratch),
     }  # fmt: skip
     rest["name"] = _absolute(data["name"], folder)
     return SuiteEntry(**rest)

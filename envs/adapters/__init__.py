@@ -2,7 +2,7 @@
 
 In reading order:
 
-- `extra.py`: imports of optional packages, with an error that names the extra to install.
+- `import_extra.py`: imports of optional packages, with an error that names the extra to install.
 - `minigrid.py`: MiniGrid; a task is the seed of a layout.
 - `atari.py`: Atari games; a task is a game mode and a difficulty of the cartridge.
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from metarl.core.rng import CounterRNG
 from metarl.core.simulation import Appearance, Outcome
-from metarl.envs.adapters.extra import import_extra
+from metarl.envs.adapters.import_extra import import_extra
 from metarl.envs.games.game import Batch, Game, GameSimulation, Settings
 from metarl.errors import MetarlError, unknown
 from metarl.tasks.parameter import Parameter

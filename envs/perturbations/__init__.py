@@ -1,6 +1,6 @@
 """Perturbations: task parameters that change any robot's model, actions or observations.
 
-In reading order:
+Built-in perturbations are registered as entry points in `pyproject.toml`. In reading order:
 
 - `perturbation.py`: `Perturbation` and `Channel`, the base classes.
 - `scaling.py`, `friction.py`: factors on masses, damping, gravity, motor strength and friction.

@@ -2,7 +2,7 @@
 
 In reading order:
 
-- `contract.py`: `Physics`, the interface that robots, goals and perturbations are written against.
+- `physics.py`: `Physics`, the interface that robots, goals and perturbations are written against.
 - `cpu.py`: `CpuPhysics`, `mujoco.batch` on CPU threads, float64.
 - `timers.py`: a switch for MuJoCo's internal timers, which slow down small models.
 - `warp.py`: `WarpPhysics`, MuJoCo Warp on an NVIDIA GPU, float32.
@@ -18,7 +18,7 @@ from __future__ import annotations
 import mujoco
 import torch
 
-from metarl.envs.physics.contract import DEFAULT_SIZES, BufferSizes, Physics
+from metarl.envs.physics.physics import DEFAULT_SIZES, BufferSizes, Physics
 from metarl.errors import MetarlError, unknown
 
 ENGINES = {"mujoco": ("cpu",), "warp": ("cuda", "cpu")}  # engine -> devices it supports

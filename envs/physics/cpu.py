@@ -9,7 +9,7 @@ from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from metarl.envs.physics import timers
-from metarl.envs.physics.contract import Physics
+from metarl.envs.physics.physics import Physics
 from metarl.errors import MetarlError
 from metarl.runtime.threads import physics_threads
 

@@ -16,7 +16,7 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from metarl.envs.physics.contract import DEFAULT_SIZES, BufferSizes, Physics
+from metarl.envs.physics.physics import DEFAULT_SIZES, BufferSizes, Physics
 from metarl.envs.physics.warp_graphs import WarpGraph, capture_with_torch, warp_device
 from metarl.envs.physics.warp_memory import check_memory
 from metarl.envs.physics.warp_model import BatchedFields

@@ -9,7 +9,7 @@ import mujoco_warp as mjw
 import torch
 import warp as wp
 
-from metarl.envs.physics.contract import BufferSizes
+from metarl.envs.physics.physics import BufferSizes
 from metarl.errors import MetarlError
 
 SCRATCH = 1.5  # peak memory over the size of the worlds' arrays: temporaries of a step (1.15 on CPU) and torch

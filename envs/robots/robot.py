@@ -209,7 +209,7 @@ class Robot(World):
     def build(self, config: WorldConfig, num_envs: int, device: torch.device, engine: str | None) -> Simulation:
         return RobotSimulation(self, config, num_envs, device, engine)
 
-    def unfit(self, device: str) -> str | None:
+    def why_unfit(self, device: str) -> str | None:
         missing = device == "cuda" and find_spec("mujoco_warp") is None
         return f"robots on cuda need MuJoCo Warp: {INSTALL}" if missing else None
 

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> None:
         if is_launched_process():  # only the first process prints the error
             raise SystemExit(1) from None
         raise
-    if distributed.launched()[0] > 0:
+    if distributed.rank_and_size()[0] > 0:
         return
     path = shlex.quote(str(run.path))
     print(f"trained; the run is in {path}\nevaluate it on held-out tasks with: metarl evaluate {path}")
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> None:
 
 def _process_count(agent_type: AgentType, distribution: TaskDistribution, settings: Any, options: TrainOptions) -> int:
     """Return the number of processes: as given, as in the run that is resumed, or the fastest for the agent."""
-    if distributed.launched()[1] > 1:
+    if distributed.rank_and_size()[1] > 1:
         return 1
     if options.processes is not None:
         return options.processes

@@ -34,7 +34,7 @@ class Transition(NamedTuple):
     reward: Tensor  # float32 [B]
     terminated: Tensor  # bool [B]
     truncated: Tensor  # bool [B], by the horizon or by diverged physics
-    flags: Tensor  # int64 [B], see metarl.core.world
+    flags: Tensor  # int64 [B], see metarl.core.simulation
 
 
 class Environment:

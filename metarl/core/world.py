@@ -44,7 +44,7 @@ class World(ABC):
         """Return a tensor environment for trials of `distribution`; see `TaskDistribution.make`."""
         return Trials(Environment(distribution, num_envs, device, engine, task_visible), distribution.episodes)
 
-    def unfit(self, device: str) -> str | None:
+    def why_unfit(self, device: str) -> str | None:
         """Return why this world cannot be simulated on a kind of device (cpu, cuda), with the cure; None if it can."""
         return None
 

@@ -1,6 +1,6 @@
 """The Gymnasium API: task distributions as single, vector and stable-baselines3 environments. In reading order:
 
-- core.py: `EnvCore`, the episodes, seeds, tasks and trials of B environments, with NumPy arrays in and out.
+- env_core.py: `EnvCore`, the episodes, seeds, tasks and trials of B environments, with NumPy arrays in and out.
 - env.py: `MetarlEnv`, the environment of `gym.make`.
 - vector_env.py: `VectorEnv`, the environment of `gym.make_vec`, with all three autoreset modes.
 - registration.py: the Gymnasium ids `metarl/<Name>-v<version>`.

@@ -9,7 +9,7 @@ import numpy as np
 
 from metarl.core.rng import check_seed
 from metarl.errors import MetarlError
-from metarl.gym_api.core import CoreStep, EnvCore, Task, check_options, check_render_mode, checked_action
+from metarl.gym_api.env_core import CoreStep, EnvCore, Task, check_options, check_render_mode, checked_action
 from metarl.gym_api.viewer import Viewer
 from metarl.tasks.task_distribution import TaskDistribution
 

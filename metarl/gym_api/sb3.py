@@ -9,7 +9,7 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from metarl.errors import MetarlError
-from metarl.gym_api.core import EnvCore, Tasks, check_options, checked_action
+from metarl.gym_api.env_core import EnvCore, Tasks, check_options, checked_action
 from metarl.tasks.task_distribution import TaskDistribution
 
 

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from metarl.core.rng import check_seed
 from metarl.errors import MetarlError, unknown
-from metarl.gym_api.core import CoreStep, EnvCore, Tasks, check_options, check_render_mode, checked_action
+from metarl.gym_api.env_core import CoreStep, EnvCore, Tasks, check_options, check_render_mode, checked_action
 from metarl.tasks.task_distribution import TaskDistribution
 
 Infos = dict[str, Any]

@@ -30,7 +30,7 @@ def explain(device: str, *distributions: Any) -> str | None:
 
 
 def _against_cuda(distributions: Sequence[Any]) -> str | None:
-    return _no_cuda() or next(filter(None, (d.simulated_world.unfit("cuda") for d in distributions)), None)
+    return _no_cuda() or next(filter(None, (d.simulated_world.why_unfit("cuda") for d in distributions)), None)
 
 
 def _no_cuda() -> str | None:

@@ -27,7 +27,7 @@ class PeerLost(MetarlError):
     """Raised where another process has ended, so that this one must end, too."""
 
 
-def launched() -> tuple[int, int]:
+def rank_and_size() -> tuple[int, int]:
     """Return (rank, number of processes) from torchrun's environment variables; (0, 1) without them."""
     return int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 
@@ -46,7 +46,7 @@ def size() -> int:
 def process_group(device: str) -> Iterator[None]:
     """Within, all processes that torchrun started train as one: by gloo on CPU, by NCCL with a GPU each."""
     global _rank, _size
-    rank, size = launched()
+    rank, size = rank_and_size()
     if size > 1:
         _start(device)
         _rank, _size = rank, size

@@ -24,7 +24,7 @@ EXIT_S = 10.0  # time that processes have to end by themselves
 
 def is_launched_process() -> bool:
     """Return whether this process was started by `launch_processes`."""
-    return distributed.launched()[0] > 0 and LAUNCHED in os.environ
+    return distributed.rank_and_size()[0] > 0 and LAUNCHED in os.environ
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class ConfiguredWorld(Protocol):
         """Return a tensor environment for trials of the distribution."""
         ...
 
-    def unfit(self, device: str) -> str | None:
+    def why_unfit(self, device: str) -> str | None:
         """Return why the world cannot be simulated on a device; None if it can."""
         ...
 

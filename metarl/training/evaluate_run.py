@@ -13,7 +13,7 @@ from metarl.core.trials import Trials
 from metarl.errors import MetarlError
 from metarl.training import eval_file, plots
 from metarl.training.evaluate import EvalResult, evaluate_agent
-from metarl.training.load import LoadedRun
+from metarl.training.load_agent import LoadedRun
 from metarl.training.run_dir import EVAL, PICTURE, writing
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from metarl.benchmarks.commands.benchmark import begin, suite_methods
-from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder
 from metarl.benchmarks.job.job import jobs, run_job
 from metarl.benchmarks.suites import suite as suites
 
@@ -41,7 +41,7 @@ def write_suite(folder: Path, **changes: Any) -> Path:
     return path
 
 
-def run(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> Folder:
+def run(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> BenchmarkFolder:
     """Run all jobs of a benchmark in this process."""
     suite = suites.load(str(path))
     folder = begin(suite, suite_methods(suite, agents), seeds, str(out))
@@ -51,7 +51,7 @@ def run(path: Path, out: Path, agents: tuple[str, ...] = (), seeds: int = 2) -> 
 
 
 @pytest.fixture(scope="session")
-def run_benchmark() -> Callable[..., Folder]:
+def run_benchmark() -> Callable[..., BenchmarkFolder]:
     return run
 
 
@@ -61,7 +61,7 @@ def suite_file() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+def finished(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkFolder:
     """The folder of a finished benchmark. Not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
     return run(write_suite(folder), folder / "out")

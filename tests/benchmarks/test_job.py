@@ -16,19 +16,19 @@ import pytest
 
 import metarl
 from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, suite_methods
-from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder, RunKey
 from metarl.benchmarks.job.job import jobs, run_job
 from metarl.benchmarks.results.load_results import load_eval, load_results
 from metarl.benchmarks.suites import suite as suites
 from metarl.cli.main import main
 from metarl.training import eval_file, evaluate
 
-RunBenchmark = Callable[..., Folder]
+RunBenchmark = Callable[..., BenchmarkFolder]
 SuiteFile = Callable[..., Path]
 FIRST = RunKey("PointGoalSparse", "rl2", 0)
 
 
-def write_times(folder: Folder) -> dict[str, int]:
+def write_times(folder: BenchmarkFolder) -> dict[str, int]:
     """Return the time at which each result file was written."""
     return {str(p): p.stat().st_mtime_ns for p in folder.path.rglob("*") if p.name in ("eval.npz", "checkpoint.pt")}
 
@@ -36,7 +36,7 @@ def write_times(folder: Folder) -> dict[str, int]:
 # Plan and evaluations -------------------------------------------------------------------------------------------------
 
 
-def test_every_run_key_is_evaluated_on_all_episodes_tasks_and_replicates(finished: Folder) -> None:
+def test_every_run_key_is_evaluated_on_all_episodes_tasks_and_replicates(finished: BenchmarkFolder) -> None:
     run_keys = list(finished.run_keys())
     assert len(run_keys) == 3 * 2 + 1  # rl2, rl2 with its memory wiped and oracle with 2 seeds each; random has one
     assert all(finished.finished(run_key) for run_key in run_keys)
@@ -49,7 +49,7 @@ def test_every_run_key_is_evaluated_on_all_episodes_tasks_and_replicates(finishe
     assert list(jobs(finished)) == []
 
 
-def test_evaluation_equals_that_of_the_loaded_agent_on_the_frozen_tasks(finished: Folder) -> None:
+def test_evaluation_equals_that_of_the_loaded_agent_on_the_frozen_tasks(finished: BenchmarkFolder) -> None:
     run = finished.run_dir(FIRST)
     entry = finished.suite.entry("PointGoalSparse")
     tasks = finished.tasks(entry, "test")
@@ -72,7 +72,7 @@ def test_finished_run_keys_are_kept_when_agents_and_seeds_are_added(
     assert before.items() <= after.items()
     assert extended.finished(RunKey("PointGoalSparse", "ppo", 1))
     assert write_times(run_benchmark(path, tmp_path / "out", seeds=1)) == after  # fewer agents and seeds: all are kept
-    assert Folder.open(tmp_path / "out").plan["seeds"] == 2
+    assert BenchmarkFolder.open(tmp_path / "out").plan["seeds"] == 2
 
 
 def test_missing_evaluation_is_repeated_from_the_checkpoint_without_training(
@@ -148,7 +148,7 @@ def test_unfinished_run_key_is_listed(suite_file: SuiteFile, tmp_path: Path) -> 
     ],
 )
 def test_damaged_or_foreign_eval_file_is_refused_with_its_path(
-    finished: Folder, tmp_path: Path, harm: Callable[[Path], None], message: str
+    finished: BenchmarkFolder, tmp_path: Path, harm: Callable[[Path], None], message: str
 ) -> None:
     file = tmp_path / "eval.npz"
     file.write_bytes((finished.at(FIRST) / "eval.npz").read_bytes())
@@ -179,7 +179,7 @@ def test_eval_file_in_the_folder_of_another_run_key_is_refused(
 # Mistakes -------------------------------------------------------------------------------------------------------------
 
 
-def test_folder_of_another_suite_is_refused(suite_file: SuiteFile, finished: Folder, tmp_path: Path) -> None:
+def test_folder_of_another_suite_is_refused(suite_file: SuiteFile, finished: BenchmarkFolder, tmp_path: Path) -> None:
     longer = suites.load(str(suite_file(tmp_path, seeds=7)))
     with pytest.raises(metarl.MetarlError, match=r"begun with another suite \(they differ in seeds: 2 there, 7 here\)"):
         begin(longer, suite_methods(longer, ()), 2, str(finished.path))
@@ -240,7 +240,7 @@ def test_command_with_a_mistake_is_refused(suite_file: SuiteFile, tmp_path: Path
 
 @pytest.mark.slow
 def test_killed_benchmark_that_is_repeated_has_the_same_results(
-    suite_file: SuiteFile, finished: Folder, tmp_path: Path
+    suite_file: SuiteFile, finished: BenchmarkFolder, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     call = ["benchmark", str(suite_file(tmp_path)), "--out", str(out)]
@@ -255,7 +255,7 @@ def test_killed_benchmark_that_is_repeated_has_the_same_results(
         process.wait()
     assert subprocess.run([sys.executable, "-c", line], check=False, capture_output=True).returncode == 0
     assert (out / "report.html").exists()
-    again = Folder.open(out)
+    again = BenchmarkFolder.open(out)
     for run_key in again.run_keys():
         resumed, uninterrupted = (load_eval(f, run_key).eval_sets["test"].reward for f in (again, finished))
         assert np.array_equal(resumed, uninterrupted)

@@ -10,14 +10,14 @@ import pytest
 
 import metarl
 from metarl.benchmarks.commands.benchmark import BenchmarkOptions, begin, suite_methods
-from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder
 from metarl.benchmarks.job.job import jobs, run_job
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.sentences import notices
 from metarl.benchmarks.report.tables import costs
 from metarl.benchmarks.results.load_results import load_results
 from metarl.benchmarks.suites import suite as suites
-from metarl.benchmarks.suites.scratch import Scratch
+from metarl.benchmarks.suites.scratch_settings import ScratchSettings
 from metarl.benchmarks.suites.suite import Suite
 
 WHERE = "PointGoalSparse"
@@ -31,7 +31,7 @@ def two(suite_file: Callable[..., Path], tmp_path: Path) -> Suite:
     return suites.load(str(suite_file(tmp_path, distributions=[entry, bandit])))
 
 
-def start(suite: Suite, out: Path, *, of: tuple[str, ...] = (), steps: int | None = None) -> Folder:
+def start(suite: Suite, out: Path, *, of: tuple[str, ...] = (), steps: int | None = None) -> BenchmarkFolder:
     return begin(suite, suite_methods(suite, ()), 1, str(out), of, steps)
 
 
@@ -82,8 +82,8 @@ def test_results_of_different_suites_cannot_be_merged(
 
 
 def test_limit_of_steps_applies_to_the_sum_over_tasks_learned_from_scratch() -> None:
-    assert Scratch(steps=1000, tasks=8).limited(4000).steps == 500
-    assert Scratch(steps=1000, tasks=8).limited(9000).steps == 1000
+    assert ScratchSettings(steps=1000, tasks=8).limited(4000).steps == 500
+    assert ScratchSettings(steps=1000, tasks=8).limited(9000).steps == 1000
 
 
 def test_unknown_distribution_and_zero_steps_are_refused(two: Suite) -> None:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 import metarl
 from metarl.benchmarks.commands.report import ReportOptions, run, write_report
-from metarl.benchmarks.job.folder import PLAN, Folder, RunKey
+from metarl.benchmarks.job.benchmark_folder import PLAN, BenchmarkFolder, RunKey
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.sentences import answers, notices, verdicts
 from metarl.benchmarks.report.summary import Sample
@@ -32,7 +32,7 @@ REWARDS = {"random": (0.0, 0.0), "oracle": (1.0, 1.0), "rl2": (0.25, 0.75), "rl2
 
 
 @pytest.fixture(scope="session")
-def invent(finished: Folder) -> Invent:
+def invent(finished: BenchmarkFolder) -> Invent:
     """A function invent(out, seeds=6, rewards=...) that writes a benchmark's folder with made-up results.
 
     rewards: method -> rewards per step in the first and second half of a trial. Seeds differ by 0.01, tasks by 0.02.
@@ -42,7 +42,7 @@ def invent(finished: Folder) -> Invent:
         out.mkdir()
         shutil.copytree(finished.path / "tasks", out / "tasks")
         (out / PLAN).write_text(json.dumps({**finished.plan, "seeds": seeds}))
-        folder = Folder.open(out)
+        folder = BenchmarkFolder.open(out)
         meta = load_eval(finished, RunKey(WHERE, "rl2", 0)).meta
         for run_key in folder.run_keys():
             eval_sets = {}

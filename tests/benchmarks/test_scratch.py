@@ -15,17 +15,17 @@ import torch
 import metarl
 from metarl.benchmarks.commands.benchmark import suite_methods
 from metarl.benchmarks.commands.verify import VerifyOptions, verify
-from metarl.benchmarks.job.folder import Folder, RunKey
-from metarl.benchmarks.job.scratch import AlgorithmAgent, learn
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder, RunKey
+from metarl.benchmarks.job.learn_from_scratch import AlgorithmAgent, learn
 from metarl.benchmarks.report.document import document
 from metarl.benchmarks.report.figures import figures
-from metarl.benchmarks.report.scratch import steps_to_return
+from metarl.benchmarks.report.scratch_section import steps_to_return
 from metarl.benchmarks.report.sentences import verdicts
 from metarl.benchmarks.report.tables import savings
 from metarl.benchmarks.results.load_results import load_eval, load_results
 from metarl.benchmarks.suites import suite as suites
 from metarl.benchmarks.suites.method import Method
-from metarl.benchmarks.suites.scratch import Scratch
+from metarl.benchmarks.suites.scratch_settings import ScratchSettings
 from metarl.benchmarks.suites.suite import EvalSet, SuiteEntry
 
 NAME, WHERE = "PPO from scratch", "PointGoalSparse"
@@ -39,8 +39,10 @@ SIZE = {"steps": 640, "tasks": 2, "marks": 2, "replicates": 3, "num_envs": 4}
 
 @pytest.fixture(scope="session")
 def learned(
-    run_benchmark: Callable[..., Folder], suite_file: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
-) -> Folder:
+    run_benchmark: Callable[..., BenchmarkFolder],
+    suite_file: Callable[..., Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> BenchmarkFolder:
     """A finished benchmark in which a method has learned two tasks from scratch. Not to be changed."""
     folder = tmp_path_factory.mktemp("learned")
     return run_benchmark(with_scratch(suite_file, folder), folder / "out", seeds=1)
@@ -55,7 +57,7 @@ def with_scratch(suite_file: Callable[..., Path], folder: Path, **size: Any) -> 
     )  # fmt: skip
 
 
-def test_each_task_is_learned_alone_and_tested_at_every_mark(learned: Folder) -> None:
+def test_each_task_is_learned_alone_and_tested_at_every_mark(learned: BenchmarkFolder) -> None:
     evaluation = load_eval(learned, KEY)
     saved = evaluation.eval_sets["scratch"]
     assert saved.reward.shape == (3, 40, 2, 3)  # tests (one before the training, two marks), H, tasks, replicates
@@ -67,7 +69,7 @@ def test_each_task_is_learned_alone_and_tested_at_every_mark(learned: Folder) ->
     assert not np.array_equal(saved.reward[0], saved.reward[2])
 
 
-def test_interrupted_learning_repeats_unfinished_tasks_only(learned: Folder, tmp_path: Path) -> None:
+def test_interrupted_learning_repeats_unfinished_tasks_only(learned: BenchmarkFolder, tmp_path: Path) -> None:
     entry = learned.suite.entries[0]
     tasks, method = learned.tasks(entry, "scratch"), learned.methods[NAME]
     run = learned.run_dir(KEY)
@@ -81,7 +83,7 @@ def test_interrupted_learning_repeats_unfinished_tasks_only(learned: Folder, tmp
     assert np.array_equal(curves.result.reward, reward)  # the same seed has the same result
 
 
-def test_report_draws_a_method_from_scratch_beside_agents_and_does_not_rank_it(learned: Folder) -> None:
+def test_report_draws_a_method_from_scratch_beside_agents_and_does_not_rank_it(learned: BenchmarkFolder) -> None:
     data = json.loads(json.dumps(document(load_results([learned.path]))))
     d = data["distributions"][0]
     assert NAME not in d["methods"]
@@ -101,7 +103,7 @@ def test_steps_to_return_is_the_first_mark_that_reaches_it() -> None:
     assert [steps_to_return(marks, returns, level) for level in (-1.0, 5.0, 6.0, 9.5)] == [0, 100, 300, None]
 
 
-def test_algorithm_agent_acts_by_the_mean_on_normalised_observations(learned: Folder) -> None:
+def test_algorithm_agent_acts_by_the_mean_on_normalised_observations(learned: BenchmarkFolder) -> None:
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import VecNormalize
 
@@ -120,7 +122,7 @@ def test_algorithm_agent_acts_by_the_mean_on_normalised_observations(learned: Fo
 def test_ppo_reaches_one_goal_within_a_hundred_thousand_steps(tmp_path: Path) -> None:
     settings = {"n_steps": 40, "batch_size": 256, "learning_rate": 1e-3, "gamma": 0.99}
     method = Method(NAME, "stable_baselines3:PPO", settings=settings, scratch=True)
-    scratch = Scratch(steps=100_000, tasks=1, marks=4)
+    scratch = ScratchSettings(steps=100_000, tasks=1, marks=4)
     entry = SuiteEntry(WHERE, {"test": EvalSet(1)}, {"default": 1}, scratch=scratch)
     tasks = entry.distribution.tasks("test", 1, seed=0)
     returns = learn(method, entry, tasks, 0, tmp_path).result.by_episode()
@@ -132,7 +134,7 @@ def test_ppo_reaches_one_goal_within_a_hundred_thousand_steps(tmp_path: Path) ->
 
 
 def test_too_many_tasks_an_unknown_algorithm_and_verification_are_refused(
-    suite_file: Callable[..., Path], learned: Folder, tmp_path: Path
+    suite_file: Callable[..., Path], learned: BenchmarkFolder, tmp_path: Path
 ) -> None:
     with pytest.raises(metarl.MetarlError, match="6 tasks to learn from scratch, of 5 in the eval set"):
         suites.load(str(with_scratch(suite_file, tmp_path, tasks=6)))
@@ -145,7 +147,7 @@ def test_too_many_tasks_an_unknown_algorithm_and_verification_are_refused(
 
 
 def test_algorithm_that_raises_fails_its_own_run_key_only(
-    run_benchmark: Callable[..., Folder], suite_file: Callable[..., Path], tmp_path: Path
+    run_benchmark: Callable[..., BenchmarkFolder], suite_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     path = with_scratch(suite_file, tmp_path, settings={"n_steps": "many"})
     folder = run_benchmark(path, tmp_path / "out", seeds=1)

@@ -12,15 +12,17 @@ import pytest
 import torch
 
 import metarl
-from metarl.benchmarks.commands import make_references, watch
+from metarl.benchmarks.commands import watch
 from metarl.benchmarks.commands.benchmark import begin, suite_methods
+from metarl.benchmarks.commands.references import store
 from metarl.benchmarks.commands.verify import VerifyOptions, verify
 from metarl.benchmarks.commands.watch import WatchOptions, compose, write_video
-from metarl.benchmarks.job.folder import Folder, RunKey
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder, RunKey
 from metarl.benchmarks.job.job import jobs, run_job
 from metarl.benchmarks.results import references
 from metarl.benchmarks.results.load_results import REFERENCES, load_eval, load_results
 from metarl.benchmarks.suites import suite as suites
+from metarl.benchmarks.suites.frozen_tasks import freeze_tasks
 from metarl.cli.main import main
 from metarl.tasks.task_set import TaskSet
 from metarl.training.evaluate import evaluate_agent
@@ -82,7 +84,7 @@ def test_gif_is_written_without_the_video_packages(
             gif.seek(4)
 
 
-def test_watch_refuses_an_unknown_file_type_or_split(finished: Folder) -> None:
+def test_watch_refuses_an_unknown_file_type_or_split(finished: BenchmarkFolder) -> None:
     with pytest.raises(metarl.MetarlError, match=r"out must end in .mp4 or .gif"):
         WatchOptions("run", out="film.avi")
     run = str(finished.run_dir(RunKey(WHERE, "rl2", 0)))
@@ -93,7 +95,7 @@ def test_watch_refuses_an_unknown_file_type_or_split(finished: Folder) -> None:
 # Verification ---------------------------------------------------------------------------------------------------------
 
 
-def test_repeated_evaluation_is_the_same_bit_for_bit(finished: Folder) -> None:
+def test_repeated_evaluation_is_the_same_bit_for_bit(finished: BenchmarkFolder) -> None:
     line = verify(VerifyOptions(str(finished.path), task=3, seed=1))
     assert line == f"rl2 on {WHERE}, seed 1, test task 3: 2 trials of 2 episodes are the same, bit for bit"
     assert "bit for bit" in verify(VerifyOptions(str(finished.path), method="rl2, memory wiped"))
@@ -101,9 +103,9 @@ def test_repeated_evaluation_is_the_same_bit_for_bit(finished: Folder) -> None:
     assert main(["verify", str(finished.path)]) == 0
 
 
-def test_verification_of_another_checkpoint_fails(finished: Folder, tmp_path: Path) -> None:
+def test_verification_of_another_checkpoint_fails(finished: BenchmarkFolder, tmp_path: Path) -> None:
     shutil.copytree(finished.path, tmp_path / "out")
-    folder = Folder.open(tmp_path / "out")
+    folder = BenchmarkFolder.open(tmp_path / "out")
     first, second = (folder.run_dir(RunKey(WHERE, "rl2", seed)) for seed in (0, 1))
     state = torch.load(second / "checkpoint.pt", weights_only=True)
     state["run"]["seed"] = 0
@@ -124,7 +126,7 @@ def test_verification_of_another_checkpoint_fails(finished: Folder, tmp_path: Pa
         ({"distribution": "Nowhere"}, "unknown distribution of the suite tiny 'Nowhere'"),
     ],
 )
-def test_verify_refuses_an_unknown_run_key(finished: Folder, options: dict, message: str) -> None:
+def test_verify_refuses_an_unknown_run_key(finished: BenchmarkFolder, options: dict, message: str) -> None:
     with pytest.raises(metarl.MetarlError, match=message):
         verify(VerifyOptions(str(finished.path), **options))
 
@@ -133,13 +135,13 @@ def test_verify_refuses_an_unknown_run_key(finished: Folder, options: dict, mess
 
 
 def test_stored_references_are_the_anchors_of_a_benchmark_without_an_oracle(
-    suite_file: Callable[..., Path], finished: Folder, tmp_path: Path
+    suite_file: Callable[..., Path], finished: BenchmarkFolder, tmp_path: Path
 ) -> None:
     path = suite_file(tmp_path)
     suite = suites.load(str(path))
-    files = make_references.freeze_tasks(suite)
+    files = freeze_tasks(suite)
     assert [file.name for file in files] == [f"{WHERE}-{eval_set}.json" for eval_set in ("test", "ood", "long")]
-    make_references.store(suite, finished.path)
+    store(suite, finished.path)
     stored = references.load(suite.reference_file)[WHERE]["test"]["oracle"]
     oracle = [load_eval(finished, RunKey(WHERE, "oracle", seed)).eval_sets["test"] for seed in (0, 1)]
     assert stored.mean == pytest.approx(np.mean([saved.returns.mean((0, 2)) for saved in oracle], 0))
@@ -158,7 +160,7 @@ def test_stored_references_are_the_anchors_of_a_benchmark_without_an_oracle(
     (folder.path / REFERENCES).write_text(elsewhere)
     warnings = load_results([folder.path]).warnings
     assert any("the stored returns of oracle come from the world" in line and "'9." in line for line in warnings)
-    make_references.store(suite, folder.path)  # the folder has random, but no oracle: the stored one is kept
+    store(suite, folder.path)  # the folder has random, but no oracle: the stored one is kept
     again = references.load(suite.reference_file)[WHERE]["test"]
     assert again["oracle"].mean == pytest.approx(stored.mean)
     assert again["random"].source == "random, 2 replicates"
@@ -168,7 +170,7 @@ def test_task_file_with_other_tasks_is_not_overwritten(suite_file: Callable[...,
     suite = suites.load(str(suite_file(tmp_path)))
     metarl.get(WHERE).tasks("test", 5, seed=1).save(suite.task_file(suite.entries[0], "test"))
     with pytest.raises(metarl.MetarlError, match="holds other tasks than PointGoalSparse draws now"):
-        make_references.freeze_tasks(suite)
+        freeze_tasks(suite)
 
 
 def test_file_that_holds_no_references_is_refused(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from gymnasium.utils.env_checker import check_env
 
 import metarl
 from metarl import registry
-from metarl.gym_api.core import LIMIT
 from metarl.gym_api.env import MetarlEnv
+from metarl.gym_api.env_core import LIMIT
 from metarl.gym_api.registration import register_ids
 
 NAMES = registry.names("distribution")

@@ -61,7 +61,7 @@ def test_what_is_asked_for_is_not_argued_with(gpu, extra):
 
 
 def test_cuda_that_cannot_be_had(gpu, no_extra, monkeypatch):
-    with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install '.\[gpu\]'; or .* cpu"):
+    with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install '.\[gpu\]' in .*; or .* cpu"):
         pick_device("cuda", ROBOT)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MetarlError, match="or use --device cpu"):

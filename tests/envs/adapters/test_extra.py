@@ -6,7 +6,7 @@ import pytest
 
 import metarl
 from metarl import registry
-from metarl.envs.adapters.extra import import_extra
+from metarl.envs.adapters.import_extra import import_extra
 
 
 @pytest.mark.parametrize(

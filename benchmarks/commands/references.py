@@ -8,12 +8,13 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from metarl.benchmarks.job.folder import Folder
+from metarl.benchmarks.job.benchmark_folder import BenchmarkFolder
 from metarl.benchmarks.results import references
 from metarl.benchmarks.results.load_results import load_results
 from metarl.benchmarks.results.references import RANDOM
 from metarl.benchmarks.results.score_anchors import measure_returns
 from metarl.benchmarks.suites import suite as suites
+from metarl.benchmarks.suites.frozen_tasks import freeze_tasks
 from metarl.benchmarks.suites.method import Method, select_methods
 from metarl.benchmarks.suites.suite import Suite, SuiteEntry
 from metarl.checks import check_whole
@@ -21,7 +22,7 @@ from metarl.cli.command import Command
 from metarl.errors import MetarlError, unknown
 from metarl.training.run_dir import write_atomically, writing
 
-MORE = 4  # times the suite's replicates, for smaller standard errors
+REPLICATES_FACTOR = 4  # times the suite's replicates, for smaller standard errors
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def run(options: ReferencesOptions) -> None:
         freeze_tasks(suite)
     methods = select_anchors(suite, options.methods)
     out = options.out or f"runs/references-{suite.name}"
-    folder = Folder.begin(
+    folder = BenchmarkFolder.begin(
         out, replace(suite, entries=tuple(map(_with_more_replicates, suite.entries))), methods, options.seeds
     )
     console = Console(highlight=False, soft_wrap=True)
@@ -66,22 +67,6 @@ def run(options: ReferencesOptions) -> None:
         raise MetarlError("; ".join(f"{run_key} failed: {reason}" for run_key, reason in failures.items()))
     store(suite, folder.path)
     print(suite.reference_file)
-
-
-def freeze_tasks(suite: Suite) -> list[Path]:
-    """Write the tasks of every eval set; returns the paths. MetarlError where a file holds other tasks already."""
-    files = []
-    for entry in suite.entries:
-        for eval_set, spec in entry.eval_sets.items():
-            file = suite.task_file(entry, eval_set)
-            tasks = entry.distribution.tasks(spec.split, spec.tasks, seed=0)
-            if file.exists() and suite.tasks(entry, eval_set) != tasks:
-                raise MetarlError(
-                    f"{file} holds other tasks than {entry.label} draws now: delete it, and raise the suite's version"
-                )
-            tasks.save(file)
-            files.append(file)
-    return files
 
 
 def select_anchors(suite: Suite, names: tuple[str, ...]) -> dict[str, Method]:
@@ -116,7 +101,8 @@ def store(suite: Suite, folder: Path) -> None:
 
 def _with_more_replicates(entry: SuiteEntry) -> SuiteEntry:
     eval_sets = {
-        name: replace(eval_set, replicates=MORE * eval_set.replicates) for name, eval_set in entry.eval_sets.items()
+        name: replace(eval_set, replicates=REPLICATES_FACTOR * eval_set.replicates)
+        for name, eval_set in entry.eval_sets.items()
     }
     return replace(entry, eval_sets=eval_sets)
 

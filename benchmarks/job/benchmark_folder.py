@@ -20,7 +20,7 @@ from typing import Any
 
 from metarl.benchmarks.suites import suite as suites
 from metarl.benchmarks.suites.method import Method
-from metarl.benchmarks.suites.scratch import SCRATCH
+from metarl.benchmarks.suites.scratch_settings import SCRATCH
 from metarl.benchmarks.suites.suite import Suite, SuiteEntry
 from metarl.errors import MetarlError
 from metarl.tasks.task_set import TaskSet
@@ -43,7 +43,7 @@ class RunKey:
         return f"{self.method} on {self.entry}, seed {self.seed}"
 
 
-class Folder:
+class BenchmarkFolder:
     """The folder of a benchmark."""
 
     def __init__(self, path: Path, plan: Mapping[str, Any]) -> None:
@@ -66,7 +66,7 @@ class Folder:
         return {name: Method.from_json(name, data) for name, data in self.plan["methods"].items()}
 
     @staticmethod
-    def open(path: str | Path) -> Folder:
+    def open(path: str | Path) -> BenchmarkFolder:
         """Open an existing folder; MetarlError where it is not a benchmark's, or its plan is damaged."""
         file = Path(path) / PLAN
         if not file.is_file():
@@ -80,7 +80,7 @@ class Folder:
                     f"{file} has schema {plan['schema']!r}, this metarl reads {SCHEMA}: use the version of metarl that "
                     "wrote it, or give another --out"
                 )
-            folder = Folder(Path(path), plan)
+            folder = BenchmarkFolder(Path(path), plan)
             _ = folder.suite, folder.methods, plan["hashes"], plan["seeds"]
         except (KeyError, OSError, TypeError, ValueError) as error:
             if isinstance(error, MetarlError):
@@ -94,7 +94,7 @@ class Folder:
     def begin(
         path: str | Path, suite: Suite, methods: Mapping[str, Method], seeds: int,
         distributions: Sequence[str] = (), steps: int | None = None,
-    ) -> Folder:  # fmt: skip
+    ) -> BenchmarkFolder:  # fmt: skip
         """Make the folder, or continue an existing one, whose methods, seeds and distributions may be added to.
 
         distributions, steps: see `Suite.limited`. Raises MetarlError where the folder's plan contradicts this one.
@@ -115,14 +115,14 @@ class Folder:
             "command": shlex.join(["metarl", *sys.argv[1:]]),
         }  # fmt: skip
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            plan = _merged_plan(path, Folder.open(path).plan, plan)
+            plan = _merged_plan(path, BenchmarkFolder.open(path).plan, plan)
         with writing(path, "give another --out"):
             (path / "tasks").mkdir(parents=True, exist_ok=True)
             for label, eval_sets in tasks.items():
                 for eval_set, frozen in eval_sets.items():
                     frozen.save(path / "tasks" / f"{label}-{eval_set}.json")
             write_atomically(path / PLAN, (json.dumps(plan, indent=1) + "\n").encode())
-        return Folder.open(path)
+        return BenchmarkFolder.open(path)
 
     def run_keys(self) -> Iterator[RunKey]:
         """Yield every run key of the plan.

@@ -8,7 +8,7 @@ import numpy as np
 
 from metarl.benchmarks.results.references import RANDOM
 from metarl.benchmarks.results.results import Results, SeedResults
-from metarl.benchmarks.suites.scratch import SCRATCH
+from metarl.benchmarks.suites.scratch_settings import SCRATCH
 from metarl.benchmarks.suites.suite import SuiteEntry
 
 

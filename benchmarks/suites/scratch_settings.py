@@ -12,7 +12,7 @@ SCRATCH = "scratch"  # the name that its results are stored under, beside the ev
 
 
 @dataclass(frozen=True)
-class Scratch:
+class ScratchSettings:
     """Some of an entry's scored tasks, each learned alone by an algorithm of stable-baselines3."""
 
     steps: int
@@ -38,6 +38,6 @@ class Scratch:
         """Env steps over all tasks."""
         return self.steps * self.tasks
 
-    def limited(self, steps: int) -> Scratch:
+    def limited(self, steps: int) -> ScratchSettings:
         """Return the settings with at most `steps` env steps over all tasks."""
         return replace(self, steps=max(1, min(self.steps, steps // self.tasks)))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from metarl.benchmarks.suites.method import Method
-from metarl.benchmarks.suites.scratch import Scratch
+from metarl.benchmarks.suites.scratch_settings import ScratchSettings
 from metarl.benchmarks.suites.suite import SuiteEntry
 from metarl.core.trials import Step, Trials
 from metarl.gym_api.sb3 import StableVecEnv
@@ -114,7 +114,7 @@ def _make_algorithm(method: Method, entry: SuiteEntry, task: TaskSet, seed: int)
 
 
 def _tests(
-    algorithm: BaseAlgorithm, env: Trials, task: TaskSet, scratch: Scratch, stop: list[int]
+    algorithm: BaseAlgorithm, env: Trials, task: TaskSet, scratch: ScratchSettings, stop: list[int]
 ) -> Iterator[tuple[int, EvalResult]]:
     """Yield (env steps so far, evaluation of the mean policy) before the training and at every mark."""
     yield 0, evaluate.evaluate_agent(AlgorithmAgent(algorithm), env, task, scratch.replicates)
@@ -127,6 +127,6 @@ def _tests(
         yield algorithm.num_timesteps, evaluate.evaluate_agent(AlgorithmAgent(algorithm), env, task, scratch.replicates)
 
 
-def _scratch_of(entry: SuiteEntry) -> Scratch:
+def _scratch_of(entry: SuiteEntry) -> ScratchSettings:
     assert entry.scratch is not None  # without it the entry has no run key of this method
     return entry.scratch
