@@ -42,7 +42,7 @@ clean: ## remove .venv, builds and caches; runs/ stays
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find metarl envs agents benchmarks tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# torch comes first and alone, so that a CPU build at hand is taken and the rest is resolved around it.
+# torch is installed first and alone, so that pip takes an available CPU build and resolves the rest around it.
 .venv/.stamp: pyproject.toml constraints.txt agents/networks/gru_loops.c
 	@command -v $(PYTHON) >/dev/null || { echo "metarl needs Python 3.11 or newer; '$(PYTHON)' was not found. Choose one with: make setup PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "metarl needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Choose one with: make setup PYTHON=python3.12" >&2; exit 1; }

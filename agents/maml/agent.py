@@ -57,8 +57,8 @@ class MetaAgent:
     def act(self, obs: Tensor) -> Tensor:
         self._check_begun()
         if obs.shape != (self.num_envs, *self.policy.shape):
-            want = [self.num_envs, *self.policy.shape]
-            raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
+            expected = [self.num_envs, *self.policy.shape]
+            raise MetarlError(f"this agent sees observations of shape {expected}, got {list(obs.shape)}")
         acted = self.actor.act(obs, None if self.deterministic and not self.adapting else self.actor.draw())
         self._last = obs, acted.sample, acted.dist_params
         return acted.action

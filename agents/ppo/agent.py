@@ -27,8 +27,8 @@ class PolicyAgent:
     @torch.no_grad()
     def act(self, obs: Tensor) -> Tensor:
         if obs.shape != (self.num_envs, *self.policy.observation_shape):
-            want = [self.num_envs, *self.policy.observation_shape]
-            raise MetarlError(f"this agent sees observations of shape {want}, got {list(obs.shape)}")
+            expected = [self.num_envs, *self.policy.observation_shape]
+            raise MetarlError(f"this agent sees observations of shape {expected}, got {list(obs.shape)}")
         self._acted = self.actor.act(obs, None if self.deterministic else self.actor.draw())
         return self._acted.action
 

@@ -111,4 +111,4 @@ def load(path: Path) -> References:
             for label, eval_sets in data["distributions"].items()
         }
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise MetarlError(f"{path} holds no references ({error}): make it anew with `metarl references`") from error
+        raise MetarlError(f"{path} holds no references ({error}): make a new one with `metarl references`") from error

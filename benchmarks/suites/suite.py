@@ -157,7 +157,7 @@ class Suite:
         return replace(self, entries=tuple(entry.limited(steps) for entry in entries) if steps else entries)
 
     def tasks(self, entry: SuiteEntry, eval_set: str) -> TaskSet:
-        """Return the frozen tasks of an eval set, drawn anew where the suite has no task file."""
+        """Return the frozen tasks of an eval set, drawn where the suite has no task file."""
         file = self.task_file(entry, eval_set)
         if file.exists():
             return TaskSet.load(file)

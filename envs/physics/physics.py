@@ -104,7 +104,7 @@ class Physics(ABC):
         """Return bool [B], the simulations whose contacts or constraints exceeded a buffer in the last step."""
         raise NotImplementedError(f"the engine {self.engine!r} drops no contacts: check may_overflow first")
 
-    def trouble(self) -> str | None:
+    def overflow_warning(self) -> str | None:
         """Return a warning about contacts or constraints dropped since the last call, with the cure, or None.
 
         Synchronises the device.

@@ -83,7 +83,7 @@ class WarpPhysics(Physics):
         self._state = [StateField(view, view.clone(), view.clone()) for view in views if view.numel()]
         self._captured = False  # whether a step was captured in a graph beyond this class
         self._qacc, self._overflow = self._view("qacc"), self._view("overflow")
-        self._dropped = torch.zeros_like(self._overflow)  # overflow bits since the last call of `trouble`
+        self._dropped = torch.zeros_like(self._overflow)  # overflow bits since the last call of `overflow_warning`
         self.substeps = WarpGraph(self._launch_substeps, self.device)
         self.derive = WarpGraph(self._launch_derived, self.device)
         self.constants = WarpGraph(lambda: mjw.set_const(self.device_model, self.device_data), self.device)
@@ -136,7 +136,7 @@ class WarpPhysics(Physics):
     def overflowed(self) -> Tensor:
         return (self._overflow & _DROPPED) != 0
 
-    def trouble(self) -> str | None:
+    def overflow_warning(self) -> str | None:
         dropped = self._dropped.clone().cpu()
         self._dropped.zero_()
         if not dropped.any():

@@ -118,8 +118,8 @@ class RobotSimulation(Simulation):
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         return self.physics.capture(work)
 
-    def trouble(self) -> str | None:
-        warning = self.physics.trouble() if self.physics.may_overflow else None
+    def overflow_warning(self) -> str | None:
+        warning = self.physics.overflow_warning() if self.physics.may_overflow else None
         return None if warning is None else f"{self.robot.name}: {warning}"
 
     def _flags(self, nan: Tensor | None, active: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class Environment:
         self.action_space = self.simulation.action_space
         self.observation_space = self._observation_space()
         self.task: dict[str, Tensor] = {}  # of each environment, [B, *shape]
-        self.everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
+        self.all_envs = torch.ones(num_envs, dtype=torch.bool, device=self.device)
         self.episode = torch.full((num_envs,), -1, dtype=torch.int64, device=self.device)
         self.time = torch.zeros(num_envs, dtype=torch.int64, device=self.device)  # steps into the episode
         self._stream = stream(0, torch.arange(num_envs, device=self.device))
@@ -92,7 +92,7 @@ class Environment:
 
         The function calls `move` and changes the tensors that the owner holds.
         """
-        assert self._graphs is not None, "ask uses_graphs first"
+        assert self._graphs is not None, "check uses_graphs first"
         if id(owner) not in self._graphed:
             statics, capture = self._graphs
             statics.add(owner)
@@ -109,7 +109,7 @@ class Environment:
         key = torch.arange(self.num_envs, device=self.device) if key is None else key
         if key.shape != (self.num_envs,):
             raise MetarlError(f"keys have shape {tuple(key.shape)}, expected {(self.num_envs,)}")
-        mask = self.everyone if mask is None else mask
+        mask = self.all_envs if mask is None else mask
         self._stream = torch.where(mask, stream(seed, key), self._stream)
         self.episode = torch.where(mask, -1, self.episode)
 
@@ -124,13 +124,13 @@ class Environment:
             self.task = given
         else:
             self.task = {n: torch.where(_wide(mask, v), v, self.task[n]) for n, v in given.items()}
-        self.simulation.assign(self.task, self.everyone if mask is None else mask)
+        self.simulation.assign(self.task, self.all_envs if mask is None else mask)
 
     def reset(self, mask: Tensor | None = None) -> Tensor:
         """Start the next episode of the masked environments; returns the observations of all."""
         if not self.task:
             raise MetarlError("assign tasks before the first reset")
-        return self._restarted(self.everyone if mask is None else mask)
+        return self._restarted(self.all_envs if mask is None else mask)
 
     def _restart(self, mask: Tensor) -> Tensor:
         self.episode = self.episode + mask
@@ -140,7 +140,7 @@ class Environment:
 
     def step(self, action: Tensor, active: Tensor | None = None) -> Transition:
         """Take one env step in the active environments (all when None)."""
-        return self._moved(self._checked(action), self.everyone if active is None else active)
+        return self._moved(self._checked(action), self.all_envs if active is None else active)
 
     def move(self, action: Tensor, active: Tensor) -> Transition:
         """Take one env step, without checks and not as a graph."""
@@ -156,7 +156,7 @@ class Environment:
             flags = flags | (wrong & active) * NAN_ACTION
         self.time = self.time + active
         truncated = self.time >= self.horizon
-        if active is not self.everyone:
+        if active is not self.all_envs:
             truncated = active & truncated
         if diverged is not None:
             terminated, truncated = terminated & ~diverged, truncated | diverged

@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
     reward: Tensor  # float32 [B]
     terminated: Tensor  # bool [B], the MDP reached an end
-    flags: Tensor  # int64 [B], bits of FLAG_NAMES but DIVERGED, which `diverged` says
+    flags: Tensor  # int64 [B], bits of FLAG_NAMES except DIVERGED, which is in `diverged`
     diverged: Tensor | None = None  # bool [B], the physics blew up; None where it did in no environment
 
 
@@ -80,7 +80,7 @@ class Simulation(ABC):
         """Capture `work`, which steps or resets this simulation, as a CUDA graph; returns what replays it."""
         return capture_cuda_graph(work, self.device)
 
-    def trouble(self) -> str | None:
+    def overflow_warning(self) -> str | None:
         """Return a warning about what happened since the last call, such as dropped contacts, with the cure.
 
         Called once a trial.

@@ -66,7 +66,7 @@ class Trials:
     @property
     def active(self) -> Tensor:
         """bool [B]: environments whose episode is running."""
-        return self.environment.everyone if self._none_rest else ~self._resting
+        return self.environment.all_envs if self._none_rest else ~self._resting
 
     def begin(self, tasks: TaskSet | Mapping[str, Any], seed: int = 0, keys: Tensor | None = None) -> Tensor:
         """Start a trial with one task for all environments (a dict is enough) or a set of one each; returns obs.
@@ -109,7 +109,7 @@ class Trials:
         self.environment.close()
 
     def _warn(self) -> None:
-        if problem := self.environment.simulation.trouble():
+        if problem := self.environment.simulation.overflow_warning():
             warnings.warn(problem, stacklevel=4)  # at the call of `step`
 
     def _wake_all(self) -> None:

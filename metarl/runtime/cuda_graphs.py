@@ -104,7 +104,7 @@ class StaticTensors:
         return self.bind()
 
     def restore(self, buffers: list[StaticBuffer]) -> None:
-        """Bind every name to the buffer it had; buffers are made anew at the next `bind`."""
+        """Bind every name to the buffer it had; the next `bind` makes new buffers."""
         for buffer in buffers:
             setattr(buffer.owner, buffer.name, buffer.value)
         self._buffers = None
@@ -126,15 +126,15 @@ class StaticTensors:
         return buffer
 
     def _fill(self, buffers: list[StaticBuffer]) -> bool:
-        """Copy what was bound anew into its buffer; False where it no longer fits."""
+        """Copy each newly assigned value into its buffer; return False where one no longer fits."""
         moved: list[tuple[Tensor, Tensor]] = []
-        anew = [buffer for buffer in buffers if not _is_bound(getattr(buffer.owner, buffer.name), buffer)]
-        for buffer in anew:
+        changed = [buffer for buffer in buffers if not _is_bound(getattr(buffer.owner, buffer.name), buffer)]
+        for buffer in changed:
             leaves, spec = optree.tree_flatten(getattr(buffer.owner, buffer.name), none_is_leaf=True)
             if spec != buffer.spec or not all(map(_fits, leaves, buffer.leaves)):
                 return False
             moved += [(own, x) for own, x in zip(buffer.leaves, leaves, strict=True) if isinstance(x, Tensor)]
-        for buffer in anew:
+        for buffer in changed:
             buffer.value = optree.tree_unflatten(buffer.spec, buffer.leaves)
             setattr(buffer.owner, buffer.name, buffer.value)
         moved = [(own, x) for own, x in moved if own is not x]
@@ -235,7 +235,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _is_bound(bound: object, buffer: StaticBuffer) -> bool:
-    """Whether nothing was bound anew. It is asked at each step, so only containers of tensors are looked into."""
+    """Return whether no new value was assigned. It runs at each step, so it looks into containers of tensors only."""
     if bound is not buffer.value:
         return False
     if not isinstance(bound, dict | list):

@@ -22,7 +22,7 @@ def pick_device(device: str, *distributions: Any) -> str:
 
 
 def explain(device: str, *distributions: Any) -> str | None:
-    """Return a line that says which device "auto" became, and why; None where the device was named."""
+    """Return a line that names the device that "auto" became, and the reason; None where the device was named."""
     if device != "auto":
         return None
     picked = pick_device(device, *distributions)
@@ -38,4 +38,4 @@ def _no_cuda() -> str | None:
         return None
     if torch.version.cuda is None:
         return f"torch {torch.__version__} was built without CUDA: to use a GPU, install a build from pytorch.org"
-    return "no CUDA device is at hand"
+    return "no CUDA device is available"

@@ -1,4 +1,4 @@
-"""Settings of glibc's allocator, so that freed memory stays with the process.
+"""Settings of glibc's allocator, so that the process keeps released memory.
 
 Batches of boards and trials are allocated and freed at every step. glibc returns large blocks to the system and maps
 new ones, whose pages the system must clear: half of an arcade game's time (Breakout, 2048 boards on one core: 0.29

@@ -205,7 +205,7 @@ def test_nor_does_maml_in_training(on_meta, sets):
     obs = torch.zeros(B, *on_meta.observation_space.shape, device=META)
     with no_host(), torch.no_grad():
         for _ in range(3):
-            obs = _act_and_move(on_meta, actor, obs, on_meta.everyone, rest, noise)[1].obs
+            obs = _act_and_move(on_meta, actor, obs, on_meta.all_envs, rest, noise)[1].obs
 
 
 @pytest.mark.xdist_group("warp")
@@ -216,7 +216,7 @@ def test_nor_does_the_physics_of_warp(name):
     env.step(action(env))  # compiles
     live(env)
     with no_host():
-        env.simulation.physics.refresh(env.everyone)  # type: ignore[attr-defined]
+        env.simulation.physics.refresh(env.all_envs)  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -43,7 +43,7 @@ def test_auto_takes_the_gpu_and_says_so(gpu, extra):
 def test_auto_without_a_gpu(no_gpu, monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert pick_device("auto", ROBOT) == "cpu"
-    assert explain("auto", ROBOT) == "device: cpu (no CUDA device is at hand)"
+    assert explain("auto", ROBOT) == "device: cpu (no CUDA device is available)"
     monkeypatch.setattr(torch.version, "cuda", None)
     assert "was built without CUDA" in (explain("auto") or "")
 

@@ -182,7 +182,7 @@ def test_dropped_contacts_and_constraints_are_reported(pair):
             assert overflowed is not None
             flagged |= overflowed
         assert bool(flagged.any()) == dropped
-        warning = warp.trouble()
+        warning = warp.overflow_warning()
         assert (warning is not None) == dropped
         assert warning is None or f"raise `{setting}`" in warning
-        assert warp.trouble() is None
+        assert warp.overflow_warning() is None

@@ -50,7 +50,7 @@ def test_extreme_actions_drop_no_contacts(world):
         step = env.step(extreme_actions(size, g, held))
         assert torch.isfinite(step.obs).all()
         assert torch.isfinite(step.reward).all()
-        assert not (step.flags & OVERFLOW).any(), env.simulation.trouble()
+        assert not (step.flags & OVERFLOW).any(), env.simulation.overflow_warning()
         assert not (step.flags & ~DIVERGED).any()
         restarted = step.truncated | (step.terminated & (torch.rand(B, generator=g) < 0.03))
         env.reset(restarted)
