@@ -42,6 +42,8 @@ def main(arguments: list[str]) -> None:
     options = _options(agent_type, agent_type.make_settings(distribution, {}))
     chosen = parse(options, arguments[2:], f"metarl train {shlex.join(names)}", agent_type.about or ABOUT)
     sources = {"agent": registry.source(names[0]), "distribution": registry.source(names[1])}
+    if not chosen.run.resume and distributed.rank_and_size()[0] == 0:
+        Run.check_new(run_path(agent_type, distribution, chosen.run))  # before other processes are started
     count = _process_count(agent_type, distribution, chosen.settings, chosen.run)
     try:
         with launch_processes(count, "metarl", ["train", *arguments]):

@@ -119,8 +119,8 @@ class AgentType:
                 raise unknown(f"setting of {self.name}", name, known)
             if name not in free:
                 raise MetarlError(
-                    f"{name} cannot be changed in an agent that {self.name} has trained: train a new agent with another; "
-                    f"what can be changed: {', '.join(free)}"
+                    f"{name} cannot be changed in an agent that {self.name} has trained: train a new agent with "
+                    f"another; what can be changed: {', '.join(free)}"
                 )
         return replace(settings, **changes)
 

@@ -10,10 +10,14 @@ from metarl import MetarlError
 from metarl.benchmarks.commands.curve import COLUMNS, CurveOptions, curve
 from metarl.benchmarks.commands.curve import run as print_curve
 from metarl.benchmarks.commands.demo import DemoOptions, demo
+from metarl.runtime import threads
 from metarl.training.run_dir import METRICS, read_table
 
 
-def test_demo_trains_evaluates_and_draws_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_trains_evaluates_and_draws_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "available", lambda: 1)  # one process, which starts faster
     folder = tmp_path / "demo"
     demo(DemoOptions(run_dir=str(folder), steps=20_000))
     printed = capsys.readouterr().out

@@ -290,7 +290,7 @@ def test_mistakes_in_a_file_have_one_message(refused: Callable[..., str], tmp_pa
     def message_for(text: str) -> str:
         file = tmp_path / f"my{next(count)}.py"  # a new file each time, because a file runs once per process
         file.write_text("import metarl\n" + text)
-        return refused("train", "rl2", f"{file}:Mine", f"--run-dir={tmp_path}/run")
+        return refused("show", f"{file}:Mine")
 
     sampler = "Mine = metarl.TaskDistribution('Mine', world={world}, goal='velocity', parameters={{{sampler}}})"
     good = "'velocity': metarl.Uniform(0, 1)"

@@ -192,7 +192,8 @@ def test_a_run_killed_at_every_stage_equals_an_uninterrupted_one(
     assert_same(tiny(path, resume=True), whole)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
 def test_a_run_killed_at_random_times_equals_an_uninterrupted_one(
     tiny: Train, whole: Path, assert_same: Same, tmp_path: Path, processes: subprocess.Popen[str], seed: int
 ) -> None:
