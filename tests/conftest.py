@@ -33,7 +33,7 @@ POLE = """
 
 
 class Pole(Robot):
-    """A pole on a cart without control; it has fallen at 0.2 rad from upright."""
+    """A cart with a pole whose hinge has no actuator; the pole has fallen at 0.2 rad from upright."""
 
     name = "TestPole"
     mjcf = POLE
@@ -52,23 +52,23 @@ class Pole(Robot):
 
 
 @pytest.fixture(autouse=True)
-def _registry_as_it_was() -> Iterator[None]:
-    """Whatever a test registers is gone after it."""
+def _restore_registry() -> Iterator[None]:
+    """Restore the registry after each test."""
     tables = [*registry._registered.values(), registry._installed, registry._shipped, gym.registry]
     before = [table.copy() for table in tables]
     points = {
-        kind: dict(found) for kind, found in registry._installed.items()
-    }  # distributions leave as they are loaded
+        kind: dict(entries) for kind, entries in registry._installed.items()
+    }  # loading removes the entry points of distributions
     yield
-    for table, was in zip(tables, before, strict=True):
+    for table, entries in zip(tables, before, strict=True):
         table.clear()
-        table.update(was)
+        table.update(entries)
     registry._installed.update(points)
 
 
 @pytest.fixture
 def falling_robot() -> metarl.TaskDistribution:
-    """H 20, K 2, over the world TestPole: under strong gravity the pole falls early, under weak gravity never."""
+    """A distribution over TestPole, with H 20 and K 2; the pole falls early under strong gravity, never under weak."""
     metarl.register(Pole)
     return metarl.register(
         metarl.TaskDistribution(
@@ -81,14 +81,17 @@ def falling_robot() -> metarl.TaskDistribution:
 
 @pytest.fixture
 def roll() -> Callable[..., tuple[torch.Tensor, list[Step]]]:
-    """roll(env, tasks, seed=0, keys=None, steps=None): a trial under actions that depend on key and time alone."""
+    """roll(env, tasks, seed=0, keys=None, steps=None): run a trial with actions that depend only on key and time.
+
+    Returns the first observation and the steps.
+    """
 
     def run(env: Trials, tasks, seed=0, keys=None, steps=None):
         keys = torch.arange(env.num_envs) if keys is None else keys
-        first, lived = env.begin(tasks, seed, keys), []
+        first, results = env.begin(tasks, seed, keys), []
         size = torch.arange(env.action_space.shape[0])  # type: ignore[index]
-        while not env.done and len(lived) != steps:
-            lived.append(env.step(torch.sin(keys[:, None] + 1.7 * size + 0.3 * len(lived)).float()))
-        return first, lived
+        while not env.done and len(results) != steps:
+            results.append(env.step(torch.sin(keys[:, None] + 1.7 * size + 0.3 * len(results)).float()))
+        return first, results
 
     return run

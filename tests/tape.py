@@ -1,5 +1,4 @@
-"""What stands in for a CUDA graph on a machine without a GPU: a tape of torch's operations, done again in the same
-memory."""
+"""A replacement for CUDA graphs on machines without a GPU: a tape of torch operations, replayed in the same memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +12,7 @@ from metarl.runtime.cuda_graphs import Capture, _parts
 
 
 class Tape(TorchDispatchMode):
-    """Every operation with the tensors it read and made."""
+    """A mode that records every operation with its inputs and outputs; `replay` executes them again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,24 +27,24 @@ class Tape(TorchDispatchMode):
 
     def replay(self) -> None:
         for func, args, kwargs, out in self.entries:
-            for place, value in zip(_tensors(out), _tensors(func(*args, **kwargs)), strict=True):
-                if place is not value:
-                    place.copy_(value)
+            for target, value in zip(_tensors(out), _tensors(func(*args, **kwargs)), strict=True):
+                if target is not value:
+                    target.copy_(value)
 
 
 def _tensors(tree: Any) -> list[Tensor]:
     return [leaf for leaf in optree.tree_leaves(tree, none_is_leaf=True) if isinstance(leaf, Tensor)]
 
 
-def recorder(env: Environment, *owners: object) -> Capture:
-    """Records as a GPU does: nothing happens but that it is noted down. The physics is one operation of it.
+def capture_on_tape(env: Environment, *owners: object) -> Capture:
+    """Return a capture that restores all tensors after recording, as a GPU does; a physics step is one operation.
 
-    owners: other objects whose tensors are changed by what is recorded.
+    owners: other objects with tensors that the captured function changes.
     """
     physics = getattr(env.simulation, "physics", None)
     tapes: list[Tape] = []
 
-    def noted(function: Callable) -> Callable:
+    def taped(function: Callable) -> Callable:
         def call(*args: Any) -> Any:
             if not tapes:
                 return function(*args)
@@ -59,25 +58,25 @@ def recorder(env: Environment, *owners: object) -> Capture:
 
     if physics is not None:
         for name in ("step", "reset", "refresh"):
-            setattr(physics, name, noted(getattr(physics, name)))
+            setattr(physics, name, taped(getattr(physics, name)))
 
-    def record(work: Callable[[], None]) -> Callable[[], None]:
-        held = [*_parts([env, *owners]), *([physics] if physics is not None else [])]
-        live = [t for owner in held for t in _tensors(list(vars(owner).values()))]
-        before = [t.clone() for t in live]
+    def capture(work: Callable[[], None]) -> Callable[[], None]:
+        objects = [*_parts([env, *owners]), *([physics] if physics is not None else [])]
+        tensors = [t for owner in objects for t in _tensors(list(vars(owner).values()))]
+        before = [t.clone() for t in tensors]
         with Tape() as tape:
             tapes.append(tape)
             work()
             tapes.pop()
-        for tensor, value in zip(live, before, strict=True):
+        for tensor, value in zip(tensors, before, strict=True):
             tensor.copy_(value)
         return tape.replay
 
-    return record
+    return capture
 
 
-def again(work: Callable[[], None]) -> Callable[[], None]:
-    """Records while it happens."""
+def capture_while_running(work: Callable[[], None]) -> Callable[[], None]:
+    """Record the operations of `work`, which has its effects during the capture, too."""
     with Tape() as tape:
         work()
     return tape.replay

@@ -88,12 +88,12 @@ def test_unknown_names_suggest_the_nearest(kind, name, near):
         registry.find(kind, name)
 
 
-def test_a_name_is_a_string():
+def test_name_that_is_not_a_string_raises():
     with pytest.raises(MetarlError, match="named by a string, got 3"):
         registry.find("world", 3)  # pyright: ignore[reportArgumentType]
 
 
-def test_a_registered_distribution_has_splits_gymnasium_ids_and_perturbed_physics(roll):
+def test_registered_distribution_has_splits_gymnasium_ids_and_perturbed_physics(roll):
     assert metarl.register(icy()) is metarl.get(icy().name) or metarl.get("IcyCheetahVel").name == "IcyCheetahVel"
     d = metarl.get("IcyCheetahVel")
     assert d.splits == ("train", "valid", "test", "ood")
@@ -112,10 +112,10 @@ def test_a_registered_distribution_has_splits_gymnasium_ids_and_perturbed_physic
     assert (physics.field("geom_friction")[1] == expected).all()
 
 
-# Two things of one name ----------------------------------------------------------------------------------------------
+# Equal names ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_class_is_instantiated_and_an_instance_kept():
+def test_class_is_instantiated_and_instance_is_kept():
     metarl.register(Drifter)
     assert isinstance(registry.find("world", "Drifter"), Drifter)
     stronger = Scaling("stiffness", ("jnt_stiffness",), "factor on springs")
@@ -138,7 +138,7 @@ def test_a_class_is_instantiated_and_an_instance_kept():
     ids=["distribution", "other version", "world", "goal", "perturbation"],
 )
 @pytest.mark.parametrize("loaded", [False, True])
-def test_built_in_names_are_taken(thing, loaded):
+def test_built_in_names_cannot_be_registered(thing, loaded):
     instance = thing() if isinstance(thing, type) else thing
     if loaded:
         registry.find(instance.kind, instance.name)
@@ -146,7 +146,7 @@ def test_built_in_names_are_taken(thing, loaded):
         registry.add(thing)
 
 
-def test_another_thing_of_a_registered_name_is_refused():
+def test_registered_name_is_refused_for_another_definition():
     metarl.register(icy())
     metarl.register(icy())  # the same definition again, as when a notebook's cell runs twice
     with pytest.raises(MetarlError, match=r"another distribution named 'IcyCheetahVel'.*raise its version"):
@@ -157,9 +157,9 @@ def test_another_thing_of_a_registered_name_is_refused():
     assert "metarl/IcyCheetahVel-v0" not in gym.registry
 
     metarl.register(Drifter)
-    again = type("Drifter", (PointMass,), {"name": "Drifter", "__module__": Drifter.__module__})
-    metarl.register(again)  # the same class defined again
-    assert type(registry.find("world", "Drifter")) is again
+    redefined = type("Drifter", (PointMass,), {"name": "Drifter", "__module__": Drifter.__module__})
+    metarl.register(redefined)  # the same class defined again
+    assert type(registry.find("world", "Drifter")) is redefined
     with pytest.raises(MetarlError, match="another world named 'Drifter'"):
         metarl.register(type("Other", (PointMass,), {"name": "Drifter"}))
 
@@ -168,7 +168,7 @@ def test_another_thing_of_a_registered_name_is_refused():
         metarl.register(Scaling("stiffness", ("tendon_stiffness",), "tendons"))
 
 
-def test_the_same_name_for_different_kinds_is_fine():
+def test_different_kinds_may_have_equal_names():
     metarl.register(type("Mass", (PointMass,), {"name": "mass"}))
     assert registry.find("world", "mass").kind == "world"
     assert registry.find("perturbation", "mass").kind == "perturbation"
@@ -182,12 +182,12 @@ class NeedsMore(PointMass):
 
 
 @pytest.mark.parametrize("thing", [3, "HalfCheetah", object(), PointMass.__base__, dict])
-def test_only_things_of_a_kind_are_registered(thing):
+def test_unsupported_objects_cannot_be_registered(thing):
     with pytest.raises(MetarlError, match="cannot register"):
         metarl.register(thing)
 
 
-def test_a_class_that_needs_arguments_is_refused():
+def test_class_that_needs_arguments_is_refused():
     with pytest.raises(MetarlError, match="NeedsMore cannot be made without arguments"):
         metarl.register(NeedsMore)
 
@@ -195,7 +195,7 @@ def test_a_class_that_needs_arguments_is_refused():
 # In a file or a module -----------------------------------------------------------------------------------------------
 
 
-def test_a_file_by_variable_and_by_registered_name(file):
+def test_file_is_found_by_variable_and_by_registered_name(file):
     path = file(ICY)
     by_variable, by_name = metarl.get(f"{path}:Icy"), metarl.get(f"{path}:IcyCheetahVel")
     assert by_variable is by_name
@@ -205,7 +205,7 @@ def test_a_file_by_variable_and_by_registered_name(file):
     assert by_name.tasks("test", 3).hash == icy().tasks("test", 3).hash
 
 
-def test_a_file_that_registers_a_world(file):
+def test_file_may_register_a_world(file):
     path = file(
         """
         import metarl
@@ -225,7 +225,7 @@ def test_a_file_that_registers_a_world(file):
     assert registry.find("world", f"{path}:Slider").name == "Slider"
 
 
-def test_a_module_by_name(file, monkeypatch, tmp_path):
+def test_module_is_found_by_its_name(file, monkeypatch, tmp_path):
     file(ICY, "icy_tasks_of_a_test.py")
     monkeypatch.syspath_prepend(tmp_path)
     assert metarl.get("icy_tasks_of_a_test:Icy").name == "IcyCheetahVel"
@@ -249,7 +249,7 @@ def test_a_module_by_name(file, monkeypatch, tmp_path):
         ("import metarl\nmetarl.Uniform(1, 0)", "Icy", "Uniform: low 1.0 is greater than high 0.0"),
     ],
 )  # fmt: skip
-def test_errors_in_files_are_named(file, text, name, message):
+def test_errors_in_files_raise_with_the_reason(file, text, name, message):
     path = file(text)
     for _ in range(2):  # a file that failed is run again, with the same error
         with pytest.raises(MetarlError, match=message):
@@ -266,12 +266,12 @@ def test_errors_in_files_are_named(file, text, name, message):
         ("..relative:Icy", "cannot be run: TypeError"),
     ],
 )
-def test_missing_files_and_modules_are_named(reference, message):
+def test_missing_files_and_modules_raise_with_their_name(reference, message):
     with pytest.raises(MetarlError, match=message):
         metarl.get(reference)
 
 
-def test_a_corrected_file_is_run_again(file):
+def test_corrected_file_is_run_again(file):
     path = file("1 / 0")
     with pytest.raises(MetarlError, match="ZeroDivisionError"):
         metarl.get(f"{path}:Icy")
@@ -334,26 +334,26 @@ def python(site, code):
     return subprocess.run(command, capture_output=True, text=True, cwd=site, env=environment, check=False)
 
 
-def test_names_of_an_installed_package_work_as_built_in_names_do(tmp_path):
+def test_names_of_an_installed_package_work_like_built_in_names(tmp_path):
     """The entry point has the name of metarl's own, "builtin". Only the names of distributions matter."""
     install(
         tmp_path, "external", THIRD_PARTY,
         worlds={"Drifter": "external:Drifter"}, distributions={"builtin": "external:DISTRIBUTIONS"},
     )  # fmt: skip
-    done = python(tmp_path, USE)
-    assert done.returncode == 0, done.stderr
+    result = python(tmp_path, USE)
+    assert result.returncode == 0, result.stderr
     for name in ("Drifter", "Drift", "IcyCheetahVel", "HalfCheetahVel"):
-        assert name in done.stdout
+        assert name in result.stdout
 
 
-def test_installed_packages_can_neither_break_nor_replace_built_ins(tmp_path):
+def test_installed_packages_neither_break_nor_replace_built_in_names(tmp_path):
     install(tmp_path, "broken", "1 / 0", distributions={"all": "broken:DISTRIBUTIONS"})
     install(tmp_path, "empty", "", distributions={"all": "empty:DISTRIBUTIONS"})
     install(tmp_path, "number", "DISTRIBUTIONS = 3", distributions={"all": "number:DISTRIBUTIONS"})
     shadow = THIRD_PARTY.replace("IcyCheetahVel", "HalfCheetahVel").replace('"Drifter"', '"HalfCheetah"')
     groups = {"worlds": {"HalfCheetah": "shadow:Drifter"}, "distributions": {"a": "shadow:DISTRIBUTIONS"}}
     install(tmp_path, "shadow", shadow, **groups)
-    done = python(
+    result = python(
         tmp_path,
         """
         import metarl
@@ -364,7 +364,7 @@ def test_installed_packages_can_neither_break_nor_replace_built_ins(tmp_path):
         import broken
         """,
     )
-    errors = done.stderr
+    errors = result.stderr
     assert errors.rstrip().endswith("ZeroDivisionError: division by zero")  # no error before the last line
     assert (
         "left out the distributions of broken: all: the entry point all = broken:DISTRIBUTIONS cannot be loaded"
@@ -376,7 +376,7 @@ def test_installed_packages_can_neither_break_nor_replace_built_ins(tmp_path):
     assert "two packages install a world named 'HalfCheetah': using metarl.envs.robots" in errors
 
 
-def test_an_installed_package_may_be_imported_before_metarl(tmp_path):
+def test_installed_package_may_be_imported_before_metarl(tmp_path):
     """The package imports metarl while it is being imported itself. Its distributions are loaded later, on use."""
     install(
         tmp_path,
@@ -384,17 +384,17 @@ def test_an_installed_package_may_be_imported_before_metarl(tmp_path):
         THIRD_PARTY.replace('"Drifter"', '"PointMass"'),
         distributions={"all": "external:DISTRIBUTIONS"},
     )
-    done = python(tmp_path, "import external, metarl\nassert metarl.get('Drift') is external.DISTRIBUTIONS[0]")
-    assert (done.returncode, done.stderr) == (0, "")
+    result = python(tmp_path, "import external, metarl\nassert metarl.get('Drift') is external.DISTRIBUTIONS[0]")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_an_entry_point_of_the_wrong_kind_is_refused(monkeypatch):
+def test_entry_point_of_the_wrong_kind_is_refused(monkeypatch):
     point = EntryPoint("Wrong", "metarl.envs.robots.point_mass:PointMass", "metarl.worlds")
     monkeypatch.setitem(registry._installed, "world", {"Wrong": point})
     with pytest.raises(MetarlError, match=r"an entry point of metarl.worlds, Wrong, holds .*PointMass"):
         registry.find("world", "Wrong")
-    gone = EntryPoint("Gone", "metarl.no_such_module:Gone", "metarl.worlds")
-    monkeypatch.setitem(registry._installed, "world", {"Gone": gone})
+    missing = EntryPoint("Gone", "metarl.no_such_module:Gone", "metarl.worlds")
+    monkeypatch.setitem(registry._installed, "world", {"Gone": missing})
     with pytest.raises(MetarlError, match=r"Gone = metarl.no_such_module:Gone cannot be loaded: ModuleNotFoundError"):
         registry.find("world", "Gone")
 
@@ -415,7 +415,7 @@ def test_two_perturbations_of_one_parameter_are_refused():
         metarl.register(icy())
 
 
-def test_a_goal_and_a_perturbation_of_one_parameter_are_refused():
+def test_goal_and_perturbation_of_one_parameter_are_refused():
     metarl.register(type("Heavy", (Velocity,), {"name": "heavy", "parameters": (metarl.Parameter("mass"),)}))
     with pytest.raises(
         MetarlError, match="the perturbation 'mass' and the goal 'heavy' both claim the parameter 'mass'"
@@ -481,12 +481,12 @@ def test_distributions_that_do_not_fit_their_world_are_not_registered(changes, m
         ({"ood": {"velocty": metarl.Uniform(3, 4)}}, "did you mean 'velocity'"),
     ],
 )
-def test_the_constructor_of_a_distribution_checks_its_fields(changes, message):
+def test_constructor_of_a_distribution_checks_its_fields(changes, message):
     with pytest.raises(MetarlError, match=message):
         icy(**changes)
 
 
-def test_agents_are_registered_too():
+def test_agents_can_be_registered():
     agent_type = AgentType("mine", settings=dict, learner=None, restore=lambda *a: None)  # type: ignore[arg-type, return-value]
     metarl.register(agent_type)
     assert registry.find("agent", "mine") is agent_type

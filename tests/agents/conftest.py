@@ -1,4 +1,4 @@
-"""Worlds so small that their optima are known: guess a hidden number, or pick a hidden action."""
+"""Small worlds with known optima: guess a hidden number, or pick a hidden action."""
 
 from __future__ import annotations
 
@@ -108,5 +108,5 @@ def guess(monkeypatch):
 
 @pytest.fixture
 def fragile_guess(guess):
-    """`guess`, where low actions end an episode, so that environments rest."""
+    """`guess` with low actions that end an episode, so that environments rest."""
     return replace(guess, name="GuessFragile", settings={"fragile": True})

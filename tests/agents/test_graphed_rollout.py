@@ -1,11 +1,11 @@
-"""Acting and the world's step as one graph: a learner learns the same as without graphs (tests/tape.py)."""
+"""Policy and world steps captured as one graph: training equals training without graphs (tests/tape.py)."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
-from tape import recorder
+from tape import capture_on_tape
 
 import metarl
 from metarl import registry
@@ -16,7 +16,7 @@ from metarl.runtime.cuda_graphs import EAGER_CALLS
 
 @pytest.fixture(autouse=True)
 def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Masks are not looked at, as on a GPU."""
+    """Skip the checks of mask values, as on a GPU."""
     monkeypatch.setattr(returns, "may_hold", lambda mask: True)
 
 
@@ -25,13 +25,13 @@ def actors(learner: Any) -> list[Any]:
 
 
 def make_learner(agent: str, distribution: str, settings: dict[str, Any], graphed: bool) -> Any:
-    """A learner that reads its weights where they are; its steps are captured and replayed where `graphed`."""
+    """Return a learner that reads its weights in place; with `graphed`, its steps are captured and replayed."""
     agent_type = registry.find("agent", agent)
-    family = replace(metarl.get(distribution), horizon=5)
-    learner: Any = agent_type.learner(family, agent_type.settings(**settings), 0, "cpu")  # type: ignore[misc]
+    short = replace(metarl.get(distribution), horizon=5)
+    learner: Any = agent_type.learner(short, agent_type.settings(**settings), 0, "cpu")  # type: ignore[misc]
     if graphed:
         environment = learner.env.environment
-        environment.use_graphs(recorder(environment, *actors(learner)))
+        environment.use_graphs(capture_on_tape(environment, *actors(learner)))
     if isinstance(learner, PPOLearner):
         learner.actor.in_graph = True
     return learner
@@ -45,7 +45,7 @@ META = {"num_envs": 8, "meta_batch_size": 2, "hidden_size": 8}
     ("agent", "distribution", "settings"),
     [
         ("rl2", "HalfCheetahDir", SMALL),
-        ("rl2", "CartPoleSign", {**SMALL, "memory": "lstm"}),  # where some environments rest
+        ("rl2", "CartPoleSign", {**SMALL, "memory": "lstm"}),  # some environments rest
         ("rl2", "GridNavi", {**SMALL, "memory": "associative"}),
         ("rl2-wiped", "Catch", SMALL),
         ("promp", "HalfCheetahDirH100", META),
@@ -56,15 +56,15 @@ def test_graphed_steps_train_the_same_weights(agent, distribution, settings):
     eager, graph = (make_learner(agent, distribution, settings, graphed) for graphed in (False, True))
     calls = [count_calls(actors(learner), "act") for learner in (eager, graph)]
     for _ in range(3):
-        found, expected = graph.update(), eager.update()
-        assert found == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
+        metrics, expected = graph.update(), eager.update()
+        assert metrics == pytest.approx(expected, nan_ok=True, rel=0, abs=0)
     for x, y in zip(graph.policy.parameters(), eager.policy.parameters(), strict=True):
         assert torch.equal(x, y)
     assert calls[0][0] > 2 * calls[1][0] > EAGER_CALLS, "replayed steps do not run Python"
 
 
-def test_buffers_are_made_anew_without_leaving_old_ones() -> None:
-    """When a plain value has changed, steps are captured again."""
+def test_new_buffers_replace_the_old_ones() -> None:
+    """Steps are captured again after a change of a plain value."""
     learner = make_learner("rl2", "GridNavi", SMALL, graphed=True)
     environment, counts = learner.env.environment, []
     learner.update()
@@ -77,11 +77,11 @@ def test_buffers_are_made_anew_without_leaving_old_ones() -> None:
     assert counts[2][1] == counts[0][1] + 2
 
 
-def test_a_capture_that_fails_falls_back_to_eager_steps_with_the_same_results() -> None:
-    """The capture breaks off at its end, with all names bound to new tensors that hold no results, as on a GPU."""
+def test_failed_capture_falls_back_to_eager_steps_with_equal_results() -> None:
+    """The capture fails at its end, when all attributes are new tensors without results, as on a GPU."""
     eager = make_learner("rl2", "GridNavi", SMALL, graphed=False)
     broken = make_learner("rl2", "GridNavi", SMALL, graphed=False)
-    capture = recorder(broken.env.environment, *actors(broken))
+    capture = capture_on_tape(broken.env.environment, *actors(broken))
 
     def failing(work):
         capture(work)
@@ -89,8 +89,8 @@ def test_a_capture_that_fails_falls_back_to_eager_steps_with_the_same_results() 
 
     broken.env.environment.use_graphs(failing)
     with pytest.warns(UserWarning, match="runs eagerly, more slowly, .*--no-cuda-graphs") as warned:
-        found = [broken.update() for _ in range(3)]
-    assert found == [eager.update() for _ in range(3)]
+        metrics = [broken.update() for _ in range(3)]
+    assert metrics == [eager.update() for _ in range(3)]
     for x, y in zip(broken.policy.parameters(), eager.policy.parameters(), strict=True):
         assert torch.equal(x, y)
     assert len(warned) == 1

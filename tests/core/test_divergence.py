@@ -1,4 +1,4 @@
-"""A simulation that blows up ends its own episode, is flagged, earns nothing, disturbs nobody, and recovers."""
+"""A diverged simulation is flagged, ends its episode with reward 0, and leaves other environments unchanged."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ BLOW_UPS = {
     "qpos infinite": lambda physics: physics.qpos[1, 0].fill_(float("inf")),
     "qpos NaN": lambda physics: physics.qpos[1].fill_(float("nan")),
 }
-ALONE = [0, 2]
+OTHERS = [0, 2]
 
 
 def physics_of(env: Any) -> Physics:
@@ -25,28 +25,28 @@ def physics_of(env: Any) -> Physics:
 
 
 @pytest.fixture(autouse=True)
-def _log_elsewhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # MuJoCo writes MUJOCO_LOG.TXT where it stands
+def _log_to_tmp_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes MUJOCO_LOG.TXT to the working directory
 
 
 @pytest.fixture(params=["HalfCheetahVel", "TestFalling"])
-def family(request, falling_robot):
+def distribution(request, falling_robot):
     return replace(metarl.get(request.param), horizon=12)
 
 
 @pytest.mark.parametrize("blow_up", BLOW_UPS.values(), ids=BLOW_UPS)
-def test_the_episode_ends_and_the_next_is_as_if_nothing_had_been(family, blow_up):
-    env, calm = family.make(3), family.make(3)
-    tasks = family.tasks("train", 3)
+def test_divergence_ends_the_episode_and_does_not_change_the_next(distribution, blow_up):
+    env, reference = distribution.make(3), distribution.make(3)
+    tasks = distribution.tasks("train", 3)
     if "gravity" in tasks.params:
-        tasks = metarl.TaskSet({**tasks.params, "gravity": [0.01] * 3})  # nobody falls in the first steps
-    assert torch.equal(env.begin(tasks, 1), calm.begin(tasks, 1))
+        tasks = metarl.TaskSet({**tasks.params, "gravity": [0.01] * 3})  # no pole falls in the first steps
+    assert torch.equal(env.begin(tasks, 1), reference.begin(tasks, 1))
     action = torch.full((3, *(env.action_space.shape or ())), 0.1)
-    for e in (env, calm):
+    for e in (env, reference):
         e.step(action)
     blow_up(physics_of(env))
 
-    step, expected = env.step(action), calm.step(action)
+    step, expected = env.step(action), reference.step(action)
     assert step.flags.tolist() == [0, DIVERGED, 0]
     assert step.truncated.tolist() == [False, True, False]
     assert not step.terminated.any()
@@ -55,39 +55,39 @@ def test_the_episode_ends_and_the_next_is_as_if_nothing_had_been(family, blow_up
 
     while env.episode == 0:
         for x, y in zip(step, expected, strict=True):
-            assert torch.equal(x[ALONE], y[ALONE])
+            assert torch.equal(x[OTHERS], y[OTHERS])
         assert all(torch.isfinite(x).all() for x in (step.obs, step.final_obs, step.reward))
-        step, expected = env.step(action), calm.step(action)
-        assert not step.flags.any()  # at rest
+        step, expected = env.step(action), reference.step(action)
+        assert not step.flags.any()  # a resting environment has no flags
         assert step.resting[1]
         assert step.reward[1] == 0
-    while not env.done:  # the second episode, the recovered environment included, is that of the calm batch
+    while not env.done:  # the second episode equals the reference in all environments, the diverged one included
         assert torch.equal(step.obs, expected.obs)
-        step, expected = env.step(action), calm.step(action)
+        step, expected = env.step(action), reference.step(action)
         assert not step.flags.any()
 
 
-def test_every_divergence_is_flagged_and_only_those():
+def test_flags_mark_exactly_the_steps_that_diverge():
     d = metarl.get("HalfCheetahVel")
     env = Environment(d, 2)
     env.assign(d.tasks("train", 2))
     env.reset()
     physics, action, first = physics_of(env), torch.zeros(2, 6), torch.tensor([True, False])
-    for _ in range(3):  # again and again without a restart
+    for _ in range(3):  # repeatedly, without a reset
         physics.qvel[0] = 1e12
         assert env.step(action).flags.tolist() == [DIVERGED, 0]
     assert env.step(action).flags.tolist() == [0, 0]
-    for _ in range(3):  # with a restart after each
+    for _ in range(3):  # with a reset after each
         physics.qvel[0] = 1e12
         assert env.step(action).flags.tolist() == [DIVERGED, 0]
         env.reset(first)
         assert env.step(action).flags.tolist() == [0, 0]
-    physics.qvel[0] = 1e12  # restarted before anybody saw it: it never happened
+    physics.qvel[0] = 1e12  # a reset before the next step removes the divergence
     env.reset(first)
     assert env.step(action).flags.tolist() == [0, 0]
 
 
-def test_a_diverged_robot_lies_at_its_start(falling_robot):
+def test_diverged_robot_returns_to_its_start_state(falling_robot):
     env = Environment(falling_robot, 2)
     env.assign(falling_robot.tasks())
     env.reset()
@@ -99,14 +99,14 @@ def test_a_diverged_robot_lies_at_its_start(falling_robot):
     assert step.obs[0].tolist() == [0, 0, 0, 0, 0, 0, 0.5]  # derived fields included
 
 
-def test_an_absurd_task_diverges_by_itself():
+def test_extreme_task_diverges_without_an_edited_state():
     d = metarl.TaskDistribution(
-        "TestAbsurd", world="HalfCheetah", goal="velocity", horizon=30, episodes=1,
+        "TestExtreme", world="HalfCheetah", goal="velocity", horizon=30, episodes=1,
         parameters={"gravity": metarl.Fixed(1.0), "strength": metarl.Fixed(1.0), "mass": metarl.Fixed(1.0)},
     )  # fmt: skip
-    absurd = metarl.TaskSet({"gravity": [1.0, 1000.0], "strength": [1.0, 1000.0], "mass": [1.0, 0.001]})
+    extreme = metarl.TaskSet({"gravity": [1.0, 1000.0], "strength": [1.0, 1000.0], "mass": [1.0, 0.001]})
     env = d.make(2)
-    env.begin(absurd)
+    env.begin(extreme)
     flags = torch.zeros(2, dtype=torch.int64)
     action = torch.tensor([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0]]).repeat(2, 1)
     while not env.done:
@@ -118,26 +118,26 @@ def test_an_absurd_task_diverges_by_itself():
     assert flags.tolist() == [0, DIVERGED]
 
 
-def test_an_absurd_neighbour_is_not_felt():
-    """Its episode is cut and begun anew, again and again; the others live as if it were not there."""
+def test_diverging_environment_leaves_others_unchanged():
+    """One environment diverges and is reset repeatedly; the others equal those of a batch without it, bit for bit."""
     d = metarl.TaskDistribution(
-        "TestAbsurd", world="HalfCheetah", goal="velocity", horizon=20, episodes=3,
+        "TestExtreme", world="HalfCheetah", goal="velocity", horizon=20, episodes=3,
         parameters={name: metarl.Fixed(1.0) for name in ("gravity", "strength", "mass")},
     )  # fmt: skip
     mixed = metarl.TaskSet({"gravity": [1.0, 1000.0, 0.7], "strength": [1.0, 1000.0, 1.3], "mass": [1.0, 0.001, 2.0]})
-    env, calm = Environment(d, 3), Environment(d, 3)
+    env, reference = Environment(d, 3), Environment(d, 3)
     env.assign(mixed)
-    calm.assign(metarl.TaskSet({name: [v[0], 1.0, v[2]] for name, v in mixed.params.items()}))
+    reference.assign(metarl.TaskSet({name: [v[0], 1.0, v[2]] for name, v in mixed.params.items()}))
     keys = torch.arange(3)
-    for e in (env, calm):
+    for e in (env, reference):
         e.seed(5, keys)
         e.reset()
-    action, cut = torch.tensor([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0]]).repeat(3, 1), 0
+    action, divergences = torch.tensor([[1.0, -1.0, 1.0, -1.0, 1.0, -1.0]]).repeat(3, 1), 0
     for t in range(60):
-        step, expected = env.step(action * (-1) ** t), calm.step(action * (-1) ** t)
-        assert all(torch.equal(x[ALONE], y[ALONE]) for x, y in zip(step, expected, strict=True))
+        step, expected = env.step(action * (-1) ** t), reference.step(action * (-1) ** t)
+        assert all(torch.equal(x[OTHERS], y[OTHERS]) for x, y in zip(step, expected, strict=True))
         assert torch.isfinite(step.obs).all()
-        cut += int(step.flags[1] == DIVERGED)
+        divergences += int(step.flags[1] == DIVERGED)
         env.reset(step.truncated)
-        calm.reset(step.truncated)
-    assert cut >= 3
+        reference.reset(step.truncated)
+    assert divergences >= 3

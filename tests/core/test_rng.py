@@ -1,4 +1,4 @@
-"""Counted randomness: exact ranges, samplers, and independence of everything that tells draws apart."""
+"""Counter-based random numbers: exact values, ranges, distributions, and independence of draws."""
 
 import subprocess
 import sys
@@ -16,25 +16,27 @@ N = 20_000
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 
 
-def at(seed: Any = 0, keys: int | list[int] = N, episode: int = 0, step: int = 0, device: str = "cpu") -> CounterRNG:
+def rng_at(
+    seed: Any = 0, keys: int | list[int] = N, episode: int = 0, step: int = 0, device: str = "cpu"
+) -> CounterRNG:
     key = torch.arange(keys, device=device) if isinstance(keys, int) else torch.tensor(keys, device=device)
     return CounterRNG(stream(seed, key), episode, step)
 
 
-def fits(x: torch.Tensor, cdf) -> bool:
+def has_distribution(x: torch.Tensor, cdf) -> bool:
     return stats.kstest(x.flatten().double().numpy(), cdf).pvalue > 1e-3
 
 
-def test_draws_are_golden():
-    """Runs are reproduced across versions: a change here is a change of every result, and belongs in the changelog."""
-    draw = at(seed=42, keys=[0, 7], episode=1, step=2)
+def test_draws_equal_the_golden_values():
+    """A failure means that the results of all runs change: record it in the changelog."""
+    draw = rng_at(seed=42, keys=[0, 7], episode=1, step=2)
     assert draw.bits("golden").tolist() == [3799619248248519194, 5921064819416050857]
     assert draw.integers("golden", 1000, (3,)).tolist() == [[194, 240, 158], [857, 856, 272]]
     assert derive_seed(42, "golden") == 7222244794797952872
 
 
-def test_uniform_is_the_top_bits():
-    draw = at()
+def test_uniform_equals_the_top_bits():
+    draw = rng_at()
     unsigned = draw.bits("u", (3,)).numpy().view(np.uint64)
     assert np.array_equal(draw.uniform("u", (3,)).numpy(), (unsigned >> np.uint64(40)).astype(np.float32) / 2**24)
     double = draw.uniform("u", (3,), torch.float64).numpy()
@@ -42,33 +44,33 @@ def test_uniform_is_the_top_bits():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_laws(dtype):
-    draw = at()
+def test_uniform_and_normal_draws_have_their_distributions(dtype):
+    draw = rng_at()
     for shape in ((), (2,)):
         u, z = draw.uniform("u", shape, dtype), draw.normal("z", shape, dtype)
         assert u.dtype == z.dtype == dtype
         assert u.shape == z.shape == (N, *shape)
         assert (u >= 0).all()
         assert (u < 1).all()
-        assert fits(u, stats.uniform.cdf)
-        assert fits(z, stats.norm.cdf)
+        assert has_distribution(u, stats.uniform.cdf)
+        assert has_distribution(z, stats.norm.cdf)
 
 
 def test_normal_is_finite():
-    """Only u = 1 would give log(0), and u < 1; a million draws for good measure."""
-    z = at(keys=1_000_000).normal("z")
+    """Only u = 1 would give log(0), and u < 1; draw a million numbers as a check."""
+    z = rng_at(keys=1_000_000).normal("z")
     assert torch.isfinite(z).all()
     assert z.abs().max() > 4
 
 
-def test_every_bit_is_fair():
-    bits = at().bits("b").numpy().view(np.uint64)
+def test_every_bit_is_set_with_probability_one_half():
+    bits = rng_at().bits("b").numpy().view(np.uint64)
     ones = ((bits[:, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)).mean(axis=0)
     assert np.abs(ones - 0.5).max() < 4.5 * 0.5 / N**0.5
 
 
-def test_integers_are_even_and_in_range():
-    draw = at()
+def test_integers_are_uniform_and_in_range():
+    draw = rng_at()
     counts = torch.bincount(draw.integers("i", 7, (3,)).flatten(), minlength=7)
     assert len(counts) == 7
     assert stats.chisquare(counts.numpy()).pvalue > 1e-3
@@ -79,37 +81,37 @@ def test_integers_are_even_and_in_range():
     assert (draw.integers("i", 2**63 - 1) >= 0).all()
 
 
-NEIGHBOURS = {
-    "key": lambda: (at(keys=list(range(N))), at(keys=list(range(1, N + 1)))),
-    "far key": lambda: (at(keys=list(range(N))), at(keys=list(range(2**32, N + 2**32)))),
-    "seed": lambda: (at(seed=0), at(seed=1)),
-    "large seed": lambda: (at(seed=5), at(seed=5 + 2**62)),
-    "episode": lambda: (at(episode=0), at(episode=1)),
-    "step": lambda: (at(step=0), at(step=1)),
-    "episode and step": lambda: (at(episode=1, step=0), at(episode=0, step=1)),
-    "seed and episode": lambda: (at(seed=1, episode=0), at(seed=0, episode=1)),
+STREAM_PAIRS = {
+    "key": lambda: (rng_at(keys=list(range(N))), rng_at(keys=list(range(1, N + 1)))),
+    "far key": lambda: (rng_at(keys=list(range(N))), rng_at(keys=list(range(2**32, N + 2**32)))),
+    "seed": lambda: (rng_at(seed=0), rng_at(seed=1)),
+    "large seed": lambda: (rng_at(seed=5), rng_at(seed=5 + 2**62)),
+    "episode": lambda: (rng_at(episode=0), rng_at(episode=1)),
+    "step": lambda: (rng_at(step=0), rng_at(step=1)),
+    "episode and step": lambda: (rng_at(episode=1, step=0), rng_at(episode=0, step=1)),
+    "seed and episode": lambda: (rng_at(seed=1, episode=0), rng_at(seed=0, episode=1)),
 }
 
 
-@pytest.mark.parametrize("what", NEIGHBOURS)
-def test_neighbours_are_independent(what):
-    a, b = NEIGHBOURS[what]()
+@pytest.mark.parametrize("difference", STREAM_PAIRS)
+def test_streams_of_different_arguments_are_independent(difference):
+    a, b = STREAM_PAIRS[difference]()
     assert_independent(a.bits("x"), b.bits("x"))
 
 
-def test_purposes_and_elements_are_independent():
-    draw = at()
+def test_draws_for_different_purposes_elements_and_steps_are_independent():
+    draw = rng_at()
     assert_independent(draw.bits("x"), draw.bits("y"))
     assert_independent(draw.bits(0), draw.bits(1))
     x = draw.bits("x", (2, 2))
     assert_independent(x[:, 0, 0], x[:, 0, 1])
     assert_independent(x[:, 0, 0], x[:, 1, 0])
-    over_time = torch.stack([at(keys=100, step=t).bits("x") for t in range(200)])
+    over_time = torch.stack([rng_at(keys=100, step=t).bits("x") for t in range(200)])
     assert_independent(over_time[1:].flatten(), over_time[:-1].flatten())
 
 
 def assert_independent(a: torch.Tensor, b: torch.Tensor) -> None:
-    """Different, uncorrelated as numbers, and half of the bits in common, each one of the 64."""
+    """Check that draws differ, are uncorrelated, and agree in each of the 64 bits with probability one half."""
     assert not (a == b).any()
     u, v = a.double().numpy(), b.double().numpy()
     n = len(u)
@@ -119,16 +121,16 @@ def assert_independent(a: torch.Tensor, b: torch.Tensor) -> None:
     assert np.abs(flips - 0.5).max() < 4.5 * 0.5 / n**0.5
 
 
-def test_no_two_draws_of_a_long_run_are_the_same():
+def test_all_draws_of_a_long_run_are_different():
     draws = [
-        at(seed=s, keys=32, episode=e, step=t).bits(p, (4,))
+        rng_at(seed=s, keys=32, episode=e, step=t).bits(p, (4,))
         for s in (0, 1)
         for e in (0, 1, 2)
         for t in range(50)
         for p in "ab"
     ]
-    every = torch.stack(draws).flatten()
-    assert len(every.unique()) == len(every)
+    bits = torch.stack(draws).flatten()
+    assert len(bits.unique()) == len(bits)
 
 
 def all_draws(draw: CounterRNG) -> list[torch.Tensor]:
@@ -142,7 +144,7 @@ def all_draws(draw: CounterRNG) -> list[torch.Tensor]:
     ]
 
 
-def test_a_batch_equals_singles():
+def test_batch_equals_single_draws():
     key, seed = torch.tensor([5, 0, 2**40, 5, -3] * 7), torch.arange(35)
     episode, step = torch.arange(35) % 3, torch.arange(35) % 11
     batch = all_draws(CounterRNG(stream(seed, key), episode, step))
@@ -152,7 +154,7 @@ def test_a_batch_equals_singles():
             assert torch.equal(whole[i : i + 1], single)
 
 
-def test_draws_are_pure_and_leave_their_inputs_alone():
+def test_draws_are_repeatable_and_do_not_overwrite_their_inputs():
     key, step = torch.arange(5), torch.arange(5)
     streams = stream(0, key)
     before = streams.clone()
@@ -165,19 +167,19 @@ def test_draws_are_pure_and_leave_their_inputs_alone():
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_devices_agree(device):
-    for here, there in zip(all_draws(at()), all_draws(at(device=device)), strict=True):
-        there = there.cpu()
-        if here.dtype == torch.float64:  # the last bit of log and cos is the device's own
-            torch.testing.assert_close(here, there, rtol=1e-13, atol=1e-15)
-        elif here.dtype == torch.float32:
-            torch.testing.assert_close(here, there, rtol=1.2e-7, atol=1e-14)
+def test_draws_are_equal_on_all_devices(device):
+    for on_cpu, on_device in zip(all_draws(rng_at()), all_draws(rng_at(device=device)), strict=True):
+        on_device = on_device.cpu()
+        if on_cpu.dtype == torch.float64:  # the last bit of log and cos depends on the device
+            torch.testing.assert_close(on_cpu, on_device, rtol=1e-13, atol=1e-15)
+        elif on_cpu.dtype == torch.float32:
+            torch.testing.assert_close(on_cpu, on_device, rtol=1.2e-7, atol=1e-14)
         else:
-            assert torch.equal(here, there)
+            assert torch.equal(on_cpu, on_device)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_draws_in_a_cuda_graph_follow_the_step():
+def test_draws_in_a_cuda_graph_change_with_the_step():
     streams, step = stream(0, torch.arange(64, device="cuda")), torch.zeros(64, dtype=torch.int64, device="cuda")
     all_draws(CounterRNG(streams, 0, step))
     graph = torch.cuda.CUDAGraph()
@@ -193,24 +195,24 @@ def test_draws_in_a_cuda_graph_follow_the_step():
 @pytest.mark.parametrize(
     ("use", "message"),
     [
-        (lambda: at(seed=-1), r"0 <= seed < 2\*\*63, got -1"),
-        (lambda: at(seed=2**63), "0 <= seed"),
-        (lambda: at(seed=1.5), "a seed is an integer"),
+        (lambda: rng_at(seed=-1), r"0 <= seed < 2\*\*63, got -1"),
+        (lambda: rng_at(seed=2**63), "0 <= seed"),
+        (lambda: rng_at(seed=1.5), "a seed is an integer"),
         (
             lambda: CounterRNG(stream(0, torch.arange(2)), 0, torch.zeros(2)).state,
             "step must be int64, got torch.float32",
         ),
         (lambda: stream(0, torch.arange(2, dtype=torch.int32)), "key must be int64"),
-        (lambda: at(keys=2).uniform("u", dtype=torch.float16), "float32 or torch.float64"),
-        (lambda: at(keys=2).integers("i", 0), "need 1 <= high"),
+        (lambda: rng_at(keys=2).uniform("u", dtype=torch.float16), "float32 or torch.float64"),
+        (lambda: rng_at(keys=2).integers("i", 0), "need 1 <= high"),
     ],
 )
-def test_errors_name_the_cure(use, message):
+def test_invalid_arguments_raise_with_the_cure(use, message):
     with pytest.raises(MetarlError, match=message):
         use()
 
 
-def test_derived_seeds_tell_their_parts_apart():
+def test_derived_seeds_differ_for_different_parts():
     parts = [(), (0,), ("0",), (0, 0), (0, "a"), ("a", 0), ("0a",), (1,), ("é",), (2**80,)]
     seeds = [derive_seed(*p) for p in parts]
     assert len(set(seeds)) == len(seeds)
@@ -220,16 +222,16 @@ def test_derived_seeds_tell_their_parts_apart():
         derive_seed(1.5)  # pyright: ignore[reportArgumentType]
 
 
-def test_generators_are_new_and_seeded():
+def test_generators_of_equal_parts_are_equal():
     assert torch.equal(torch.rand(3, generator=generator(1, "a")), torch.rand(3, generator=generator(1, "a")))
     assert not torch.equal(torch.rand(3, generator=generator(1, "a")), torch.rand(3, generator=generator(1, "b")))
     assert numpy_generator(1, "a").random() == numpy_generator(1, "a").random()
 
 
-def test_purposes_hash_alike_in_every_process():
+def test_draws_are_equal_in_another_process():
     code = (
         "import torch; from metarl.core.rng import CounterRNG, stream;"
         "print(CounterRNG(stream(1, torch.arange(2)), 0, 0).bits('x').tolist())"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert result.stdout.strip() == str(at(seed=1, keys=2).bits("x").tolist())
+    assert result.stdout.strip() == str(rng_at(seed=1, keys=2).bits("x").tolist())

@@ -1,4 +1,4 @@
-"""Trials: slots in step, rests, restarts, and that nobody depends on who else is in the batch."""
+"""Trials: slots, resting environments, restarts, errors, and independence of the other environments of a batch."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ from metarl.envs.physics import Physics
 from metarl.errors import MetarlError
 
 ROBOTS = ["TestFalling", "HalfCheetahVel", "PointGoalSparse"]
-STEPS = 50  # of trajectories that are compared bit for bit
+STEPS = 50  # length of the trajectories that are compared bit for bit
 
 
 @pytest.fixture
-def family(request, falling_robot):
+def distribution(request, falling_robot):
     return metarl.get(request.param)
 
 
-def every(*names):
-    return pytest.mark.parametrize("family", names, indirect=True)
+def for_each(*names):
+    return pytest.mark.parametrize("distribution", names, indirect=True)
 
 
 def physics_of(env: Any) -> Physics:
@@ -33,17 +33,17 @@ def same(a, b):
     return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-# Slots and rests -----------------------------------------------------------------------------------------------------
+# Slots and resting environments --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["HalfCheetahDir", "PointGoalSparse"])
-def test_a_trial_is_k_slots_of_h_steps_in_step(name, roll):
+def test_trial_has_k_slots_of_h_steps(name, roll):
     env = metarl.get(name).make(num_envs=2)
     h, k = env.horizon, env.episodes
-    _, lived = roll(env, env.environment.distribution.tasks("train", 2))
-    assert len(lived) == h * k
+    _, steps = roll(env, env.environment.distribution.tasks("train", 2))
+    assert len(steps) == h * k
     assert env.done
-    for t, step in enumerate(lived, 1):
+    for t, step in enumerate(steps, 1):
         assert step.truncated.tolist() == [t % h == 0] * 2
         assert not step.terminated.any()
         assert not step.resting.any()
@@ -53,70 +53,72 @@ def test_a_trial_is_k_slots_of_h_steps_in_step(name, roll):
         assert step.reward.dtype == step.obs.dtype == step.final_obs.dtype == torch.float32
 
 
-def gravities(family, *values):
-    return family.task_set(metarl.TaskSet({"gravity": list(values), "velocity": [0.5] * len(values)}))
+def gravities(distribution, *values):
+    return distribution.task_set(metarl.TaskSet({"gravity": list(values), "velocity": [0.5] * len(values)}))
 
 
-def test_the_fallen_rest_without_physics_until_the_slot_is_over(falling_robot):
+def test_fallen_environments_rest_until_the_slot_is_over(falling_robot):
     env = falling_robot.make(num_envs=4)
     env.begin(gravities(falling_robot, 0.01, 8.0, 8.0, 0.01), seed=0)
-    physics, fell, at, step = physics_of(env), 0, 0, None
+    physics, falls, time, step = physics_of(env), 0, 0, None
     while env.episode == 0:
-        asleep, at = env.resting.clone(), env.time
+        resting, time = env.resting.clone(), env.time
         before = physics.qpos.clone(), physics.qvel.clone(), env.environment._observe()
         step = env.step(torch.zeros(4, 1))
-        assert torch.equal(step.resting, asleep)
+        assert torch.equal(step.resting, resting)
         for flags in (step.reward, step.terminated, step.truncated, step.flags):
-            assert not flags[asleep].any()
-        assert not torch.stack([term[asleep] for term in env.environment.reward_terms.values()]).any()
-        assert torch.equal(step.final_obs[asleep], before[2][asleep])
+            assert not flags[resting].any()
+        assert not torch.stack([term[resting] for term in env.environment.reward_terms.values()]).any()
+        assert torch.equal(step.final_obs[resting], before[2][resting])
         if env.episode == 0:
-            assert torch.equal(physics.qpos[asleep], before[0][asleep])
-            assert torch.equal(physics.qvel[asleep], before[1][asleep])
-        assert torch.equal(step.terminated, falling_robot.simulated_world.fallen(physics) & ~asleep) or env.episode == 1
-        fell += int(step.terminated.sum())
-    assert at == env.horizon - 1  # someone stood to the end
-    assert fell == 2
+            assert torch.equal(physics.qpos[resting], before[0][resting])
+            assert torch.equal(physics.qvel[resting], before[1][resting])
+        assert (
+            torch.equal(step.terminated, falling_robot.simulated_world.fallen(physics) & ~resting) or env.episode == 1
+        )
+        falls += int(step.terminated.sum())
+    assert time == env.horizon - 1  # two environments do not fall
+    assert falls == 2
     assert step is not None
     assert step.truncated.tolist() == [True, False, False, True]
-    assert not env.resting.any()  # all begin the next episode together
+    assert not env.resting.any()  # all environments begin the next episode at the same step
     assert env.environment.time.tolist() == [0] * 4
     assert env.environment.episode.tolist() == [1] * 4
 
 
-def test_a_slot_is_cut_short_when_all_rest(falling_robot, roll):
+def test_slot_ends_early_when_all_environments_rest(falling_robot, roll):
     env = falling_robot.make(num_envs=3)
-    _, lived = roll(env, gravities(falling_robot, 9.0, 9.0, 10.0))
+    _, steps = roll(env, gravities(falling_robot, 9.0, 9.0, 10.0))
     assert env.done
-    assert len(lived) < 2 * env.horizon
-    ends = torch.stack([s.terminated | s.truncated for s in lived])
+    assert len(steps) < 2 * env.horizon
+    ends = torch.stack([s.terminated | s.truncated for s in steps])
     assert ends.sum(0).tolist() == [2, 2, 2]  # K episodes each
     last_of_first = max(int(column.nonzero()[0]) for column in ends.T)
-    assert [not torch.equal(s.obs, s.final_obs) for s in lived].index(True) == last_of_first
+    assert [not torch.equal(s.obs, s.final_obs) for s in steps].index(True) == last_of_first
 
 
-def test_a_fall_does_not_end_the_episode_unless_it_should(falling_robot, roll):
+def test_falls_do_not_terminate_without_fall_ends(falling_robot, roll):
     standing = metarl.TaskDistribution(
         "TestStanding", world="TestPole", goal="velocity", parameters=falling_robot.parameters,
         settings={"fall_ends": False}, horizon=20, episodes=1,
     )  # fmt: skip
     env = standing.make(num_envs=2)
     assert not env.environment.simulation.may_terminate
-    _, lived = roll(env, gravities(standing, 9.0, 9.0))
-    assert len(lived) == 20
-    assert not torch.stack([s.terminated for s in lived]).any()
+    _, steps = roll(env, gravities(standing, 9.0, 9.0))
+    assert len(steps) == 20
+    assert not torch.stack([s.terminated for s in steps]).any()
 
 
-def test_derived_fields_are_of_the_state_now(falling_robot, roll):
+def test_derived_fields_match_the_current_state(falling_robot, roll):
     env = falling_robot.make(num_envs=3)
-    first, lived = roll(env, falling_robot.tasks("train", 3))
-    for obs in (first, *(s.obs for s in lived), *(s.final_obs for s in lived)):
+    first, steps = roll(env, falling_robot.tasks("train", 3))
+    for obs in (first, *(s.obs for s in steps), *(s.final_obs for s in steps)):
         x, angle, tip = obs[:, 0], obs[:, 1], obs[:, 4:]
         torch.testing.assert_close(tip[:, 0], x + 0.5 * angle.sin(), rtol=0, atol=1e-6)
         torch.testing.assert_close(tip[:, 2], 0.5 * angle.cos(), rtol=0, atol=1e-6)
 
 
-# What may not be done ------------------------------------------------------------------------------------------------
+# Errors --------------------------------------------------------------------------------------------------------------
 
 
 def test_steps_outside_a_trial_raise(falling_robot, roll):
@@ -140,7 +142,7 @@ def test_steps_outside_a_trial_raise(falling_robot, roll):
         (np.zeros((2, 1), np.float32), "torch tensor"),
     ],
 )
-def test_wrong_actions_raise(falling_robot, action, message):
+def test_invalid_actions_raise(falling_robot, action, message):
     env = falling_robot.make(num_envs=2)
     env.begin(falling_robot.tasks())
     with pytest.raises(MetarlError, match=message):
@@ -164,12 +166,12 @@ def test_wrong_actions_raise(falling_robot, action, message):
         (lambda d: Environment(d, 2).assign(d.tasks("train", 2), masked(1, 0)), "give every environment a task"),
     ],
 )  # fmt: skip
-def test_errors_name_the_cure(falling_robot, use, message):
+def test_invalid_arguments_raise_with_the_cure(falling_robot, use, message):
     with pytest.raises(MetarlError, match=message):
         use(falling_robot)
 
 
-def test_a_nan_action_is_flagged_and_zero_is_applied(falling_robot):
+def test_nan_action_is_flagged_and_replaced_by_zero(falling_robot):
     def run(actions):
         env = falling_robot.make(num_envs=2)
         env.begin(gravities(falling_robot, 0.1, 0.1))
@@ -182,38 +184,38 @@ def test_a_nan_action_is_flagged_and_zero_is_applied(falling_robot):
         assert same(a[:6], b[:6])
 
 
-def test_actions_saturate(falling_robot):
+def test_actions_are_clipped(falling_robot):
     def run(value):
         env = falling_robot.make()
         env.begin(gravities(falling_robot, 0.1))
         return env.step(torch.full((1, 1), value))
 
     assert all(same(run(value), run(1.0)) for value in (1.5, 1e30, float("inf")))
-    assert run(1.0).reward == run(1.5).reward  # costs count the clipped action
+    assert run(1.0).reward == run(1.5).reward  # the cost is that of the clipped action
     assert not same(run(0.9), run(1.0))
 
 
-# Nobody depends on the batch -----------------------------------------------------------------------------------------
+# Independence of the batch -------------------------------------------------------------------------------------------
 
 
-@every(*ROBOTS)
+@for_each(*ROBOTS)
 @pytest.mark.parametrize("num_envs", [7, 18])
-def test_a_batch_equals_singles_bit_for_bit(family, num_envs, roll):
-    tasks, keys = family.tasks("train", num_envs, seed=2), torch.arange(num_envs) * 3 + 1
-    first, batched = roll(family.make(num_envs), tasks, 5, keys, STEPS)
+def test_batch_equals_single_environments(distribution, num_envs, roll):
+    tasks, keys = distribution.tasks("train", num_envs, seed=2), torch.arange(num_envs) * 3 + 1
+    first, batched = roll(distribution.make(num_envs), tasks, 5, keys, STEPS)
     for i in {0, 1, num_envs // 2, num_envs - 1}:
-        start, alone = roll(family.make(1), tasks[i], 5, keys[i : i + 1], STEPS)
+        start, single = roll(distribution.make(1), tasks[i], 5, keys[i : i + 1], STEPS)
         assert torch.equal(start[0], first[i])
-        for t, (one, all_) in enumerate(zip(alone, batched, strict=False)):
+        for t, (one, all_) in enumerate(zip(single, batched, strict=False)):
             if one.resting[0] or one.terminated[0] or one.truncated[0]:
-                break  # then the one alone goes on to its next episode while the batch waits
+                break  # then the single environment begins its next episode, and the batch rests
             assert same((x[0] for x in one), (x[i] for x in all_)), t
 
 
-def test_a_second_episode_does_not_depend_on_how_long_the_first_took(falling_robot, roll):
-    """An environment alone falls and starts anew at once; in a batch it waits for the others. Its start is the same."""
+def test_second_start_state_does_not_depend_on_the_length_of_the_first_episode(falling_robot):
+    """A single environment restarts immediately after a fall; in a batch it rests until the other episodes end."""
     tasks = gravities(falling_robot, 9.0, 0.01)
-    env, alone = falling_robot.make(2), falling_robot.make(1)
+    env, single = falling_robot.make(2), falling_robot.make(1)
 
     def second_start(env, tasks):
         obs = env.begin(tasks, 1)
@@ -221,28 +223,28 @@ def test_a_second_episode_does_not_depend_on_how_long_the_first_took(falling_rob
             obs = env.step(torch.zeros(env.num_envs, 1)).obs
         return obs
 
-    assert torch.equal(second_start(env, tasks)[0], second_start(alone, tasks[0])[0])
+    assert torch.equal(second_start(env, tasks)[0], second_start(single, tasks[0])[0])
 
 
-@every(*ROBOTS)
-def test_same_seed_same_trajectory_other_seed_other_start(family, roll):
-    env, tasks = family.make(3), family.tasks("train", 3)
-    first, lived = roll(env, tasks, 7, None, 20)
-    for again in (env, family.make(3)):  # an environment used before, and a new one
-        start, steps = roll(again, tasks, 7, None, 20)
+@for_each(*ROBOTS)
+def test_equal_seeds_give_equal_trajectories_and_other_seeds_other_starts(distribution, roll):
+    env, tasks = distribution.make(3), distribution.tasks("train", 3)
+    first, steps = roll(env, tasks, 7, None, 20)
+    for used in (env, distribution.make(3)):  # a used environment and a new one
+        start, repeated = roll(used, tasks, 7, None, 20)
         assert torch.equal(start, first)
-        assert all(same(a, b) for a, b in zip(steps, lived, strict=True))
+        assert all(same(a, b) for a, b in zip(repeated, steps, strict=True))
     other = env.begin(tasks, 8)
     assert not (other == first).all(1).any()
 
 
-@every(*ROBOTS)
-def test_common_random_numbers(family):
-    """Start states are of the key alone: not of the task, the batch or the place in it."""
+@for_each(*ROBOTS)
+def test_start_states_depend_only_on_seed_and_key(distribution):
+    """The task, the size of the batch and the position in the batch have no effect."""
     keys = torch.tensor([4, 9, 4, 1])
-    obs = family.make(4).begin(family.tasks("train", 4, seed=1), 3, keys)
+    obs = distribution.make(4).begin(distribution.tasks("train", 4, seed=1), 3, keys)
     assert torch.equal(obs[0], obs[2])
-    more = family.make(6).begin(family.tasks("train", 6, seed=2), 3, torch.tensor([0, 1, 2, 9, 4, 3]))
+    more = distribution.make(6).begin(distribution.tasks("train", 6, seed=2), 3, torch.tensor([0, 1, 2, 9, 4, 3]))
     assert torch.equal(more[[4, 3, 4, 1]], obs)
     assert len({tuple(row.tolist()) for row in more}) == 6  # initial states differ
 
@@ -254,7 +256,7 @@ def masked(*values):
     return torch.tensor(values, dtype=torch.bool)
 
 
-def test_masked_assign_and_reset_leave_neighbours_untouched():
+def test_masked_assign_and_reset_keep_other_environments():
     d = cheetah("mass", "friction")
     tasks, others = d.tasks("train", 3, seed=0), d.tasks("train", 3, seed=1)
     env, undisturbed = Environment(d, 3), Environment(d, 3)
@@ -277,11 +279,11 @@ def test_masked_assign_and_reset_leave_neighbours_untouched():
     expected = physics.default("body_mass") * float(others.params["mass"][1])
     assert torch.equal(physics.field("body_mass")[1], expected)
     before = env._observe()
-    assert torch.equal(env.reset(masked(0, 0, 0)), before)  # nobody
+    assert torch.equal(env.reset(masked(0, 0, 0)), before)  # no environment is reset
 
 
-def test_everyone_has_a_clock_of_its_own(falling_robot):
-    """A start depends on how many episodes that environment has begun, not on the others'."""
+def test_start_state_depends_only_on_the_episodes_of_its_own_environment(falling_robot):
+    """Resets of other environments in between have no effect."""
     one_by_one, batched = Environment(falling_robot, 3), Environment(falling_robot, 3)
     for env in (one_by_one, batched):
         env.assign(falling_robot.tasks("train", 3))
@@ -310,7 +312,7 @@ FIELDS = {
 
 
 def edited(robot, task):
-    """The robot's model with the fields of a task scaled, and MuJoCo's own derived constants."""
+    """Return the robot's model, with the fields of a task scaled and derived constants of MuJoCo, and its data."""
     model = mujoco.MjModel.from_xml_path(str(robot.mjcf))
     for name, factor in task.items():
         for field in FIELDS[name]:
@@ -322,8 +324,8 @@ def edited(robot, task):
 
 
 @pytest.mark.parametrize("names", [*[(name,) for name in FIELDS], tuple(FIELDS)], ids=lambda names: "+".join(names))
-def test_a_task_is_a_plain_model_with_the_same_edits(names):
-    """Bit for bit over 50 steps, after other tasks: nothing compounds, derived constants are MuJoCo's own."""
+def test_task_equals_a_plain_model_with_the_same_edits(names):
+    """Compare 50 steps bit for bit, after other tasks: factors do not compound, and derived constants are MuJoCo's."""
     d = cheetah(*names)
     env = d.make(num_envs=3)
     env.begin(d.tasks("train", 3, seed=0))
@@ -346,10 +348,10 @@ def test_a_task_is_a_plain_model_with_the_same_edits(names):
             mujoco.mj_step(model, data, nstep=5)
             np.testing.assert_array_equal(physics.qpos[i], data.qpos)
             np.testing.assert_array_equal(physics.qvel[i], data.qvel)
-    assert np.ptp(physics.qpos[:, 0].numpy()) > 1e-3  # the tasks made a difference
+    assert np.ptp(physics.qpos[:, 0].numpy()) > 1e-3  # the tasks change the motion
 
 
-def test_a_neutral_task_is_the_compiled_model():
+def test_neutral_task_equals_the_compiled_model():
     d = cheetah(*FIELDS)
     env = d.make()
     env.begin(dict.fromkeys(FIELDS, 1.0))

@@ -1,8 +1,8 @@
-"""No step, reset or new observation waits for the device or takes anything from the host: what a CUDA graph allows.
+"""Steps, resets and observations neither wait for the device nor copy from the host, as CUDA graphs require.
 
-There need be no GPU: every world is run on tensors without values ("meta"), where whoever asks for one is refused, and
-where a tensor of the host among the others is found. Robots have a physics of shapes alone; the physics of Warp itself
-is run on CPU under the same ban.
+No GPU is needed: every world runs on tensors without values (device "meta"). Reading a value raises, and so does an
+operation on tensors of both devices. Robots use a physics engine that has only shapes. MuJoCo Warp runs on the CPU
+under the same ban.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ from metarl.tasks.task_distribution import TaskDistribution
 B = 4
 META = torch.device("meta")
 NAMES = registry.names("distribution")
-KINDS = {  # of those that differ in numbers alone, one
+VARIANTS = {  # one distribution of those that differ only in numbers
     (d.world, d.goal, str(sorted(d.settings)), tuple(d.specs)): d.name for d in map(metarl.get, NAMES)
 }
 WAITING = {"_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_dim", "equal", "is_nonzero"}
@@ -44,8 +44,8 @@ TO_HOST = ("numpy", "tolist", "item", "cpu", "__array__", "__bool__", "__int__",
 FROM_HOST = ("tensor", "as_tensor", "from_numpy", "asarray")
 
 
-class Waited(AssertionError):
-    """Something asked the device for a value, or gave it one."""
+class HostAccess(AssertionError):
+    """An operation that waits for a value of the device, or copies a value to it."""
 
 
 def _tensors(tree: Any) -> list[Tensor]:
@@ -58,31 +58,31 @@ class _Ban(TorchDispatchMode):
         tensors = _tensors((args, kwargs))
         selects = name.startswith("index") and any(x.dtype == torch.bool for x in _tensors(args[1]))
         if name in WAITING or selects:
-            raise Waited(str(func))
+            raise HostAccess(str(func))
         out = func(*args, **(kwargs or {}))
         tensors += _tensors(out)
         if any(x.device == META for x in tensors) and any(x.device != META and x.dim() for x in tensors):
-            raise Waited(f"{func} mixes host and device")
+            raise HostAccess(f"{func} mixes host and device")
         return out
 
 
 class _NoLists(TorchFunctionMode):
-    """Indices given as a list are copied from the host.
+    """A ban of lists as indices, which are copied from the host.
 
-    A mode, for a `Tensor.__getitem__` that is set and deleted leaves torch taking single numbers for sequences.
+    It is a mode, because torch treats single numbers as sequences after `Tensor.__getitem__` was set and deleted.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in (Tensor.__getitem__, Tensor.__setitem__):
             index = args[1] if isinstance(args[1], tuple) else (args[1],)
             if any(isinstance(x, list | np.ndarray) for x in index):
-                raise Waited("indexed by a list")
+                raise HostAccess("indexed by a list")
         return func(*args, **(kwargs or {}))
 
 
 @contextmanager
 def no_host() -> Iterator[None]:
-    """On a GPU torch itself reports what waits."""
+    """Raise HostAccess for host access within the context; on a GPU, torch itself reports synchronisation."""
     with pytest.MonkeyPatch.context() as patch, _Ban(), _NoLists():
         for method in TO_HOST:
             patch.setattr(Tensor, method, _refused(f"Tensor.{method}"))
@@ -93,13 +93,13 @@ def no_host() -> Iterator[None]:
 
 def _refused(what: str) -> Callable[..., None]:
     def refuse(*args: Any, **kwargs: Any) -> None:
-        raise Waited(what)
+        raise HostAccess(what)
 
     return refuse
 
 
 class Shapes(Physics):
-    """The contract without values."""
+    """A physics engine with shapes and without values."""
 
     engine = "shapes"
 
@@ -143,47 +143,47 @@ def action(env: Environment) -> Tensor:
     return torch.zeros(B, *env.action_space.shape, device=env.device)
 
 
-def live(env: Environment, steps: int = 2) -> None:
-    """Begun before; steps, restarts of some, some at rest."""
-    chosen = [action(env) for _ in range(steps)]
+def roll_out(env: Environment, steps: int = 2) -> None:
+    """Step environments that have been reset, some of them inactive, and reset those with an ended episode."""
+    actions = [action(env) for _ in range(steps)]
     with no_host():
-        for a in chosen:
-            moved = env.step(a, env.time < 2)
-            env.reset(moved.terminated | moved.truncated)
+        for a in actions:
+            step = env.step(a, env.time < 2)
+            env.reset(step.terminated | step.truncated)
 
 
-def begun(family: TaskDistribution, device: str, engine: str | None = None) -> Environment:
-    env = Environment(family, B, device, engine)
-    env.assign(family.tasks("train", B))
+def make_env(distribution: TaskDistribution, device: str, engine: str | None = None) -> Environment:
+    env = Environment(distribution, B, device, engine)
+    env.assign(distribution.tasks("train", B))
     env.seed(0)
     env.reset()
     return env
 
 
-@pytest.mark.parametrize("name", KINDS.values())
-def test_a_step_takes_nothing_from_the_host(name, monkeypatch):
-    family = metarl.get(name)
+@pytest.mark.parametrize("name", VARIANTS.values())
+def test_steps_need_no_host_access(name, monkeypatch):
+    distribution = metarl.get(name)
     monkeypatch.setattr(simulation, "make_physics", Shapes)
-    family.tasks("train", B)
+    distribution.tasks("train", B)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        live(begun(family, "meta"))
+        roll_out(make_env(distribution, "meta"))
 
 
 @pytest.fixture(params=["HalfCheetahDir", "HopperRandParams", "GridNavi", "Catch"])
 def on_meta(request, monkeypatch) -> Iterator[Environment]:
-    """Begun, and captured."""
-    family = metarl.get(request.param)
+    """An environment on the device "meta", after a reset, with the setting of captured steps."""
+    distribution = metarl.get(request.param)
     monkeypatch.setattr(simulation, "make_physics", Shapes)
-    family.tasks("train", B)
+    distribution.tasks("train", B)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        env = begun(family, "meta")
+        env = make_env(distribution, "meta")
         env.simulation.graphed = True
         yield env
 
 
 @pytest.mark.parametrize("settings", [{}, {"memory": "lstm"}, {"memory": "associative"}, {"wipe_memory": True}])
-def test_nor_does_rl2_in_training(on_meta, settings):
-    """What is captured with the world's step: acting and remembering."""
+def test_rl2_training_steps_need_no_host_access(on_meta, settings):
+    """Acting and the memory's update are captured with the world's step."""
     with META:
         policy = Policy(on_meta.observation_space, on_meta.action_space, RL2Settings(num_envs=B, **settings))
     actor = PolicyActor(policy, in_graph=True)
@@ -195,8 +195,8 @@ def test_nor_does_rl2_in_training(on_meta, settings):
             obs = _act_and_move(on_meta, actor, obs, ~rest, rest, numbers)[1].obs
 
 
-@pytest.mark.parametrize("sets", [1, 2])  # of weights
-def test_nor_does_maml_in_training(on_meta, sets):
+@pytest.mark.parametrize("sets", [1, 2])  # sets of weights
+def test_maml_training_steps_need_no_host_access(on_meta, sets):
     with META:
         policy = MetaPolicy(on_meta.observation_space, on_meta.action_space, MAMLSettings())
     actor = MetaActor(policy, B)
@@ -210,32 +210,32 @@ def test_nor_does_maml_in_training(on_meta, sets):
 
 @pytest.mark.xdist_group("warp")
 @pytest.mark.parametrize("name", ["HalfCheetahBody", pytest.param("AntGoal", marks=pytest.mark.slow)])
-def test_nor_does_the_physics_of_warp(name):
+def test_warp_physics_needs_no_host_access(name):
     pytest.importorskip("mujoco_warp")
-    env = begun(metarl.get(name), "cpu", "warp")
+    env = make_env(metarl.get(name), "cpu", "warp")
     env.step(action(env))  # compiles
-    live(env)
+    roll_out(env)
     with no_host():
         env.simulation.physics.refresh(env.all_envs)  # type: ignore[attr-defined]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_torch_sees_no_synchronisation_on_a_gpu():
+def test_torch_reports_no_synchronisation_on_a_gpu():
     for name in NAMES:
-        env = begun(metarl.get(name), "cuda")
-        chosen = action(env)
-        for _ in range(4):  # the third records
-            moved = env.step(chosen)
-            env.reset(moved.terminated | moved.truncated)
+        env = make_env(metarl.get(name), "cuda")
+        zeros = action(env)
+        for _ in range(4):  # the third step is captured
+            step = env.step(zeros)
+            env.reset(step.terminated | step.truncated)
         torch.cuda.set_sync_debug_mode("error")
         try:
-            moved = env.step(chosen)
-            env.reset(moved.terminated | moved.truncated)
+            step = env.step(zeros)
+            env.reset(step.terminated | step.truncated)
         finally:
             torch.cuda.set_sync_debug_mode("default")
 
 
-HOSTLY: dict[str, Callable[[Tensor], Any]] = {
+HOST_ACCESSES: dict[str, Callable[[Tensor], Any]] = {
     "item": lambda x: x.sum().item(),
     "branch": lambda x: 1 if x.any() else 0,
     "float": lambda x: float(x[0]),
@@ -252,16 +252,16 @@ HOSTLY: dict[str, Callable[[Tensor], Any]] = {
 }
 
 
-@pytest.mark.parametrize("hostly", HOSTLY.values(), ids=HOSTLY)
-def test_the_ban_finds(hostly):
+@pytest.mark.parametrize("access", HOST_ACCESSES.values(), ids=HOST_ACCESSES)
+def test_host_access_is_detected(access):
     with FakeTensorMode(allow_non_fake_inputs=True):
         x = torch.zeros(3, device="meta")
-        with pytest.raises(BaseException) as found, no_host():  # noqa: PT011
-            hostly(x)
-    assert not isinstance(found.value, KeyboardInterrupt)
+        with pytest.raises(BaseException) as error, no_host():  # noqa: PT011
+            access(x)
+    assert not isinstance(error.value, KeyboardInterrupt)
 
 
-def test_the_ban_leaves_torch_as_it_was():
+def test_torch_is_restored_after_the_ban():
     with no_host():
         torch.zeros(2)[:, None]
     assert torch.tensor([torch.tensor(1.0)]).tolist() == [1.0]

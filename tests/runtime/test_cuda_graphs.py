@@ -1,4 +1,4 @@
-"""Steps captured as graphs, on a machine without a GPU: a tape stands in (tests/tape.py)."""
+"""Captured steps equal eager steps; a tape replaces the CUDA graph, so that no GPU is needed (tests/tape.py)."""
 
 import warnings
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import gymnasium as gym
 import pytest
 import torch
-from tape import again, recorder
+from tape import capture_on_tape, capture_while_running
 from torch import Tensor
 
 import metarl
@@ -24,29 +24,29 @@ def actions(env: Environment, steps: int) -> Tensor:
     return torch.rand(steps, B, *(env.action_space.shape or ()), generator=g) * 2 - 1
 
 
-def compare(name: str, steps: int) -> None:
-    """Restarts of some at every step, new tasks and seeds mid-run."""
-    family = replace(metarl.get(name), horizon=7)
-    plain, graph = Environment(family, B), Environment(family, B)
-    graph.use_graphs(recorder(graph))
+def assert_captured_equals_eager(name: str, steps: int) -> None:
+    """Compare steps with partial resets at every step, and with new tasks and seeds halfway."""
+    distribution = replace(metarl.get(name), horizon=7)
+    plain, graph = Environment(distribution, B), Environment(distribution, B)
+    graph.use_graphs(capture_on_tape(graph))
     for env in (plain, graph):
-        env.assign(family.tasks("train", B))
+        env.assign(distribution.tasks("train", B))
         env.seed(0)
         env.reset()
     for t, action in enumerate(actions(plain, steps)):
-        moved = [env.step(action, env.time < 6) for env in (plain, graph)]
-        for x, y in zip(*moved, strict=True):
+        results = [env.step(action, env.time < 6) for env in (plain, graph)]
+        for x, y in zip(*results, strict=True):
             assert torch.equal(x, y), t
         assert plain.reward_terms.keys() == graph.reward_terms.keys()
         assert all(torch.equal(x, graph.reward_terms[n]) for n, x in plain.reward_terms.items())
-        over = moved[0].terminated | moved[0].truncated | (plain.time >= 6)
-        assert torch.equal(plain.reset(over), graph.reset(over))
+        ended = results[0].terminated | results[0].truncated | (plain.time >= 6)
+        assert torch.equal(plain.reset(ended), graph.reset(ended))
         if t == steps // 2:
-            some = torch.tensor([True, False, True, False])
+            mask = torch.tensor([True, False, True, False])
             for env in (plain, graph):
-                env.assign(family.tasks("train", B, seed=1), some)
-                env.seed(5, mask=some)
-                env.reset(some)
+                env.assign(distribution.tasks("train", B, seed=1), mask)
+                env.seed(5, mask=mask)
+                env.reset(mask)
 
 
 QUICK = ["HalfCheetahBreakdown", "HalfCheetahDelay", "GridNavi", "Bandit5N10", "Catch"]
@@ -55,8 +55,8 @@ QUICK = ["HalfCheetahBreakdown", "HalfCheetahDelay", "GridNavi", "Bandit5N10", "
 @pytest.mark.parametrize(
     "name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in registry.names("distribution")]
 )
-def test_a_captured_world_steps_as_an_eager_one(name):
-    compare(name, 14)
+def test_captured_steps_equal_eager_steps(name):
+    assert_captured_equals_eager(name, 14)
 
 
 class Counter:
@@ -66,7 +66,7 @@ class Counter:
         self.calls = 0
 
     def swap(self, x: Tensor) -> Tensor:
-        """What one name held, the other holds then."""
+        """Exchange the tensors of two attributes, and add x to one of them."""
         self.first, self.last = self.last, self.first + x
         return self.first
 
@@ -74,11 +74,11 @@ class Counter:
         self.calls += 1
         return x + self.calls
 
-    def lasting(self, x: Tensor) -> Tensor:
+    def accumulate(self, x: Tensor) -> Tensor:
         self.last = self.last + x
         return self.last
 
-    def late(self, x: Tensor) -> Tensor:
+    def add_new(self, x: Tensor) -> Tensor:
         return self.new + x  # type: ignore[attr-defined]
 
     def bounded(self, x: Tensor) -> Tensor:
@@ -86,51 +86,51 @@ class Counter:
         return self.first
 
 
-def test_names_that_swap_tensors():
+def test_attributes_that_exchange_tensors_are_captured():
     plain, ours = Counter(), Counter()
-    swap = GraphedCallable(StaticTensors(ours), ours.swap, again)
+    swap = GraphedCallable(StaticTensors(ours), ours.swap, capture_while_running)
     kept = []
     for t in range(8):
         x = torch.full((2,), float(t))
-        if t == EAGER_CALLS:  # this tape is played while it is captured
+        if t == EAGER_CALLS:  # the capture also executes the function
             before = ours.first.clone(), ours.last.clone()
             swap(x)
             ours.first, ours.last = before
             kept.append((plain.swap(x), swap(x)))
             continue
         kept.append((plain.swap(x), swap(x)))
-    for expected, value in kept:  # and nothing that was returned is written again
+    for expected, value in kept:  # returned tensors are not overwritten
         assert torch.equal(expected, value)
 
 
-def test_a_name_bound_after_the_first_capture_gets_a_buffer():
+def test_attribute_set_after_the_first_capture_gets_a_buffer():
     plain, ours = Counter(), Counter()
-    held = StaticTensors(ours)
-    count, late = (GraphedCallable(held, f, lambda work: work) for f in (ours.bounded, ours.late))
+    statics = StaticTensors(ours)
+    bounded, add_new = (GraphedCallable(statics, f, lambda work: work) for f in (ours.bounded, ours.add_new))
     for _ in range(6):
-        assert torch.equal(count(torch.ones(2)), plain.bounded(torch.ones(2)))
+        assert torch.equal(bounded(torch.ones(2)), plain.bounded(torch.ones(2)))
     for t in range(6):
         plain.new = ours.new = torch.full((2,), float(t))  # type: ignore[attr-defined]
-        assert torch.equal(late(torch.ones(2)), plain.late(torch.ones(2)))
-        assert torch.equal(count(torch.ones(2)), plain.bounded(torch.ones(2)))
-        assert t < EAGER_CALLS or any(buffer.name == "new" for buffer in held.buffers)
-    assert held.generation == 2
+        assert torch.equal(add_new(torch.ones(2)), plain.add_new(torch.ones(2)))
+        assert torch.equal(bounded(torch.ones(2)), plain.bounded(torch.ones(2)))
+        assert t < EAGER_CALLS or any(buffer.name == "new" for buffer in statics.buffers)
+    assert statics.generation == 2
 
 
-def test_a_plain_value_that_changes_in_a_step_is_not_captured():
-    """A graph would add the same number again and again."""
+def test_function_that_changes_a_plain_value_is_not_captured():
+    """A graph would add the same number in every replay."""
     counter, plain = Counter(), Counter()
-    count = GraphedCallable(StaticTensors(counter), counter.count, again)
+    count = GraphedCallable(StaticTensors(counter), counter.count, capture_while_running)
     for _ in range(EAGER_CALLS):
         assert torch.equal(count(torch.zeros(2)), plain.count(torch.zeros(2)))
     with pytest.warns(UserWarning, match=r"Counter.count could not be captured .* plain Python value"):
         count(torch.zeros(2))
     plain.count(torch.zeros(2))
-    plain.count(torch.zeros(2))  # the capture that broke off ran it once
+    plain.count(torch.zeros(2))  # the failed capture called the function once
     assert torch.equal(count(torch.zeros(2)), plain.count(torch.zeros(2)))
 
 
-def test_a_failed_capture_leaves_the_tensors_as_they_were():
+def test_failed_capture_restores_the_tensors():
     counter, plain = Counter(), Counter()
 
     def failing(work):
@@ -146,20 +146,20 @@ def test_a_failed_capture_leaves_the_tensors_as_they_were():
     assert "no memory for a graph" in str(warned[0].message)
 
 
-def test_a_shape_that_changes_between_steps_is_heeded():
-    """By each of two graphs; the first name keeps its value, bound anew too, though the second no longer fits."""
+def test_shape_change_between_steps_causes_a_new_capture():
+    """Two graphs share the buffers. The new value of `first` is kept, although the shape of `last` has changed."""
     counter, plain = Counter(), Counter()
-    held = StaticTensors(counter)
-    ours = [GraphedCallable(held, f, lambda work: work) for f in (counter.bounded, counter.lasting)]
+    statics = StaticTensors(counter)
+    ours = [GraphedCallable(statics, f, lambda work: work) for f in (counter.bounded, counter.accumulate)]
     for t in range(12):
         if t == 7:
             for c in (counter, plain):
                 c.first, c.last = c.first - 3, torch.arange(3.0)
-        for f, g in zip(ours, (plain.bounded, plain.lasting), strict=True):
+        for f, g in zip(ours, (plain.bounded, plain.accumulate), strict=True):
             assert torch.equal(f(torch.ones(1)), g(torch.ones(1)))
 
 
-def test_a_plain_value_that_changes_between_steps_is_heeded():
+def test_plain_value_change_between_steps_causes_a_new_capture():
     counter = Counter()
     bounded = GraphedCallable(StaticTensors(counter), counter.bounded, lambda work: work)
     for _ in range(8):

@@ -1,4 +1,4 @@
-"""auto is a GPU where there is one that will do; whoever asks for one that cannot be had is told what to install."""
+"""The device `auto` is a usable GPU or the CPU; an unavailable device raises with the package to install."""
 
 import pytest
 import torch
@@ -35,12 +35,12 @@ def extra(monkeypatch):
     monkeypatch.setattr(robot, "find_spec", lambda name: name)
 
 
-def test_auto_takes_the_gpu_and_says_so(gpu, extra):
+def test_auto_selects_an_available_gpu(gpu, extra):
     assert pick_device("auto", ROBOT, GAME) == "cuda"
     assert explain("auto", ROBOT) == "device: cuda (H200)"
 
 
-def test_auto_without_a_gpu(no_gpu, monkeypatch):
+def test_auto_without_a_gpu_selects_the_cpu(no_gpu, monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     assert pick_device("auto", ROBOT) == "cpu"
     assert explain("auto", ROBOT) == "device: cpu (no CUDA device is available)"
@@ -48,19 +48,19 @@ def test_auto_without_a_gpu(no_gpu, monkeypatch):
     assert "was built without CUDA" in (explain("auto") or "")
 
 
-def test_auto_without_the_extra(gpu, no_extra):
+def test_auto_without_the_extra_selects_the_cpu_for_robots(gpu, no_extra):
     assert pick_device("auto", GAME) == "cuda"
     assert pick_device("auto", GAME, ROBOT) == "cpu"
     assert "pip install '.[gpu]'" in (explain("auto", GAME, ROBOT) or "")
 
 
-def test_what_is_asked_for_is_not_argued_with(gpu, extra):
+def test_explicit_device_is_used_without_an_explanation(gpu, extra):
     assert pick_device("cpu", ROBOT) == "cpu"
     assert pick_device("cuda", ROBOT) == "cuda"
     assert explain("cpu") is explain("cuda") is None
 
 
-def test_cuda_that_cannot_be_had(gpu, no_extra, monkeypatch):
+def test_unavailable_cuda_raises(gpu, no_extra, monkeypatch):
     with pytest.raises(MetarlError, match=r"robots on cuda need MuJoCo Warp: pip install '.\[gpu\]' in .*; or .* cpu"):
         pick_device("cuda", ROBOT)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -68,7 +68,7 @@ def test_cuda_that_cannot_be_had(gpu, no_extra, monkeypatch):
         pick_device("cuda", GAME)
 
 
-def test_an_action_on_another_device_is_named():
+def test_action_on_another_device_raises():
     env = GAME.make(2)
     env.begin(GAME.tasks("train", 2))
     with pytest.raises(MetarlError, match="actions are on meta, the environment is on cpu: move them there"):

@@ -1,4 +1,4 @@
-"""One command trains in several processes that it starts and ends itself."""
+"""Training in several processes, which one command starts and ends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALL = [
 
 @pytest.fixture
 def train(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Path, str]]:
-    """train(name, options): exit status, run directory, what was said."""
+    """train(name, *options): train an agent; returns the exit status, the run directory and the output."""
 
     def run(name: str, *options: str) -> tuple[int, Path, str]:
         status = main(["train", "rl2", "CartPoleSign", "--run-dir", str(tmp_path / name), *SMALL, *options])
@@ -34,59 +34,61 @@ def train(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., tu
     return run
 
 
-def test_two_processes_learn_what_one_does_and_leave_nothing_behind(
+def test_two_processes_train_like_one_and_restore_environment_variables(
     train: Callable[..., tuple[int, Path, str]],
 ) -> None:
     before = dict(os.environ)
-    two, both, said = train("both", "--processes", "2", "--threads", "1")
-    assert (two, said.count("trained; the run is in")) == (0, 1)
+    status, two, output = train("two", "--processes", "2", "--threads", "1")
+    assert (status, output.count("trained; the run is in")) == (0, 1)
     assert dict(os.environ) == before
     assert distributed.size() == 1
-    assert json.loads((both / "config.json").read_text())["processes"] == 2
-    one, alone, _ = train("alone", "--threads", "1")
-    assert one == 0
-    assert json.loads((alone / "config.json").read_text())["processes"] == 1
-    left, right = (read_table(path / "metrics.csv") for path in (both, alone))
+    assert json.loads((two / "config.json").read_text())["processes"] == 2
+    status, one, _ = train("one", "--threads", "1")
+    assert status == 0
+    assert json.loads((one / "config.json").read_text())["processes"] == 1
+    left, right = (read_table(path / "metrics.csv") for path in (two, one))
     assert left["env_steps"] == right["env_steps"]
     for name, values in left.items():
         assert values == pytest.approx(right[name], rel=1e-2, abs=1e-3, nan_ok=True), name
 
 
-def test_what_companions_say_is_told_but_for_what_all_say(
+def test_stderr_of_launched_processes_is_forwarded_without_repeated_errors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "talker.py").write_text("import sys\nprint('error: too hot\\nmind the step', file=sys.stderr)")
+    (tmp_path / "printer.py").write_text("import sys\nprint('error: too hot\\nmind the step', file=sys.stderr)")
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(metarl.MetarlError, match="too hot"), launch_processes(2, "talker", []):
+    with pytest.raises(metarl.MetarlError, match="too hot"), launch_processes(2, "printer", []):
         raise metarl.MetarlError("too hot")
     assert capfd.readouterr().err == "mind the step\n"
-    with launch_processes(2, "talker", []):
+    with launch_processes(2, "printer", []):
         pass
     assert capfd.readouterr().err == "error: too hot\nmind the step\n"
 
 
 @pytest.mark.slow
-def test_an_error_is_said_once_and_nobody_waits(train: Callable[..., tuple[int, Path, str]]) -> None:
+def test_error_is_printed_once_and_all_processes_end(train: Callable[..., tuple[int, Path, str]]) -> None:
     train("run", "--threads", "1")
-    status, _, said = train("run", "--processes", "2", "--threads", "1")
+    status, _, output = train("run", "--processes", "2", "--threads", "1")
     assert status == 1
-    assert said.count("error:") == 1
-    assert "--resume" in said
+    assert output.count("error:") == 1
+    assert "--resume" in output
 
 
 @pytest.mark.parametrize(
     ("num_envs", "minibatches", "cores", "processes"),
     [(64, 4, 1, 1), (64, 4, 2, 2), (64, 4, 3, 2), (64, 4, 64, 4), (128, 4, 64, 8), (12, 4, 8, 1), (64, 64, 8, 1)],
 )
-def test_as_many_as_have_16_trials_each(num_envs: int, minibatches: int, cores: int, processes: int) -> None:
+def test_best_processes_gives_each_process_16_trials(
+    num_envs: int, minibatches: int, cores: int, processes: int
+) -> None:
     settings = RL2Settings(num_envs=num_envs, minibatches=minibatches)
     assert registry.find("agent", "rl2").best_processes(settings, cores) == processes
 
 
-def test_agents_without_a_rule_learn_in_one() -> None:
+def test_random_agent_uses_one_process() -> None:
     assert registry.find("agent", "random").best_processes(None, 8) == 1
 
 
-def test_a_script_is_told_how() -> None:
+def test_several_processes_in_a_script_raise() -> None:
     with pytest.raises(metarl.MetarlError, match="start your script with torchrun"):
         metarl.train("rl2", "CartPoleSign", processes=2)

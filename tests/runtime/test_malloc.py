@@ -1,4 +1,4 @@
-"""Freed memory stays with the process, and that can be seen: no page is mapped anew."""
+"""The process keeps freed memory, so repeated allocations map no new pages."""
 
 import platform
 import subprocess
@@ -25,12 +25,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 @pytest.mark.skipif(not glibc, reason="mallopt is glibc's")
-def test_blocks_made_again_and_again_are_mapped_once():
-    done = subprocess.run([sys.executable, "-c", PAGES_MAPPED], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 4 * 2048, "more than the pages of one round"
+def test_repeated_allocations_map_their_pages_once():
+    result = subprocess.run([sys.executable, "-c", PAGES_MAPPED], capture_output=True, text=True, check=True)
+    assert int(result.stdout) < 4 * 2048, "more than the pages of one round"
 
 
-def test_it_is_done_once_and_harms_nowhere(monkeypatch):
+def test_keep_freed_memory_runs_once_on_every_platform(monkeypatch):
     for system in ("darwin", "win32", sys.platform):
         malloc.keep_freed_memory.cache_clear()
         monkeypatch.setattr(sys, "platform", system)

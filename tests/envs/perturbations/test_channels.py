@@ -80,7 +80,7 @@ def test_action_delay_shifts_actions(make_distribution, plain, actions, delay):
     assert torch.allclose(control, torch.tensor(-0.05 * 6))  # the cost of the agent's action, clipped and not delayed
 
 
-def test_delays_do_not_reach_into_the_next_episode(make_distribution, actions):
+def test_delays_do_not_extend_into_the_next_episode(make_distribution, actions):
     d = make_distribution({"observation_delay": Integers(0, 3), "action_delay": Integers(0, 3)}, horizon=7)
     env = d.make(2)
     task = {"velocity": 1.0, "observation_delay": 3, "action_delay": 3}

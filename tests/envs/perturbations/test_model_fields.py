@@ -108,7 +108,7 @@ def test_dead_motor_has_no_gear(make_distribution, assert_moves_like, assert_neu
     assert_neutral(d)
 
 
-def test_strength_does_not_revive_a_dead_motor(make_distribution):
+def test_strength_does_not_change_a_dead_motor(make_distribution):
     d = make_distribution(
         {"dead_motor": Choice(range(6)), "strength": LogUniform(0.5, 2), "motor_strength": Uniform(0, 2, (6,))}
     )

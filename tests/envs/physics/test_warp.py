@@ -1,6 +1,6 @@
-"""MuJoCo Warp against C MuJoCo: the same models move alike, and a change of one world leaves the others unchanged.
+"""MuJoCo Warp against C MuJoCo: equal models have equal motion, and changes of one world do not affect others.
 
-The tests use Warp's CPU device, which compiles its kernels for each model, so the fast tests keep to one robot.
+The tests use Warp's CPU device, which compiles its kernels for each model, so the fast tests use one robot.
 """
 
 import pytest

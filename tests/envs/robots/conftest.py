@@ -74,7 +74,7 @@ class Twin:
         return np.random.default_rng(seed).uniform(-1, 1, (steps, size)).astype(np.float32)
 
     @staticmethod
-    def now(theirs: Any) -> mujoco.MjData:
+    def current_data(theirs: Any) -> mujoco.MjData:
         """Return Gymnasium's data, recomputed at its state; after a step it is that of the integrator's last stage."""
         data = copy.copy(theirs.data)
         mujoco.mj_forward(theirs.model, data)

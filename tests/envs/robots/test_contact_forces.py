@@ -37,7 +37,7 @@ def test_contact_cost_uses_the_forces_after_the_step(robot, cost, twins, make):
     for action in twin.actions(60):
         env.step(torch.from_numpy(action)[None])
         theirs.step(twin.scale * action.astype(np.float64))
-        expected = cost(twin.now(theirs).cfrc_ext)
+        expected = cost(twin.current_data(theirs).cfrc_ext)
         np.testing.assert_allclose(env.reward_terms["contact"][0], -expected, rtol=1e-5, atol=1e-9)
         has_contact.add(expected > 0)
     assert has_contact == {True, False} or robot == "Humanoid"

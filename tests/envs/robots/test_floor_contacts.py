@@ -90,7 +90,7 @@ def test_contact_parameters_are_mixed_from_the_geoms():
     "changed",
     [
         walker(first=""),  # a pair must be named
-        walker(floor='priority="1"'),  # the floor's parameters alone decide
+        walker(floor='priority="1"'),  # only the floor's parameters apply
         walker(world='<geom name="wall" type="plane" size="9 9 1" zaxis="1 0 0" pos="-5 0 0"/>'),
         walker(world='<geom name="step" type="box" size="1 1 0.01"/>'),
         walker(second='contype="2" conaffinity="1"'),  # collides with the other link

@@ -21,7 +21,7 @@ def test_100_random_steps_equal_gymnasium(twin, make):
         _, _, terminated, _, info = theirs.step(twin.scale * action.astype(np.float64))
         np.testing.assert_array_equal(physics.qpos[0], theirs.data.qpos[twin.joints])
         np.testing.assert_array_equal(physics.qvel[0], theirs.data.qvel[twin.joints])
-        expected = np.concatenate(twin.obs(twin.now(theirs))).astype(np.float32)
+        expected = np.concatenate(twin.obs(twin.current_data(theirs))).astype(np.float32)
         np.testing.assert_allclose(step.obs[0], expected, rtol=2e-7)  # exact except for torch's cosine
         for term, name in twin.terms.items():
             np.testing.assert_allclose(env.reward_terms[term][0], info[name], rtol=1e-6, atol=1e-7)

@@ -28,7 +28,7 @@ def reference_env():
 
 @pytest.fixture
 def forward():
-    """Run forward, with Gymnasium's weight of the control cost."""
+    """A distribution with the goal of running forward, and Gymnasium's weight of the control cost."""
     return metarl.TaskDistribution(
         "TestForward", world="HalfCheetah", goal="direction",
         parameters={"direction": metarl.Fixed(1.0)}, settings={"weights": {"control": 0.1}},

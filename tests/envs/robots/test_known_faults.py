@@ -150,7 +150,7 @@ def impossible_inertias(name: str, tasks: int = 200) -> np.ndarray:
 
 @pytest.mark.parametrize("name", RANDOM_PARAMETERS)
 def test_inertias_are_physically_possible(name):
-    """rand_param_envs scales each component independently; so do the distributions called Classic."""
+    """rand_param_envs and the distributions called Classic scale each component independently."""
     assert not impossible_inertias(name).any()
     assert impossible_inertias(name + "Classic").any(1).mean() > 0.99
 

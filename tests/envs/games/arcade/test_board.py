@@ -133,7 +133,7 @@ def test_fill_draws_the_bits_of_each_column(eager) -> None:
 
 @every
 def test_partial_reset_equals_resets_one_by_one(name) -> None:
-    """Resets of few environments take another code path than resets of most."""
+    """Resets of few environments use another code path than resets of many."""
     distribution = metarl.get(name)
     whole, single = Environment(distribution, 12), Environment(distribution, 12)
     for env in (whole, single):
