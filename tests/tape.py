@@ -76,7 +76,7 @@ def capture_on_tape(env: Environment, *owners: object) -> Capture:
 
 
 def capture_while_running(work: Callable[[], None]) -> Callable[[], None]:
-    """Record the operations of `work`, which has its effects during the capture, too."""
+    """Execute `work` while its operations are recorded, unlike a GPU, and return the replay."""
     with Tape() as tape:
         work()
     return tape.replay
