@@ -15,6 +15,9 @@ from metarl.tasks.task_distribution import TaskDistribution
 
 B = 4
 every = pytest.mark.parametrize("name", registry.names("distribution"))
+ONE_OF_EACH_WORLD = {
+    registry.find("distribution", name).world: name for name in registry.names("distribution")
+}.values()
 
 
 def actions(distribution: TaskDistribution, steps: int, num_envs: int = B, seed: int = 0) -> torch.Tensor:
@@ -71,11 +74,13 @@ def test_shapes_and_dtypes_match_the_spaces(name):
 
 
 @every
-def test_300_steps_are_finite_and_rewards_equal_the_sum_of_their_terms(name):
+def test_steps_are_finite_and_rewards_equal_the_sum_of_their_terms(name):
+    """One distribution of each world takes 300 steps, in which each element of its observation changes."""
     distribution = metarl.get(name)
+    steps = 300 if name in ONE_OF_EACH_WORLD else 100
     env = make_env(distribution)
     observations = []
-    for t, action in enumerate(actions(distribution, 300)):
+    for t, action in enumerate(actions(distribution, steps)):
         step = env.step(action)
         observations.append(step.obs)
         assert env.observation_space.contains(step.obs[0].numpy()), t
@@ -90,7 +95,7 @@ def test_300_steps_are_finite_and_rewards_equal_the_sum_of_their_terms(name):
         env.reset(step.terminated | step.truncated)
     obs = torch.stack(observations)
     axes = tuple(range(obs.dim() - 1)) if obs.dim() > 3 else (0, 1)  # each plane must change, but not each cell
-    if not env.simulation.appearance.seldom_changes:
+    if steps == 300 and not env.simulation.appearance.seldom_changes:
         assert (obs.amax(axes) > obs.amin(axes)).all()  # no element is constant
     env.close()
 

@@ -25,8 +25,15 @@ def task_of(name):
     return MetarlEnv(name).reset(seed=77)[1]["task"]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        # One mode of each distribution by turns is a quick test.
+        pytest.param(name, mode, marks=() if i % len(MODES) == j else pytest.mark.slow)
+        for i, name in enumerate(NAMES)
+        for j, mode in enumerate(MODES)
+    ],
+)
 def test_check_vector_env_passes(name, mode):
     check_vector_env(
         lambda: gym.make_vec(

@@ -61,7 +61,7 @@ class Walk(gym.vector.VectorEnv):
             for i in np.flatnonzero(mask):
                 shift = {"seeds all equal": 0, "seeds in pairs": i // 2}.get(self.fault, i)
                 self.rngs[i] = np.random.default_rng(seed + shift)
-            if self.fault == "masked seeds counted anew" and not mask.all():
+            if self.fault == "masked seeds renumbered" and not mask.all():
                 for n, i in enumerate(np.flatnonzero(mask)):
                     self.rngs[i] = np.random.default_rng(seed + n + 1)
         if self.fault == "not seeded":
@@ -207,7 +207,7 @@ FAULTS = [
     (AutoresetMode.DISABLED, "options popped", "changed the caller's options.*reset_mask"),
     (AutoresetMode.DISABLED, "mask ignored", "must not change the other environments"),
     (AutoresetMode.DISABLED, "infos of all", "must be False outside of the mask"),
-    (AutoresetMode.DISABLED, "masked seeds counted anew", "must seed environment i with seed"),
+    (AutoresetMode.DISABLED, "masked seeds renumbered", "must seed environment i with seed"),
 ]
 
 
