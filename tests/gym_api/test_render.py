@@ -15,6 +15,7 @@ from gymnasium.wrappers.vector import RecordVideo
 
 import metarl
 from metarl import registry
+from metarl.envs.robots.robot import Robot
 from metarl.gym_api.env import MetarlEnv
 from metarl.gym_api.registration import register_ids
 from metarl.gym_api.vector_env import VectorEnv
@@ -53,11 +54,23 @@ def frames(monkeypatch):
     return shown
 
 
+def is_robot(world: str) -> bool:
+    """Return whether MuJoCo draws the world."""
+    return isinstance(registry.find("world", world), Robot)
+
+
 ONE_OF_EACH_WORLD = {registry.find("distribution", name).world: name for name in registry.names("distribution")}
 
 
 @draws
-@pytest.mark.parametrize("name", ONE_OF_EACH_WORLD.values())
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Robots share their renderer: one of them is a quick test.
+        pytest.param(name, marks=pytest.mark.slow if is_robot(world) and world != "HalfCheetah" else ())
+        for world, name in ONE_OF_EACH_WORLD.items()
+    ],
+)
 @pytest.mark.usefixtures("frames")
 def test_check_env_with_pictures(name):
     check_env(gym.make(register_ids(registry.find("distribution", name)), render_mode="rgb_array").unwrapped)

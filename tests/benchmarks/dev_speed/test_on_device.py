@@ -29,6 +29,7 @@ class TestOnWarp:
     def _installed(self):
         pytest.importorskip("mujoco_warp")
 
+    @pytest.mark.slow
     def test_every_side_of_every_size_is_in_the_file(self, tmp_path, capsys):
         file = tmp_path / "speed.json"
         run(

@@ -202,6 +202,7 @@ def test_every_target_compares_planned_sides():
     assert {side for target in TARGETS for side in (target.side, target.reference)} == set(planned) - {"meta_training"}
 
 
+@pytest.mark.slow
 def test_a_tiny_run_measures_every_side_but_peers(short, tmp_path, capsys):
     path = tmp_path / "speed.json"
     run(_tiny(short, peers=False, rounds=3, json=path))
