@@ -18,6 +18,10 @@ every = pytest.mark.parametrize("name", registry.names("distribution"))
 ONE_OF_EACH_WORLD = {
     registry.find("distribution", name).world: name for name in registry.names("distribution")
 }.values()
+one_of_each_world = pytest.mark.parametrize(
+    "name",
+    [pytest.param(d, marks=() if d in ONE_OF_EACH_WORLD else pytest.mark.slow) for d in registry.names("distribution")],
+)
 
 
 def actions(distribution: TaskDistribution, steps: int, num_envs: int = B, seed: int = 0) -> torch.Tensor:
@@ -100,7 +104,7 @@ def test_steps_are_finite_and_rewards_equal_the_sum_of_their_terms(name):
     env.close()
 
 
-@every
+@one_of_each_world
 def test_equal_seeds_give_identical_steps(name):
     distribution = metarl.get(name)
     a, b = make_env(distribution, seed=3), make_env(distribution, seed=3)
@@ -124,7 +128,7 @@ def test_start_states_differ_between_environments_seeds_and_episodes(name):
         assert different == 3 * B
 
 
-@every
+@one_of_each_world
 def test_returned_tensors_are_not_overwritten(name):
     distribution = metarl.get(name)
     trials = distribution.make(B)
@@ -148,7 +152,7 @@ def test_returned_tensors_are_not_overwritten(name):
         assert torch.equal(returned[0], copies[0] + 1)
 
 
-@every
+@one_of_each_world
 def test_tasks_change_rewards_or_dynamics(name):
     """Environments with equal random streams and actions differ only by their tasks."""
     distribution, n = metarl.get(name), 16
@@ -245,7 +249,7 @@ def test_distribution_and_parameters_have_descriptions(name):
         assert parameter.doc
 
 
-@every
+@one_of_each_world
 def test_batch_equals_single_environments(name):
     """Compare the last environment of a batch with a single one, including resets."""
     distribution = metarl.get(name)

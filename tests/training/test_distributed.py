@@ -126,7 +126,7 @@ slow = pytest.mark.slow
 @pytest.mark.parametrize(
     ("agent", "distribution", "steps", "settings", "tolerance"),
     [
-        # Episodes end at different steps, and the noise must not differ. The quick test is in tests/runtime/test_launch.py.
+        # Episodes end at different steps; the noise must not differ. The quick test is tests/runtime/test_launch.py.
         pytest.param("rl2", "CartPoleSign", 800, RL2, 1e-3, marks=slow),
         pytest.param("promp", "PointGoalSparse", 2000, MAML, 1e-3, marks=slow),
         pytest.param("rl2", "GridNavi", 1000, [*RL2, "--target-kl", "0.01"], 1e-3, marks=slow),  # discrete actions
