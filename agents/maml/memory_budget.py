@@ -1,8 +1,8 @@
 """The memory that an update of the MAML family takes, estimated before the first update.
 
 The outer step holds the experience of each env step, and the activations of all batches with intermediate results of
-their derivatives. The factors are measured (docs/results, "Memory"): the estimate is 0.7 to 1.4 times the actual peak,
-for 64 to 256 units, 2 and 3 layers, 1 and 2 inner steps. Those for a GPU were measured on CPU, with all tasks at once.
+their derivatives. The factors are measured: the estimate is 1.02 to 1.27 times the peak, with 2 and 3 layers, 1 and 2
+inner steps (tests/agents/maml/test_memory_budget.py). Those for a GPU were measured on CPU, with all tasks at once.
 """
 
 from __future__ import annotations
