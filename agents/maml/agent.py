@@ -50,7 +50,7 @@ class MetaAgent:
 
     @property
     def adapting(self) -> bool:
-        """Whether gradient steps remain in this trial."""
+        """True if gradient steps remain in this trial."""
         return self.steps < self.policy.settings.steps_in_trial
 
     @torch.no_grad()

@@ -29,7 +29,7 @@ class PolicySettings:
 
     @property
     def predicts_rewards(self) -> bool:
-        """Whether the network has a head that predicts rewards, for an auxiliary loss."""
+        """True if the network has a head that predicts rewards, for an auxiliary loss."""
         return False
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ class TensorEnvironment(RandomTrials, Side):
 
 
 class RestartingEnvironment(Side):
-    """As many steps as a trial has, on new tasks; each environment starts its next episode at once, so none rests."""
+    """The number of steps of a trial, on new tasks. An environment starts its next episode at once, so none rests."""
 
     def __init__(self, distribution: TaskDistribution, num_envs: int) -> None:
         self.distribution = distribution

@@ -15,7 +15,7 @@ from metarl.tasks.task_distribution import TaskDistribution
 
 
 class VectorEnvironment(Side):
-    """Whole episodes of random actions. A call that resets an environment is timed and is no env step of it."""
+    """Whole episodes of random actions. A call that resets an environment is timed, but is no env step."""
 
     def __init__(self, env: Any, horizon: int, episodes: int = 1, seed: int | None = 0) -> None:
         self.env = env

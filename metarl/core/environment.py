@@ -84,7 +84,7 @@ class Environment:
 
     @property
     def uses_graphs(self) -> bool:
-        """Whether steps are captured as graphs."""
+        """True if steps are captured as CUDA graphs."""
         return self._graphs is not None
 
     def graphed(self, owner: object, function: Callable[..., Moved]) -> Callable[..., Moved]:

@@ -18,10 +18,10 @@ from metarl.runtime import threads
 
 
 class Actor(Protocol):
-    """Whatever chooses actions in a rollout: a policy in training, or any agent in evaluation."""
+    """The interface that chooses actions in a rollout: a policy in training, or any agent in evaluation."""
 
     graphable: bool
-    """whether `act` and `observe` are tensor operations alone, which a CUDA graph can hold"""
+    """True if `act` and `observe` consist of tensor operations, so that a CUDA graph can hold them"""
 
     def draw(self) -> Tensor | None:
         """Return the random numbers for one step, or None. They are drawn outside of CUDA graphs."""
@@ -32,10 +32,10 @@ class Actor(Protocol):
         ...
 
     def observe(self, acted: Any, step: Step) -> None:
-        """Take in the results of `acted`."""
+        """Update the actor by the results of its action."""
 
     def end_episode(self) -> None:
-        """Called when all environments have finished an episode."""
+        """Finish an episode; called after the last step of its slot."""
 
 
 @dataclass

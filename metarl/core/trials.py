@@ -55,7 +55,7 @@ class Trials:
 
     @property
     def done(self) -> bool:
-        """Whether the trial is over."""
+        """True if the trial is over."""
         return self.episode >= self.episodes
 
     @property

@@ -1,4 +1,4 @@
-"""How computations run: devices, threads, processes, CUDA graphs and memory. It contains no algorithms.
+"""Execution of computations: devices, threads, processes, CUDA graphs and memory. It contains no algorithms.
 
 Nothing here imports another part of metarl but `metarl.errors`. In reading order:
 

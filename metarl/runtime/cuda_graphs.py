@@ -160,15 +160,15 @@ class GraphedCallable:
         if self._statics.eager or self._calls < EAGER_CALLS:
             self._calls += 1
             return self._function(*inputs)
-        if self._statics.bind() != self._generation and not self._capture_anew(inputs):
+        if self._statics.bind() != self._generation and not self._recapture(inputs):
             return self._function(*inputs)
         for buffer, given in zip(self._inputs, inputs, strict=True):
             buffer.copy_(given)
         self._replay()
         return _map_tensors(torch.clone, self._outputs)
 
-    def _capture_anew(self, inputs: tuple[Tensor, ...]) -> bool:
-        """Capture the function; False, after a warning, where that fails: then it runs eagerly from now on."""
+    def _recapture(self, inputs: tuple[Tensor, ...]) -> bool:
+        """Capture the function and return True. Where that fails, warn, and run eagerly from now on."""
         self._generation = self._statics.bind_all()
         self._inputs = [given.clone() for given in inputs]
         buffers = self._statics.buffers
@@ -197,7 +197,7 @@ class GraphedCallable:
 
 
 def _parts(roots: list[object]) -> Iterator[object]:
-    """The objects and those reached through their attributes, none twice. What is frozen is left out."""
+    """Yield the objects and those reachable through their attributes, once each, except frozen ones."""
     seen, todo = {id(root) for root in roots}, list(roots)
     while todo:
         yield (owner := todo.pop())
@@ -209,12 +209,14 @@ def _parts(roots: list[object]) -> Iterator[object]:
 
 
 def _with_tensors(owner: object) -> list[tuple[str, Any]]:
-    """The attributes that hold tensors, with their values."""
+    """Return the attributes that hold tensors, with their values."""
     return [item for item in vars(owner).items() if any(isinstance(x, Tensor) for x in _leaves(item[1]))]
 
 
 def _may_hold(value: object) -> bool:
-    """Not objects that keep their tensors in place (`in_place`), nor functions, classes, other packages' objects."""
+    """Return whether an object may hold tensors that are bound: not functions, classes, objects of other packages,
+    frozen dataclasses, or objects that keep their tensors in place (`in_place`).
+    """
     kind = type(value)
     foreign = kind.__module__.partition(".")[0] in FOREIGN
     frozen = is_dataclass(value) and kind.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""How much memory a device has left, and whether an update fits into it."""
+"""Free memory of a device, and a check that an update fits into it."""
 
 from __future__ import annotations
 

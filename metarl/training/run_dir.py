@@ -28,20 +28,21 @@ class Run:
     def create(path: str | os.PathLike[str], config: Mapping[str, Any]) -> Run:
         """Make a new run directory. Raise MetarlError for a file and for a directory that is not empty."""
         run = Run(Path(path))
+        Run.check_new(run.path)
         with writing(run.path, "give another --run-dir"):
-            Run.check_new(run.path)
             run.path.mkdir(parents=True, exist_ok=True)
             run.write_config(config)
         return run
 
     @staticmethod
     def check_new(path: Path) -> None:
-        """Raise MetarlError for a file and for a directory that is not empty."""
-        if path.exists() and not path.is_dir():
-            raise MetarlError(f"{path} is a file: give another --run-dir")
-        if path.exists() and any(file.name != CONFIG + NEW for file in path.iterdir()):
-            cure = "continue it with --resume, or" if (path / CONFIG).exists() else "it is not a run:"
-            raise MetarlError(f"{path} exists already: {cure} give another --run-dir")
+        """Raise MetarlError for a file, a directory that is not empty, and a path that cannot be read."""
+        with writing(path, "give another --run-dir"):
+            if path.exists() and not path.is_dir():
+                raise MetarlError(f"{path} is a file: give another --run-dir")
+            if path.exists() and any(file.name != CONFIG + NEW for file in path.iterdir()):
+                cure = "continue it with --resume, or" if (path / CONFIG).exists() else "it is not a run:"
+                raise MetarlError(f"{path} exists already: {cure} give another --run-dir")
 
     @staticmethod
     def open(path: str | os.PathLike[str]) -> Run:

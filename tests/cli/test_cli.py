@@ -324,6 +324,7 @@ def test_directories_without_write_permission_are_refused(
 ) -> None:
     (tmp_path / "file").write_text("")
     assert "Not a directory; " in refused(*TRAIN, *TINY, "--steps=1", f"--run-dir={tmp_path}/file/run")
+    assert "File name too long; give another --run-dir" in refused(*TRAIN, *TINY, f"--run-dir={tmp_path}/{'x' * 300}")
     assert "File exists; give another --out" in refused("evaluate", str(run), f"--out={tmp_path}/file")
     assert "Not a directory; give another --out" in refused("evaluate", str(run), f"--out={tmp_path}/file/out")
 

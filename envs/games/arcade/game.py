@@ -100,7 +100,7 @@ class ArcadeSimulation(GameSimulation):
 
     @property
     def _eager(self) -> bool:
-        """Whether control flow may depend on tensor values: free on CPU, impossible in a captured graph."""
+        """True if control flow may depend on tensor values, as on CPU; False where steps are captured as graphs."""
         return self.device.type == "cpu" and not self.graphed
 
     def reset(self, mask: Tensor, random: CounterRNG) -> None:

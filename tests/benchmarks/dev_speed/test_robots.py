@@ -163,7 +163,7 @@ def test_time_shares_of_training_sum_to_one(short):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_learner():
+def test_two_processes_train_one_learner():
     with threads.using(1):
         loop = TrainingLoop("PointGoalSparse", "rl2", processes=2, num_envs=4, hidden_size=8, epochs=1)
         assert [loop.work(), loop.work()] == [4 * 120] * 2
